@@ -1,0 +1,58 @@
+import { hkdfSync } from 'node:crypto'
+
+/** A key and the epoch it belongs to. Epochs are whole numbers that an operator counts up to rotate keys. */
+export interface EpochKey {
+  readonly epoch: number
+  readonly key: Buffer
+}
+
+const namePattern = /^[a-z][a-z0-9_-]{0,62}$/
+
+/**
+ * Keys that a receiver verifies its context tokens with, as the value of `BEHALF_CONTEXT_KEYS`:
+ * `<epoch>:<base64url>`, comma separated. They are pairwise: a receiver's keys are good for no other receiver.
+ *
+ * @param rootKey - 32 bytes or more, base64url; only the gateway has it.
+ * @throws {TypeError} when the root key, the name or an epoch cannot be used.
+ */
+export function deriveContextKeys(rootKey: string, receiver: string, epochs: readonly number[]): string {
+  return formatKeys(epochs.map((epoch) => deriveKey(rootKey, 'context', receiver, epoch)))
+}
+
+/** Key with which a workload proves itself to the gateway, as the value of `BEHALF_WORKLOAD_KEY`. */
+export function deriveWorkloadKey(rootKey: string, name: string, epoch: number): string {
+  return formatKeys([deriveKey(rootKey, 'workload', name, epoch)])
+}
+
+/** HKDF-SHA256 (RFC 5869) with info `behalf/<use>/<name>/<epoch>`, or `behalf/<use>/<epoch>` where no party is named. */
+export function deriveKey(rootKey: string, use: 'context' | 'workload' | 'ticket', name: string | null, epoch: number): EpochKey {
+  if (name !== null && !namePattern.test(name)) throw new TypeError(`"${name}" cannot name a receiver: use a-z, 0-9, _ and -.`)
+  if (!Number.isSafeInteger(epoch) || epoch < 0) throw new TypeError(`${epoch} is not an epoch: use 0, 1, 2, ...`)
+  const root = Buffer.from(rootKey, 'base64url')
+  if (root.length < 32 || root.toString('base64url') !== rootKey) {
+    throw new TypeError('The root key must be at least 32 random bytes as base64url without padding.')
+  }
+  const info = ['behalf', use, ...(name === null ? [] : [name]), epoch].join('/')
+  return { epoch, key: Buffer.from(hkdfSync('sha256', root, '', info, 32)) }
+}
+
+/**
+ * Reads the value of `BEHALF_CONTEXT_KEYS` or `BEHALF_WORKLOAD_KEY`.
+ *
+ * @throws {TypeError} that says what is wrong, without the value.
+ */
+export function parseKeys(value: string): readonly EpochKey[] {
+  const keys = value.split(',').map((part, index) => {
+    const [, epoch, text] = /^(\d{1,9}):([\w-]{43})$/.exec(part.trim()) ?? []
+    const key = Buffer.from(text ?? '', 'base64url')
+    if (epoch === undefined || key.length !== 32) {
+      throw new TypeError(`Key ${index + 1} is not "<epoch>:<32 bytes as base64url>". Print one with: behalf keys <receiver>`)
+    }
+    return { epoch: Number(epoch), key }
+  })
+  if (new Set(keys.map(({ epoch }) => epoch)).size !== keys.length) throw new TypeError('Two keys have the same epoch.')
+  return keys
+}
+
+const formatKeys = (keys: readonly EpochKey[]) =>
+  keys.map(({ epoch, key }) => `${epoch}:${key.toString('base64url')}`).join(',')

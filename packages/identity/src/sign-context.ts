@@ -1,0 +1,108 @@
+import { randomUUID } from 'node:crypto'
+import { AppError } from './app-error.ts'
+import { bodyHash, encodeHeader, signCompact } from './compact-jws.ts'
+import { type ContextClaims, contextLifetime, contextTokenType, gatewayOf, maxContextTokenBytes } from './context-claims.ts'
+import { deriveKey } from './keys.ts'
+import type { Actor, Approval, OperationType, Principal } from './principal.ts'
+
+export interface ContextSignerOptions {
+  /** `BEHALF_ROOT_KEY`: at least 32 random bytes, base64url. */
+  readonly rootKey: string
+  /** Epoch of the keys to sign with. Default 1. */
+  readonly epoch?: number
+  /** `aud` of every context token, such as `behalf`. */
+  readonly trustDomain: string
+  /** Seconds that a context token lives, 30 by default and 60 at most. */
+  readonly lifetime?: number
+  /** Milliseconds since the epoch. */
+  readonly clock?: () => number
+}
+
+/** One request of the gateway to one receiver. */
+export interface ContextRequest {
+  /** The receiver: the subgraph's name. */
+  readonly to: string
+  /** The exact bytes that will be sent. */
+  readonly body: Uint8Array
+  readonly operation: OperationType
+  /** UUIDv7 of the incoming request. */
+  readonly txn: string
+  /** Facts the receiver declared; of the principal's, only these are sent. */
+  readonly facts: readonly string[]
+  /** Scopes the receiver's fields can ask for; of the principal's, only these are sent. */
+  readonly scopes: readonly string[]
+  readonly approval?: Approval
+  /** Sealed for the gateway itself; the receiver can redeem it for a delegation. */
+  readonly ticket?: string
+  /** When a subscription ends, in seconds since the epoch; required for one, refused otherwise. */
+  readonly until?: number
+}
+
+export interface ContextSigner {
+  /**
+   * A context token (compact JWS): for this receiver, this body and this operation type only.
+   *
+   * @throws {AppError} `INTERNAL` when the token would be longer than receivers accept.
+   */
+  sign(principal: Principal, request: ContextRequest): string
+}
+
+/** Signs context tokens: a profile of draft-ietf-oauth-transaction-tokens with one token per request and receiver. */
+export function createContextSigner(options: ContextSignerOptions): ContextSigner {
+  const { rootKey, epoch = 1, trustDomain, lifetime = contextLifetime.default, clock = Date.now } = options
+  if (!(lifetime > 0 && lifetime <= contextLifetime.max)) {
+    throw new TypeError(`A context token lives 1 to ${contextLifetime.max} seconds, not ${lifetime}.`)
+  }
+  deriveKey(rootKey, 'context', 'probe', epoch) // a root key that cannot be used is a fault of the start, not of a request
+  const keys = new Map<string, { header: string; key: Buffer }>()
+  const keyFor = (receiver: string) => {
+    let entry = keys.get(receiver)
+    if (entry === undefined) {
+      const { key } = deriveKey(rootKey, 'context', receiver, epoch)
+      keys.set(receiver, (entry = { key, header: encodeHeader(contextTokenType, `${receiver}/${epoch}`) }))
+    }
+    return entry
+  }
+
+  return {
+    sign(principal, request) {
+      const { header, key } = keyFor(request.to)
+      const iat = Math.floor(clock() / 1000)
+      const { actor, facts, scopes } = principal
+      const claims: ContextClaims = {
+        iss: gatewayOf(trustDomain),
+        aud: trustDomain,
+        iat,
+        exp: iat + lifetime,
+        txn: request.txn,
+        sub: principal.subject,
+        scope: scopes.filter((scope) => request.scopes.includes(scope)).join(' '),
+        req_wl: gatewayOf(trustDomain),
+        ...(actor && { act: { sub: actor.agent } }),
+        rctx: { client: principal.client, auth_time: principal.authTime, acr: principal.acr },
+        tctx: {
+          tenant: principal.tenant,
+          facts: Object.fromEntries(Object.entries(facts).filter(([name]) => request.facts.includes(name))),
+          ...(actor && actorContext(actor)),
+        },
+        hop: {
+          to: request.to,
+          req: bodyHash(request.body),
+          op: request.operation,
+          ...(request.operation === 'mutation' && { jti: randomUUID() }),
+          ...(request.approval && { approval: request.approval }),
+          ...(request.until !== undefined && { until: request.until }),
+          ...(request.ticket !== undefined && { ticket: request.ticket }),
+        },
+      }
+      const token = signCompact(header, claims, key)
+      if (token.length > maxContextTokenBytes) {
+        throw new AppError('INTERNAL', undefined, { cause: `context token for ${request.to} has ${token.length} bytes` })
+      }
+      return token
+    },
+  }
+}
+
+const actorContext = ({ delegation, run, tool, call, parent }: Actor) =>
+  Object.fromEntries(Object.entries({ delegation, run, tool, call, parent }).filter(([, value]) => value !== null))
