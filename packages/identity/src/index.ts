@@ -11,3 +11,13 @@ export { ContextError, createContextVerifier } from './verify-context.ts'
 export type { ContextVerifier, ContextVerifierOptions, RequestHead, VerifiedBody, VerifiedContext, VerifiedHead } from './verify-context.ts'
 export { createWorkloadSigner, createWorkloadVerifier, workloadTokenHeader } from './workload-token.ts'
 export type { WorkloadRequest, WorkloadSigner, WorkloadVerifier } from './workload-token.ts'
+export {
+  identityDirectiveNames,
+  identityDirectives,
+  identitySpecUrl,
+  readFacts,
+  readOwnership,
+  readRule,
+  readSubject,
+} from './directives.ts'
+export type { DeclaredRule, IdentityClaim, Ownership, ScopeSets } from './directives.ts'
