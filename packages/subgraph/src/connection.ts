@@ -1,38 +1,38 @@
-import { AppError } from "@behalf/identity";
+import { AppError } from '@behalf/identity'
 
 /** Arguments of a connection field, as a client gave them. */
 export interface ConnectionArguments {
-  readonly first?: number | null;
-  readonly after?: string | null;
+  readonly first?: number | null
+  readonly after?: string | null
 }
 
 /** A connection as the Relay cursor connections specification has it, forward only. */
 export interface Connection<Node> {
-  readonly edges: readonly { readonly cursor: string; readonly node: Node }[];
+  readonly edges: readonly { readonly cursor: string; readonly node: Node }[]
   readonly pageInfo: {
-    readonly hasNextPage: boolean;
-    readonly hasPreviousPage: boolean;
-    readonly startCursor: string | null;
-    readonly endCursor: string | null;
-  };
+    readonly hasNextPage: boolean
+    readonly hasPreviousPage: boolean
+    readonly startCursor: string | null
+    readonly endCursor: string | null
+  }
 }
 
 /** What to read for a page: at most `limit` rows that come after `position`. */
 export interface Page {
   /** One more than was asked for: that row tells whether there is a next page. */
-  readonly limit: number;
-  readonly position: Position | null;
+  readonly limit: number
+  readonly position: Position | null
 }
 
 /** Where a row stands in an order by a moment and, because moments repeat, the row's id. */
 export interface Position {
-  readonly at: Date;
-  readonly id: string;
+  readonly at: Date
+  readonly id: string
 }
 
-const largestPage = 100;
-const defaultPage = 20;
-const longestCursor = 256;
+const largestPage = 100
+const defaultPage = 20
+const longestCursor = 256
 
 /**
  * Reads one page by position ("keyset"), not by offset: it costs the same on page 1 and page 1,000, and rows that
@@ -51,12 +51,10 @@ export async function readConnection<Row>(
   positionOf: (row: Row) => Position,
   read: (page: Page) => Promise<readonly Row[]>,
 ): Promise<Connection<Row>> {
-  const size = pageSize(first);
-  const position = after === null || after === undefined ? null : decodeCursor(after);
-  const rows = await read({ limit: size + 1, position });
-  const edges = rows
-    .slice(0, size)
-    .map((node) => ({ cursor: encodeCursor(positionOf(node)), node }));
+  const size = pageSize(first)
+  const position = after === null || after === undefined ? null : decodeCursor(after)
+  const rows = await read({ limit: size + 1, position })
+  const edges = rows.slice(0, size).map((node) => ({ cursor: encodeCursor(positionOf(node)), node }))
   return {
     edges,
     pageInfo: {
@@ -65,7 +63,7 @@ export async function readConnection<Row>(
       startCursor: edges.at(0)?.cursor ?? null,
       endCursor: edges.at(-1)?.cursor ?? null,
     },
-  };
+  }
 }
 
 /**
@@ -74,41 +72,38 @@ export async function readConnection<Row>(
  * @throws AppError `BAD_USER_INPUT` for any other number.
  */
 export function pageSize(first: number | null | undefined): number {
-  const size = first ?? defaultPage;
+  const size = first ?? defaultPage
   if (!Number.isInteger(size) || size < 1 || size > largestPage) {
-    throw new AppError("BAD_USER_INPUT", `"first" is a whole number from 1 to ${largestPage}.`);
+    throw new AppError('BAD_USER_INPUT', `"first" is a whole number from 1 to ${largestPage}.`)
   }
-  return size;
+  return size
 }
 
 function encodeCursor({ at, id }: Position): string {
-  return Buffer.from(JSON.stringify([at.getTime(), id])).toString("base64url");
+  return Buffer.from(JSON.stringify([at.getTime(), id])).toString('base64url')
 }
 
 function decodeCursor(cursor: string): Position {
-  const position = cursor.length <= longestCursor ? readPosition(cursor) : null;
+  const position = cursor.length <= longestCursor ? readPosition(cursor) : null
   // Only the one text that we would have written: base64url and JSON both have many spellings of the same value.
   if (position === null || encodeCursor(position) !== cursor) {
-    throw new AppError(
-      "BAD_USER_INPUT",
-      '"after" is not a cursor of this list; use one from its pageInfo or edges.',
-    );
+    throw new AppError('BAD_USER_INPUT', '"after" is not a cursor of this list; use one from its pageInfo or edges.')
   }
-  return position;
+  return position
 }
 
 function readPosition(cursor: string): Position | null {
-  let value: unknown;
+  let value: unknown
   try {
-    value = JSON.parse(Buffer.from(cursor, "base64url").toString("utf8"));
+    value = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'))
   } catch {
-    return null;
+    return null
   }
-  if (!Array.isArray(value) || value.length !== 2) return null;
-  const [at, id] = value as readonly unknown[];
-  if (typeof at !== "number" || typeof id !== "string") return null;
-  const date = new Date(at);
+  if (!Array.isArray(value) || value.length !== 2) return null
+  const [at, id] = value as readonly unknown[]
+  if (typeof at !== 'number' || typeof id !== 'string') return null
+  const date = new Date(at)
   // Years 1 to 9999: what PostgreSQL and ISO 8601 agree on.
-  const year = date.getUTCFullYear();
-  return year >= 1 && year <= 9999 && !id.includes("\0") ? { at: date, id } : null;
+  const year = date.getUTCFullYear()
+  return year >= 1 && year <= 9999 && !id.includes('\0') ? { at: date, id } : null
 }
