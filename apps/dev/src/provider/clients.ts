@@ -1,0 +1,44 @@
+import type { ClientMetadata } from 'oidc-provider'
+
+/** The clients of the development provider: public, with PKCE, for the authorization code flow only. */
+export const clientIds = { cli: 'behalf-cli', console: 'behalf-console', mcp: 'mcp-dev' } as const
+
+/** Where `npm run token` has its code sent; nothing listens there (RFC 8252, section 7.3: any port matches). */
+export const cliRedirectUri = 'http://127.0.0.1/callback'
+
+const publicClient = {
+  token_endpoint_auth_method: 'none',
+  grant_types: ['authorization_code'],
+  response_types: ['code'],
+} as const
+
+const loopbackRedirects = ['http://127.0.0.1', 'http://localhost']
+  .flatMap((origin) => [`${origin}/callback`, `${origin}/oauth/callback`])
+
+/** @param consoleUrl origin of the console, which the gateway serves */
+export function developmentClients(consoleUrl: string): ClientMetadata[] {
+  return [
+    {
+      ...publicClient,
+      client_id: clientIds.cli,
+      client_name: 'Behalf command line',
+      application_type: 'native',
+      redirect_uris: [cliRedirectUri],
+    },
+    {
+      ...publicClient,
+      client_id: clientIds.console,
+      client_name: 'Behalf console',
+      application_type: 'web',
+      redirect_uris: [new URL('/auth/callback', consoleUrl).href],
+      post_logout_redirect_uris: [new URL('/', consoleUrl).href],
+    },
+    {
+      ...publicClient,
+      client_id: clientIds.mcp,
+      client_name: 'MCP client under development',
+      application_type: 'native',
+      redirect_uris: loopbackRedirects,
+    },
+  ]
+}
