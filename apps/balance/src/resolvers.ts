@@ -1,0 +1,70 @@
+import {
+  defineLoader,
+  pageSize,
+  readConnection,
+  scalars,
+  type ConnectionArguments,
+  type SubgraphContext,
+} from '@behalf/subgraph'
+import type { Database } from './database.ts'
+
+type Context = SubgraphContext<Database>
+type Reference = { readonly id: string }
+
+const balances = defineLoader(async (userIds: readonly string[], { db }: Context) => {
+  const rows = await db
+    .selectFrom('accounts')
+    .select(['user_id as userId', 'balance as amount', 'currency'])
+    .where('user_id', 'in', userIds)
+    .execute()
+  const byUser = new Map(rows.map((row) => [row.userId, row]))
+  return userIds.map((id) => byUser.get(id) ?? null)
+})
+
+// `where user_id = ...` below says whose account is meant, not who may see it: that is for row-level security to say.
+export const resolvers = {
+  ...scalars,
+  User: {
+    __resolveReference: ({ id }: Reference): Reference => ({ id }),
+    balance: (user: Reference, _arguments: unknown, context: Context) => balances(context).load(user.id),
+    transactions: (user: Reference, page: ConnectionArguments, { db }: Context) =>
+      readConnection(
+        page,
+        (entry) => ({ at: entry.bookedAt, id: entry.id }),
+        ({ limit, position }) =>
+          db
+            .selectFrom('entries')
+            .innerJoin('accounts', 'accounts.id', 'entries.account_id')
+            .select([
+              'entries.id',
+              'accounts.user_id as userId',
+              'accounts.currency',
+              'entries.amount',
+              'entries.balance_after as balanceAfter',
+              'entries.kind',
+              'entries.description',
+              'entries.counterparty',
+              'entries.booked_at as bookedAt',
+            ])
+            .where('accounts.user_id', '=', user.id)
+            .$if(position !== null, (query) =>
+              query.where(({ eb, refTuple, tuple }) =>
+                eb(refTuple('entries.booked_at', 'entries.id'), '<', tuple(position!.at, position!.id)),
+              ),
+            )
+            .orderBy('entries.booked_at', 'desc')
+            .orderBy('entries.id', 'desc')
+            .limit(limit)
+            .execute(),
+      ),
+    payees: (user: Reference, { first }: Pick<ConnectionArguments, 'first'>, { db }: Context) =>
+      db
+        .selectFrom('payees')
+        .select(['id', 'user_id as userId', 'name'])
+        .where('user_id', '=', user.id)
+        .orderBy('name')
+        .orderBy('id')
+        .limit(pageSize(first))
+        .execute(),
+  },
+}

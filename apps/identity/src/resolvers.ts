@@ -1,0 +1,37 @@
+import { defineLoader, type SubgraphContext } from '@behalf/subgraph'
+import type { Database } from './database.ts'
+
+type Context = SubgraphContext<Database>
+type Row = Database['users']
+
+/** A user as other subgraphs and `viewer` name one; what else is known is read when it is asked for. */
+type User = Pick<Row, 'id'>
+
+const users = defineLoader(async (ids: readonly string[], { db }: Context) => {
+  const rows = await db
+    .selectFrom('users')
+    .select(['id', 'tenant', 'name', 'email', 'tier'])
+    .where('id', 'in', ids)
+    .execute()
+  const byId = new Map(rows.map((row) => [row.id, row]))
+  return ids.map((id) => byId.get(id) ?? null)
+})
+
+const column =
+  <Name extends keyof Row>(name: Name) =>
+  async (user: User, _arguments: unknown, context: Context) =>
+    (await users(context).load(user.id))?.[name] ?? null
+
+export const resolvers = {
+  Query: {
+    viewer: (_root: unknown, _arguments: unknown, { identity }: Context): User => ({ id: identity.subject }),
+    user: (_root: unknown, { id }: { id: string }, context: Context): Promise<User | null> => users(context).load(id),
+  },
+  User: {
+    __resolveReference: ({ id }: User): User => ({ id }),
+    name: column('name'),
+    email: column('email'),
+    tenant: column('tenant'),
+    tier: column('tier'),
+  },
+}

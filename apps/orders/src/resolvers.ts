@@ -1,0 +1,81 @@
+import { defineLoader, readConnection, scalars, type ConnectionArguments, type SubgraphContext } from '@behalf/subgraph'
+import type { Database } from './database.ts'
+import { deliveryTerms } from './delivery-terms.ts'
+
+type Context = SubgraphContext<Database>
+type Reference = { readonly id: string }
+
+const orderColumns = ['id', 'user_id as userId', 'status', 'placed_at as placedAt', 'total', 'currency'] as const
+
+const orders = defineLoader(async (ids: readonly string[], { db }: Context) => {
+  const rows = await db.selectFrom('orders').select(orderColumns).where('id', 'in', ids).execute()
+  const byId = new Map(rows.map((row) => [row.id, row]))
+  return ids.map((id) => byId.get(id) ?? null)
+})
+
+const items = defineLoader(async (orderIds: readonly string[], { db }: Context) => {
+  const rows = await db
+    .selectFrom('order_items')
+    .select(['order_id', 'sku', 'name', 'quantity', 'unit_price as unitPrice'])
+    .where('order_id', 'in', orderIds)
+    .orderBy('order_id')
+    .orderBy('position')
+    .execute()
+  const byOrder = Map.groupBy(rows, (row) => row.order_id)
+  return orderIds.map((id) => byOrder.get(id) ?? [])
+})
+
+const shipments = defineLoader(async (orderIds: readonly string[], { db }: Context) => {
+  const rows = await db
+    .selectFrom('shipments')
+    .select([
+      'order_id',
+      'carrier',
+      'tracking_code as trackingCode',
+      'status',
+      'shipped_at as shippedAt',
+      'expected_at as expectedAt',
+      'delivered_at as deliveredAt',
+    ])
+    .where('order_id', 'in', orderIds)
+    .execute()
+  const byOrder = new Map(rows.map((row) => [row.order_id, row]))
+  return orderIds.map((id) => byOrder.get(id) ?? null)
+})
+
+export const resolvers = {
+  ...scalars,
+  Query: {
+    order: (_root: unknown, { id }: Reference, context: Context) => orders(context).load(id),
+    deliveryTerms: (_root: unknown, _arguments: unknown, { identity }: Context) =>
+      deliveryTerms(identity.facts['tier']),
+  },
+  User: {
+    __resolveReference: ({ id }: Reference): Reference => ({ id }),
+    orders: (user: Reference, page: ConnectionArguments, { db }: Context) =>
+      readConnection(
+        page,
+        (order) => ({ at: order.placedAt, id: order.id }),
+        ({ limit, position }) =>
+          db
+            .selectFrom('orders')
+            .select(orderColumns)
+            // Whose page this is, not who may see it: that is for row-level security to say.
+            .where('user_id', '=', user.id)
+            .$if(position !== null, (query) =>
+              query.where(({ eb, refTuple, tuple }) =>
+                eb(refTuple('placed_at', 'id'), '<', tuple(position!.at, position!.id)),
+              ),
+            )
+            .orderBy('placed_at', 'desc')
+            .orderBy('id', 'desc')
+            .limit(limit)
+            .execute(),
+      ),
+  },
+  Order: {
+    __resolveReference: ({ id }: Reference, context: Context) => orders(context).load(id),
+    items: (order: Reference, _arguments: unknown, context: Context) => items(context).load(order.id),
+    shipment: (order: Reference, _arguments: unknown, context: Context) => shipments(context).load(order.id),
+  },
+}
