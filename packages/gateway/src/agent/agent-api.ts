@@ -1,0 +1,81 @@
+import { AppError, type Principal, type ToolDefinition, type WorkloadVerifier, workloadTokenHeader } from '@behalf/identity'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { z } from 'zod'
+import { principalFromDelegation } from '../authenticate/principal.ts'
+import type { Authority } from '../authority.ts'
+import { parseJson } from '../http/parse-json.ts'
+import type { Registry } from '../registry.ts'
+import type { TicketSealer } from './ticket.ts'
+
+const tokenExchange = 'urn:ietf:params:oauth:grant-type:token-exchange'
+const ticketType = 'urn:behalf:params:oauth:token-type:ticket'
+const delegationType = 'urn:behalf:params:oauth:token-type:delegation'
+
+const id = z.string().regex(/^[\w-]{1,64}$/)
+const exchangeRequest = z.object({ grant_type: z.literal(tokenExchange), subject_token: z.string(), subject_token_type: z.literal(ticketType) })
+const listRequest = z.object({ delegation: z.string(), run: id })
+const callRequest = z.object({ delegation: z.string(), run: id, call: id, name: z.string().max(128), arguments: z.unknown() })
+
+/**
+ * What an orchestrator may ask of the gateway, on the internal port: to make a delegation of a ticket (RFC 8693),
+ * which tools a delegation may use, and to run one. It proves itself with a workload token for exactly this request,
+ * and learns nothing with which a subgraph could be asked.
+ */
+export function addAgentApi(app: FastifyInstance, options: {
+  readonly authority: Authority
+  readonly registry: Registry
+  readonly tickets: TicketSealer
+  readonly workloads: WorkloadVerifier
+  /** Agents that a workload may act as. */
+  readonly agentsOf: (workload: string) => readonly string[]
+}): void {
+  const { authority, registry, tickets, workloads, agentsOf } = options
+
+  /** The body of a request whose workload token holds, and the workload. */
+  async function admit<T>(request: FastifyRequest, schema: z.ZodType<T>, parse: (body: Buffer) => unknown): Promise<{ workload: string; asked: T }> {
+    const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
+    const token = request.headers[workloadTokenHeader]
+    if (typeof token !== 'string') throw new AppError('WORKLOAD_REFUSED')
+    const workload = await workloads.verify(token, { method: request.method, path: request.url, body }, authority.consume)
+    const asked = schema.safeParse(parse(body))
+    if (!asked.success) throw new AppError('BAD_REQUEST', undefined, { cause: asked.error })
+    return { workload, asked: asked.data }
+  }
+
+  /** A delegation is used by the agent it was given to, and that agent only by the workload it runs on. */
+  async function principalOf(handle: string, workload: string, run: string): Promise<Principal> {
+    const delegation = await authority.useDelegation(handle, agentsOf(workload))
+    if (delegation === null) throw new AppError('DELEGATION_REFUSED')
+    return principalFromDelegation(delegation, run)
+  }
+
+  app.post('/internal/token', async (request) => {
+    const { workload, asked } = await admit(request, exchangeRequest, (body) => Object.fromEntries(new URLSearchParams(body.toString())))
+    const redeemed = await authority.redeemTicket(await tickets.open(asked.subject_token, workload))
+    if (redeemed === null) throw new AppError('TICKET_REFUSED')
+    const { handle, delegation } = redeemed
+    return {
+      access_token: handle,
+      issued_token_type: delegationType,
+      token_type: 'N_A',
+      expires_in: Math.floor((delegation.expiresAt.getTime() - Date.now()) / 1000),
+      delegation: delegation.id,
+    }
+  })
+
+  app.post('/internal/tools/list', async (request) => {
+    const { workload, asked } = await admit(request, listRequest, parseJson)
+    return { tools: registry.catalogue(await principalOf(asked.delegation, workload, asked.run)).map(offer) }
+  })
+
+  app.post('/internal/tools/call', async (request) => {
+    const { workload, asked } = await admit(request, callRequest, parseJson)
+    const { delegation, ...call } = asked
+    return registry.call(await principalOf(delegation, workload, asked.run), call)
+  })
+}
+
+/** What a model may know of a tool. */
+const offer = ({ name, title, description, inputSchema, readOnly, approval, examples }: ToolDefinition) => ({
+  name, title, description, inputSchema, readOnly, requiresApproval: approval !== null, examples,
+})

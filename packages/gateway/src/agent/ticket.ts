@@ -1,0 +1,76 @@
+import { randomUUID } from 'node:crypto'
+import { AppError, deriveKey, type Principal } from '@behalf/identity'
+import { EncryptJWT, jwtDecrypt } from 'jose'
+import { z } from 'zod'
+import type { Ticket } from '../authority.ts'
+
+/** Seconds between a `@delegates` call and the redemption of its ticket. */
+const lifetime = 60
+const use = 'behalf-ticket'
+
+const claimsSchema = z.object({
+  jti: z.string(),
+  exp: z.number(),
+  to: z.string(),
+  grant: z.object({
+    issuer: z.string(),
+    subject: z.string(),
+    tenant: z.string(),
+    scopes: z.array(z.string()),
+    facts: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.array(z.string())])),
+    client: z.string(),
+    session: z.string().nullable(),
+    authTime: z.number().nullable(),
+    acr: z.string().nullable(),
+    agent: z.string(),
+    parent: z.string(),
+  }),
+})
+
+/** Tickets: sealed by the gateway for itself. Who carries one can neither read, change nor make it. */
+export interface TicketSealer {
+  /** @returns null for a caller who has nothing to delegate: nobody, or an agent. */
+  seal(principal: Principal, start: { readonly agent: string; readonly to: string; readonly txn: string }): Promise<string | null>
+  /** @throws {AppError} `TICKET_REFUSED` unless `workload` is whom it was made for. */
+  open(ticket: string, workload: string): Promise<Ticket>
+}
+
+/** JWE `dir` with A256GCM (RFC 7516), key from info `behalf/ticket/<epoch>`. */
+export function createTicketSealer(options: {
+  readonly rootKey: string
+  readonly epoch: number
+  readonly clock?: () => number
+}): TicketSealer {
+  const { rootKey, epoch, clock = Date.now } = options
+  const { key } = deriveKey(rootKey, 'ticket', null, epoch)
+
+  return {
+    async seal(principal, { agent, to, txn }) {
+      const { actor, issuer, subject, tenant, client, scopes, facts, session, authTime, acr } = principal
+      if (actor !== null || issuer === null || tenant === null || client === null) return null
+      const grant = { issuer, subject, tenant, scopes, facts, client, session, authTime, acr, agent, parent: txn }
+      return new EncryptJWT({ to, grant })
+        .setProtectedHeader({ alg: 'dir', enc: 'A256GCM', typ: use, kid: `ticket/${epoch}` })
+        .setJti(randomUUID())
+        .setExpirationTime(Math.floor(clock() / 1000) + lifetime)
+        .encrypt(key)
+    },
+
+    async open(ticket, workload) {
+      try {
+        const { payload } = await jwtDecrypt(ticket, key, {
+          typ: use,
+          keyManagementAlgorithms: ['dir'],
+          contentEncryptionAlgorithms: ['A256GCM'],
+          requiredClaims: ['exp', 'jti'],
+          currentDate: new Date(clock()),
+        })
+        const { jti, exp, to, grant } = claimsSchema.parse(payload)
+        if (to !== workload) throw new Error(`made for ${to}`)
+        return { id: jti, expiresAt: new Date(exp * 1000), grant }
+      } catch (cause) {
+        throw new AppError('TICKET_REFUSED', undefined, { cause })
+      }
+    },
+  }
+}

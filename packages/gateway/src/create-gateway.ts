@@ -1,0 +1,129 @@
+import { createContextSigner, createWorkloadVerifier, type Graph } from '@behalf/identity'
+import pino, { type Logger } from 'pino'
+import { addAgentApi } from './agent/agent-api.ts'
+import { createTicketSealer } from './agent/ticket.ts'
+import { createAuthenticate } from './authenticate/authenticate.ts'
+import type { IssuerConfig } from './authenticate/issuer.ts'
+import type { Authority } from './authority.ts'
+import { createExecuteTool, type ExecuteTool } from './execute/execute-tool.ts'
+import { startGraphQLServer } from './execute/graphql-server.ts'
+import { createSubgraphClient, type SubgraphClient } from './execute/subgraph-client.ts'
+import { createSubgraphDataSource } from './execute/subgraph-data-source.ts'
+import { readGraph } from './graph-file.ts'
+import { createApp, type WriteError } from './http/create-app.ts'
+import { addGraphQLRoute, transactionOf } from './http/graphql-route.ts'
+import type { Registry } from './registry.ts'
+
+export interface GatewayOptions {
+  /** Path of `graph.json`. */
+  readonly graph: string
+  /** URLs of subgraphs by name, where they are not those of the graph. */
+  readonly subgraphs?: Readonly<Record<string, string>>
+  /** `BEHALF_ROOT_KEY`: at least 32 random bytes, base64url. */
+  readonly rootKey: string
+  /** Epoch of the keys, counted up to rotate them. Default 1. */
+  readonly epoch?: number
+  /** `aud` of context tokens. Default `behalf`. */
+  readonly trustDomain?: string
+  readonly issuers: readonly IssuerConfig[]
+  readonly authority: Authority
+  /** Makes the tool registry of the graph's tools and the way to run one. */
+  readonly registry: (parts: { readonly tools: Graph['tools']; readonly execute: ExecuteTool }) => Registry
+  /** Whether clients may ask for the schema. Not a control: do not hide behind it. Default true. */
+  readonly introspection?: boolean
+  readonly limits?: Partial<GatewayLimits>
+  readonly log?: Logger
+}
+
+export interface GatewayLimits {
+  /** Bytes of a request. Default 256 KiB. */
+  readonly bodyBytes: number
+  /** Milliseconds a subgraph has to answer. Default 10 seconds. */
+  readonly subgraphTimeout: number
+  /** Bytes of a subgraph's answer. Default 8 MiB. */
+  readonly subgraphResponseBytes: number
+}
+
+export interface Gateway {
+  /** Serves the graph on `port` of `host` and the agent API on `internalPort` of loopback, or of `internalHost`. */
+  listen(at: { readonly port: number; readonly host?: string; readonly internalPort: number; readonly internalHost?: string }): Promise<{
+    readonly url: string
+    readonly internalUrl: string
+  }>
+  /** Lets running requests end, then closes. */
+  close(): Promise<void>
+}
+
+const loopback = '127.0.0.1'
+
+/** The edge: verifies credentials and drops them, plans and executes, and runs tools for agents. */
+export async function createGateway(options: GatewayOptions): Promise<Gateway> {
+  const { rootKey, epoch = 1, trustDomain = 'behalf', issuers, authority, introspection = true, log = pino() } = options
+  const limits: GatewayLimits = { bodyBytes: 256 * 1024, subgraphTimeout: 10_000, subgraphResponseBytes: 8 * 1024 * 1024, ...options.limits }
+  const graph = readGraph(options.graph)
+  const signer = createContextSigner({ rootKey, epoch, trustDomain })
+  const tickets = createTicketSealer({ rootKey, epoch })
+  const clients: SubgraphClient[] = []
+
+  const server = await startGraphQLServer({
+    supergraph: graph.supergraph,
+    introspection,
+    log,
+    dataSource({ name, url = '' }) {
+      const client = createSubgraphClient(options.subgraphs?.[name] ?? url, { timeout: limits.subgraphTimeout, maxBytes: limits.subgraphResponseBytes })
+      clients.push(client)
+      return createSubgraphDataSource({ name, graph, client, signer, tickets, log })
+    },
+  })
+
+  const http = { log, maxBodyBytes: limits.bodyBytes, ready: authority.ready }
+  const publicApp = createApp({ ...http, contentTypes: ['application/json'], writeError: writeGraphQLError })
+  addGraphQLRoute(publicApp, { authenticate: createAuthenticate({ issuers, authority }), server })
+
+  const agents = agentsByWorkload(graph)
+  const internalApp = createApp({ ...http, contentTypes: ['application/json', 'application/x-www-form-urlencoded'], writeError: writePlainError })
+  addAgentApi(internalApp, {
+    authority,
+    registry: options.registry({ tools: graph.tools, execute: createExecuteTool(server) }),
+    tickets,
+    workloads: createWorkloadVerifier({ rootKey, epochs: [epoch], workloads: [...agents.keys()], trustDomain }),
+    agentsOf: (workload) => agents.get(workload) ?? [],
+  })
+
+  return {
+    async listen({ port, host = loopback, internalPort, internalHost = loopback }) {
+      const [url, internalUrl] = await Promise.all([
+        publicApp.listen({ port, host }),
+        internalApp.listen({ port: internalPort, host: internalHost }),
+      ])
+      return { url, internalUrl }
+    },
+    async close() {
+      await Promise.all([publicApp.close(), internalApp.close()] satisfies Promise<unknown>[])
+      await server.stop()
+      await Promise.all(clients.map((client) => client.close()))
+    },
+  }
+}
+
+/** Which agents run where, as `@delegates` says. */
+function agentsByWorkload({ rules }: Graph): ReadonlyMap<string, readonly string[]> {
+  const agents = new Map<string, string[]>()
+  for (const { delegates } of Object.values(rules)) {
+    if (delegates !== null) agents.set(delegates.subgraph, [...(agents.get(delegates.subgraph) ?? []), delegates.agent])
+  }
+  return agents
+}
+
+/** A refused request is answered as GraphQL, and with a challenge where signing in would help (RFC 6750 3). */
+const writeGraphQLError: WriteError = ({ message, code, status }, request) => ({
+  body: { errors: [{ message, extensions: { code } }], extensions: { txn: transactionOf(request) } },
+  headers: {
+    'cache-control': 'no-store',
+    ...(status === 401 && { 'www-authenticate': code === 'CREDENTIAL_INVALID' ? 'Bearer error="invalid_token"' : 'Bearer' }),
+    ...(status === 503 && { 'retry-after': '1' }),
+  },
+})
+
+const writePlainError: WriteError = ({ message, code }) => ({ body: { error: { code, message } } })
+

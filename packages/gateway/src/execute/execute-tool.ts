@@ -1,0 +1,29 @@
+import type { ErrorCode, Principal } from '@behalf/identity'
+import { v7 as uuidv7 } from 'uuid'
+import { narrowToTool } from '../authenticate/principal.ts'
+import type { GraphQLServer } from './graphql-server.ts'
+
+/** Runs a tool's stored operation as the user, with the agent as actor and only the scopes that the tool needs. */
+export type ExecuteTool = (execution: {
+  readonly principal: Principal
+  readonly tool: { readonly name: string; readonly operation: string }
+  /** Scopes that this call needs. */
+  readonly scopes: readonly string[]
+  readonly variables: Readonly<Record<string, unknown>>
+  /** Id of the call, under which a subgraph records its effect once. */
+  readonly call: string
+}) => Promise<ToolExecution>
+
+export interface ToolExecution {
+  readonly data: Readonly<Record<string, unknown>> | null
+  readonly errors: readonly { readonly code: ErrorCode; readonly message: string }[]
+}
+
+export const createExecuteTool = (server: GraphQLServer): ExecuteTool => async ({ principal, tool, scopes, variables, call }) => {
+  const contextValue = { principal: narrowToTool(principal, { name: tool.name, call, scopes }), txn: uuidv7(), trace: {}, signal: null }
+  const { body } = await server.executeOperation({ query: tool.operation, variables: { ...variables } }, { contextValue })
+  if (body.kind !== 'single') throw new TypeError('A tool is answered at once.')
+  const { data = null, errors = [] } = body.singleResult
+  // The server has masked every error: its code is one of the table's.
+  return { data, errors: errors.map(({ message, extensions }) => ({ message, code: extensions?.['code'] as ErrorCode })) }
+}

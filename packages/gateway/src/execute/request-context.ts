@@ -1,0 +1,17 @@
+import type { Principal } from '@behalf/identity'
+
+/** Trace context (W3C): the only headers of a client that go on to subgraphs. */
+export interface TraceContext {
+  readonly traceparent?: string
+  readonly tracestate?: string
+}
+
+/** What the executor knows of an incoming request: who, never with which credential. */
+export interface RequestContext {
+  readonly principal: Principal
+  /** UUIDv7 */
+  readonly txn: string
+  readonly trace: TraceContext
+  /** Aborted when the client goes away; a mutation that was sent is not called back. */
+  readonly signal: AbortSignal | null
+}

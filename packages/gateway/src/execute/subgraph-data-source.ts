@@ -1,0 +1,53 @@
+import type { GraphQLDataSource } from '@apollo/gateway'
+import { AppError, contextTokenHeader, type ContextSigner, type Graph } from '@behalf/identity'
+import type { GraphQLFormattedError } from 'graphql'
+import type { Logger } from 'pino'
+import type { TicketSealer } from '../agent/ticket.ts'
+import { type OperationShape, operationShape } from './operation-shape.ts'
+import type { RequestContext } from './request-context.ts'
+import type { SubgraphClient, SubgraphError } from './subgraph-client.ts'
+
+/** Sends a plan's fetches to one subgraph, each with a context token made for exactly that request. */
+export function createSubgraphDataSource(options: {
+  readonly name: string
+  readonly graph: Graph
+  readonly client: SubgraphClient
+  readonly signer: ContextSigner
+  readonly tickets: TicketSealer
+  readonly log: Logger
+}): GraphQLDataSource<RequestContext & Record<string, unknown>> {
+  const { name, graph, client, signer, tickets, log } = options
+  const { facts, scopes } = graph.subgraphs[name] ?? { facts: [], scopes: [] }
+
+  /** Only a call that may start an agent carries the means to (`@delegates`). */
+  async function ticketFor({ type, rootFields }: OperationShape, { principal, txn }: RequestContext) {
+    if (type !== 'mutation') return null
+    const starts = rootFields.map((field) => graph.rules[`Mutation.${field}`]?.delegates).find((delegates) => delegates?.subgraph === name)
+    return starts ? tickets.seal(principal, { agent: starts.agent, to: name, txn }) : null
+  }
+
+  return {
+    async process(fetch) {
+      if (!('incomingRequestContext' in fetch)) {
+        throw new TypeError(`The gateway asks subgraphs nothing on its own behalf, not for ${fetch.kind}.`)
+      }
+      const { query = '', operationName, variables } = fetch.request
+      const { principal, txn, trace, signal } = fetch.context
+      const shape = operationShape(query)
+      const body = Buffer.from(JSON.stringify({ query, operationName, variables }))
+      const ticket = await ticketFor(shape, fetch.context)
+      const token = signer.sign(principal, { to: name, body, operation: shape.type, txn, facts, scopes, ...(ticket !== null && { ticket }) })
+      const headers = { 'content-type': 'application/json', accept: 'application/json', ...trace, [contextTokenHeader]: token }
+      try {
+        const { data, errors } = await client.send({ body, headers, signal: shape.type === 'query' ? signal : null })
+        return { data, ...(errors.length > 0 && { errors: errors.map(formatError) }) }
+      } catch (error) {
+        if (!(error instanceof AppError)) throw error
+        log.warn({ txn, subgraph: name, code: error.code, cause: String(error.cause) }, 'subgraph request failed')
+        return { data: null, errors: [formatError(error)] }
+      }
+    },
+  }
+}
+
+const formatError = ({ message, path, code }: SubgraphError): GraphQLFormattedError => ({ message, ...(path && { path }), extensions: { code } })
