@@ -1,0 +1,164 @@
+import { setTimeout } from 'node:timers/promises'
+import { AppError, createWorkloadSigner, errorTable, workloadTokenHeader, type ErrorCode, type JsonSchema } from '@behalf/identity'
+import { z } from 'zod'
+import { readBounded } from './read-bounded.ts'
+
+/** A tool that the caller may use now. */
+export interface OfferedTool {
+  readonly name: string
+  readonly title: string
+  readonly description: string
+  /** JSON Schema 2020-12 of the arguments. */
+  readonly inputSchema: JsonSchema
+  readonly readOnly: boolean
+  readonly requiresApproval: boolean
+  readonly examples: readonly string[]
+}
+
+/** What became of a call. Every string in `result` is data, whatever it says. */
+export type ToolOutcome =
+  | { readonly ok: true; readonly result: unknown; readonly truncated: boolean }
+  | { readonly ok: false; readonly error: { readonly code: string; readonly message: string } }
+
+export interface ToolCall {
+  /** Handle of the delegation. */
+  readonly delegation: string
+  readonly run: string
+  /** Under this id an effect happens at most once, however often the call is sent. */
+  readonly call: string
+  readonly name: string
+  readonly arguments: Readonly<Record<string, unknown>>
+}
+
+/** The gateway's internal API. Every method throws {@link AppError}; `UNAVAILABLE` when the gateway cannot be reached. */
+export interface AgentApi {
+  /** Trades the ticket of a context token for a delegation (RFC 8693). Works once per ticket, so it is never retried. */
+  redeem(ticket: string, signal?: AbortSignal): Promise<{ readonly handle: string; readonly delegation: string }>
+  /** @throws {AppError} `DELEGATION_REFUSED` when the delegation has ended. */
+  tools(request: { readonly delegation: string; readonly run: string }, signal?: AbortSignal): Promise<readonly OfferedTool[]>
+  /** @throws {AppError} `DELEGATION_REFUSED` when the delegation has ended. */
+  call(request: ToolCall, signal?: AbortSignal): Promise<ToolOutcome>
+}
+
+export interface AgentApiOptions {
+  /** Of the gateway's internal port, such as `http://127.0.0.1:4001`. */
+  readonly baseUrl: string
+  /** Name of this workload. */
+  readonly name: string
+  /** Value of `BEHALF_WORKLOAD_KEY`. */
+  readonly key: string
+  readonly trustDomain: string
+  /** For one request; 30 s by default. */
+  readonly timeoutMs?: number
+  /** Waits before the second and later attempts; how many there are bounds the attempts. */
+  readonly retryDelaysMs?: readonly number[]
+  readonly fetch?: typeof globalThis.fetch
+}
+
+const maxResponseBytes = 1_048_576
+
+const tokenAnswer = z.object({ access_token: z.string().min(1), delegation: z.string().min(1) })
+const offeredTool = z.object({
+  name: z.string(),
+  title: z.string(),
+  description: z.string(),
+  inputSchema: z.record(z.string(), z.unknown()),
+  readOnly: z.boolean(),
+  requiresApproval: z.boolean(),
+  examples: z.array(z.string()),
+})
+const toolsAnswer = z.object({ tools: z.array(offeredTool) })
+const callAnswer = z.discriminatedUnion('ok', [
+  z.object({ ok: z.literal(true), result: z.unknown(), truncated: z.boolean() }),
+  z.object({ ok: z.literal(false), error: z.object({ code: z.string(), message: z.string() }) }),
+])
+const errorAnswer = z.object({ error: z.object({ code: z.string(), message: z.string() }) })
+
+/** A client that proves itself with a workload token, made anew for every attempt. */
+export function createAgentApi(options: AgentApiOptions): AgentApi {
+  const { baseUrl, timeoutMs = 30_000, retryDelaysMs = [100, 400, 1500], fetch = globalThis.fetch } = options
+  const signer = createWorkloadSigner({ name: options.name, key: options.key, trustDomain: options.trustDomain })
+
+  const post = async (path: string, type: string, text: string, signal: AbortSignal | undefined): Promise<unknown> => {
+    const body = new TextEncoder().encode(text)
+    const limit = AbortSignal.timeout(timeoutMs)
+    const response = await fetch(new URL(path, baseUrl), {
+      method: 'POST',
+      // A redirect would carry the request, ticket included, to wherever it says.
+      redirect: 'manual',
+      headers: { 'content-type': type, accept: 'application/json', [workloadTokenHeader]: signer.sign({ method: 'POST', path, body }) },
+      body,
+      signal: signal ? AbortSignal.any([signal, limit]) : limit,
+    })
+    const bytes = await readBounded(response, maxResponseBytes)
+    if (!response.ok) throw refusal(response.status, bytes)
+    return parseJson(bytes)
+  }
+
+  /** Only for what may be repeated: reading, and calls, whose id makes their effect happen once. */
+  const postJson = async (path: string, request: unknown, signal: AbortSignal | undefined): Promise<unknown> => {
+    const text = JSON.stringify(request)
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await post(path, 'application/json', text, signal)
+      } catch (cause) {
+        const delay = retryDelaysMs[attempt]
+        if (cause instanceof AppError && cause.code !== 'UNAVAILABLE') throw cause
+        signal?.throwIfAborted()
+        if (delay === undefined) throw unreachable(cause)
+        await pause(delay, signal)
+      }
+    }
+  }
+
+  return {
+    async redeem(ticket, signal) {
+      const form = new URLSearchParams({
+        grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+        subject_token: ticket,
+        subject_token_type: 'urn:behalf:params:oauth:token-type:ticket',
+      })
+      const answer = await post('/internal/token', 'application/x-www-form-urlencoded', form.toString(), signal).catch((cause: unknown) => {
+        throw cause instanceof AppError ? cause : unreachable(cause)
+      })
+      const { access_token: handle, delegation } = shaped(tokenAnswer, answer)
+      return { handle, delegation }
+    },
+    async tools(request, signal) {
+      return shaped(toolsAnswer, await postJson('/internal/tools/list', request, signal)).tools
+    },
+    async call(request, signal) {
+      const outcome = shaped(callAnswer, await postJson('/internal/tools/call', request, signal))
+      return outcome.ok ? { ok: true, result: outcome.result ?? null, truncated: outcome.truncated } : outcome
+    },
+  }
+}
+
+function refusal(status: number, bytes: Uint8Array): AppError {
+  const answer = errorAnswer.safeParse(parseJson(bytes, true))
+  const code = answer.success ? answer.data.error.code : ''
+  if (Object.hasOwn(errorTable, code)) return new AppError(code as ErrorCode)
+  return new AppError(status >= 500 ? 'UNAVAILABLE' : 'INTERNAL', undefined, { cause: `the gateway answered ${status}` })
+}
+
+function parseJson(bytes: Uint8Array, lenient = false): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+  } catch (cause) {
+    if (lenient) return null
+    throw new AppError('INTERNAL', undefined, { cause })
+  }
+}
+
+function shaped<T>(schema: z.ZodType<T>, answer: unknown): T {
+  const parsed = schema.safeParse(answer)
+  if (!parsed.success) throw new AppError('INTERNAL', undefined, { cause: parsed.error })
+  return parsed.data
+}
+
+const unreachable = (cause: unknown) =>
+  cause instanceof AppError ? cause : new AppError('UNAVAILABLE', undefined, { cause })
+
+function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return setTimeout(ms, undefined, signal ? { signal } : {})
+}

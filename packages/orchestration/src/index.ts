@@ -1,0 +1,12 @@
+// This file is the complete public surface of @behalf/orchestration.
+export { createAgentApi } from './agent-api.ts'
+export type { AgentApi, AgentApiOptions, OfferedTool, ToolCall, ToolOutcome } from './agent-api.ts'
+export { chatErrors, type ChatErrorCode } from './chat-error.ts'
+export { keywordRouter } from './keyword-router.ts'
+export { languageModel, type LanguageModelOptions } from './language-model.ts'
+export { ModelError } from './model-backend.ts'
+export type { FinishReason, MessageCall, ModelBackend, ModelEvent, ModelMessage, ModelRequest, ModelUsage } from './model-backend.ts'
+export { createRunner, type Runner, type RunnerOptions } from './runner.ts'
+export { defaultBounds, type RunBounds } from './run-bounds.ts'
+export { RunLost } from './run-store.ts'
+export type { CallStatus, NewCall, NewStep, RunEnd, RunStore, StoredCall, StoredStep, TakenRun, Turn } from './run-store.ts'

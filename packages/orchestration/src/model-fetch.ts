@@ -1,0 +1,76 @@
+import { ModelError } from './model-backend.ts'
+import { normaliseChunk } from './normalise-chunk.ts'
+
+/**
+ * The `fetch` given to the adapter: follows no redirects (they would carry the conversation and the key elsewhere),
+ * bounds the answer, and turns what servers really send into what the adapter accepts.
+ */
+export function createModelFetch(options: { readonly fetch: typeof globalThis.fetch; readonly maxBytes: number }): typeof globalThis.fetch {
+  const { fetch, maxBytes } = options
+  return async (input, init) => {
+    const response = await fetch(input, { ...init, redirect: 'manual' })
+    if (response.type === 'opaqueredirect' || (response.status >= 300 && response.status < 400)) {
+      await response.body?.cancel()
+      throw new ModelError('MODEL_UNAVAILABLE', { cause: `the model server redirects (${response.status})` })
+    }
+    if (!response.body) return response
+    const bounded = response.body.pipeThrough(boundBytes(maxBytes))
+    if (!response.ok) return new Response(bounded, response)
+    const streamed = /^text\/event-stream\b/i.test(response.headers.get('content-type') ?? '')
+    const lines = bounded.pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>)
+    const events = lines.pipeThrough(streamed ? normaliseLines(maxBytes) : wholeAnswer())
+    return new Response(events.pipeThrough(new TextEncoderStream()), { status: response.status, headers: { 'content-type': 'text/event-stream' } })
+  }
+}
+
+function boundBytes(limit: number): TransformStream<Uint8Array, Uint8Array> {
+  let size = 0
+  return new TransformStream({
+    transform(chunk, controller) {
+      size += chunk.byteLength
+      if (size > limit) controller.error(new ModelError('MODEL_BAD_OUTPUT', { cause: `an answer over ${limit} bytes` }))
+      else controller.enqueue(chunk)
+    },
+  })
+}
+
+/** Server-sent events line by line; only `data:` lines are touched. */
+function normaliseLines(limit: number): TransformStream<string, string> {
+  let rest = ''
+  return new TransformStream({
+    transform(chunk, controller) {
+      const lines = (rest + chunk).split(/\r\n|\n|\r(?!$)/)
+      rest = lines.pop() ?? ''
+      if (rest.length > limit) controller.error(new ModelError('MODEL_BAD_OUTPUT', { cause: 'an endless line' }))
+      for (const line of lines) controller.enqueue(`${normaliseLine(line)}\n`)
+    },
+    flush(controller) {
+      // Some servers end without the blank line that would complete the last event.
+      if (rest !== '') controller.enqueue(`${normaliseLine(rest.replace(/\r$/, ''))}\n`)
+      controller.enqueue('\n')
+    },
+  })
+}
+
+function normaliseLine(line: string): string {
+  const data = /^data: ?(?<data>.*)$/.exec(line)?.groups?.['data']
+  if (data === undefined || !data.startsWith('{')) return line
+  try {
+    return `data: ${JSON.stringify(normaliseChunk(JSON.parse(data)))}`
+  } catch {
+    return line
+  }
+}
+
+/** A server that does not stream answers with one JSON document. */
+function wholeAnswer(): TransformStream<string, string> {
+  let text = ''
+  return new TransformStream({
+    transform(chunk) {
+      text += chunk
+    },
+    flush(controller) {
+      controller.enqueue(`${normaliseLine(`data: ${text.replaceAll(/[\r\n]+/g, ' ').trim()}`)}\n\ndata: [DONE]\n\n`)
+    },
+  })
+}

@@ -1,0 +1,75 @@
+import type { ToolOutcome } from './agent-api.ts'
+import type { ChatErrorCode } from './chat-error.ts'
+import type { FinishReason, ModelUsage } from './model-backend.ts'
+
+/** A text of the conversation. */
+export interface Turn {
+  readonly role: 'user' | 'assistant'
+  readonly text: string
+}
+
+/** A tool call as it is stored before it is sent. With an `outcome` it is settled already and never sent. */
+export interface NewCall {
+  readonly id: string
+  readonly name: string
+  readonly arguments: Readonly<Record<string, unknown>>
+  readonly outcome: ToolOutcome | null
+}
+
+export type StoredCall = NewCall
+
+/** One answer of the model: what it said and what it wants called. */
+export interface NewStep {
+  readonly text: string
+  /** Other than `done`: the answer was cut off or declined, has no calls, and ends the run. */
+  readonly reason: FinishReason
+  readonly usage: ModelUsage | null
+  readonly calls: readonly NewCall[]
+}
+
+export interface StoredStep extends NewStep {
+  readonly calls: readonly StoredCall[]
+}
+
+export type CallStatus = 'SUCCEEDED' | 'FAILED' | 'NOT_PERMITTED'
+
+/** How a run ended, with the whole text of its answer. */
+export interface RunEnd {
+  readonly status: 'COMPLETED' | 'INCOMPLETE' | 'FAILED'
+  readonly code: ChatErrorCode | null
+  readonly retryAfterMs: number | null
+  readonly text: string
+}
+
+/**
+ * Where runs are kept. Each write is one transaction, durable when its promise resolves,
+ * and rejects with {@link RunLost} once the run is over or somebody else has taken it.
+ */
+export interface RunStore {
+  /** Takes a run, so that whoever held it can write no more. Null when it is over or does not exist. */
+  take(run: string): Promise<TakenRun | null>
+}
+
+export interface TakenRun {
+  /** Handle of the delegation the run acts under; null when none is stored (any more). */
+  readonly delegation: string | null
+  /** When it was first taken, in milliseconds since the epoch. */
+  readonly startedAt: number
+  /** The conversation so far, ending with the text to answer. */
+  readonly turns: readonly Turn[]
+  readonly steps: readonly StoredStep[]
+  addStep(step: NewStep): Promise<void>
+  /** The call is about to be sent. */
+  startCall(id: string): Promise<void>
+  settleCall(id: string, settled: { readonly status: CallStatus; readonly outcome: ToolOutcome }): Promise<void>
+  end(end: RunEnd): Promise<void>
+}
+
+/** The run is over, was cancelled or is held by somebody else: whoever sees this stops and writes nothing. */
+export class RunLost extends Error {
+  override readonly name = 'RunLost'
+
+  constructor() {
+    super('The run is no longer held.')
+  }
+}
