@@ -1,0 +1,82 @@
+import {
+  DefaultQueryExecutor, Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler,
+  type CompiledQuery, type DatabaseConnection, type Dialect, type Driver, type QueryResult, type TransactionSettings,
+} from 'kysely'
+import type { CallerConnection } from './caller-connection.ts'
+import type { Turns } from './turns.ts'
+
+/**
+ * A Kysely whose every query runs on `connection`. Its `transaction()` makes a savepoint; for as long as one is open,
+ * queries from elsewhere in the request wait, so that they are not undone with it.
+ */
+export function boundKysely<Tables>(connection: CallerConnection, turns: Turns): Kysely<Tables> {
+  const driver = new SavepointDriver(connection)
+  const compiler = new PostgresQueryCompiler()
+  const adapter = new PostgresAdapter()
+  const dialect: Dialect = {
+    createAdapter: () => adapter,
+    createDriver: () => driver,
+    createIntrospector: (db) => new PostgresIntrospector(db),
+    createQueryCompiler: () => compiler,
+  }
+  const executor = new DefaultQueryExecutor(compiler, adapter, {
+    provideConnection: (consumer) => turns.take(async () => consumer(await driver.acquireConnection())),
+  })
+  return new Kysely<Tables>({ config: { dialect }, dialect, driver, executor })
+}
+
+/** One use of the connection: a query, or a nested transaction with its savepoint. */
+class Use implements DatabaseConnection {
+  readonly connection: CallerConnection
+  savepoint: string | undefined
+
+  constructor(connection: CallerConnection) {
+    this.connection = connection
+  }
+
+  async executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
+    const { command, rowCount, rows } = await this.connection.query(sql, parameters)
+    const counted = ['INSERT', 'UPDATE', 'DELETE', 'MERGE'].includes(command)
+    return { rows: rows as R[], ...(counted ? { numAffectedRows: BigInt(rowCount ?? 0) } : {}) }
+  }
+
+  // oxlint-disable-next-line require-yield
+  async *streamQuery<R>(): AsyncIterableIterator<QueryResult<R>> {
+    throw new Error('A bound transaction does not stream.')
+  }
+}
+
+class SavepointDriver implements Driver {
+  readonly #connection: CallerConnection
+
+  constructor(connection: CallerConnection) {
+    this.#connection = connection
+  }
+
+  async init(): Promise<void> {}
+
+  async acquireConnection(): Promise<Use> {
+    return new Use(this.#connection)
+  }
+
+  async releaseConnection(): Promise<void> {}
+
+  async beginTransaction(use: DatabaseConnection, { accessMode, isolationLevel }: TransactionSettings): Promise<void> {
+    if (accessMode !== undefined || isolationLevel !== undefined) {
+      throw new Error('A transaction inside a bound one takes its access mode and isolation level from that.')
+    }
+    if (use instanceof Use) use.savepoint = await this.#connection.savepoint()
+  }
+
+  async commitTransaction(use: DatabaseConnection): Promise<void> {
+    if (use instanceof Use && use.savepoint !== undefined) await this.#connection.release(use.savepoint)
+  }
+
+  async rollbackTransaction(use: DatabaseConnection): Promise<void> {
+    if (use instanceof Use && use.savepoint !== undefined) await this.#connection.rollbackTo(use.savepoint)
+  }
+
+  async destroy(): Promise<void> {
+    throw new Error('A bound transaction is ended by the framework.')
+  }
+}

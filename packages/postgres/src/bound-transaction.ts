@@ -1,0 +1,49 @@
+import type { Identity } from '@behalf/identity'
+import type { Kysely } from 'kysely'
+import type { Pool } from 'pg'
+import { boundKysely } from './bound-kysely.ts'
+import { CallerConnection } from './caller-connection.ts'
+import { callerSettings, type StoredCaller } from './caller.ts'
+import { performOnce, type Effect } from './perform-once.ts'
+import { Turns } from './turns.ts'
+
+export interface BoundTransaction<Tables> {
+  /** Every query runs in this one transaction; `transaction()` makes a savepoint. It cannot end the transaction. */
+  readonly db: Kysely<Tables>
+  /**
+   * Runs `work` once per `effect.id`. A repeat by the same subject with the same request gets the recorded outcome,
+   * as JSON; one that comes while the first is at work waits for it. If `work` fails, all is rolled back, and a
+   * repeat runs it again.
+   *
+   * @throws AppError CONTEXT_WRONG_REQUEST if the id was used for something else, or by someone else; OUTCOME_UNKNOWN
+   * if it was started, committed in part, and never ended
+   */
+  perform<R>(effect: Effect, work: () => Promise<R>): Promise<R>
+  /** Runs `work` so that a failure undoes what it did, and nothing before. */
+  savepoint<R>(work: () => Promise<R>): Promise<R>
+  /**
+   * A later query opens a new transaction.
+   *
+   * @throws AppError INTERNAL if PostgreSQL rolled back instead; OUTCOME_UNKNOWN if the connection was lost meanwhile
+   */
+  commit(): Promise<void>
+  /** Undoes everything since the last commit. */
+  rollback(): Promise<void>
+}
+
+/** Opens nothing until the first query. */
+export function bindTransaction<Tables>(
+  pool: Pool, caller: Identity | StoredCaller, mode: 'read' | 'write', patienceMs: number,
+): BoundTransaction<Tables> {
+  const settings = callerSettings(caller)
+  const connection = new CallerConnection(pool, settings, mode)
+  const turns = new Turns(patienceMs)
+  const db = boundKysely<Tables>(connection, turns)
+  return {
+    db,
+    perform: (effect, work) => performOnce({ connection, turns, subject: settings.sub }, effect, work),
+    savepoint: (work) => db.transaction().execute(() => work()),
+    commit: () => turns.take(() => connection.commit()),
+    rollback: () => connection.rollback(),
+  }
+}

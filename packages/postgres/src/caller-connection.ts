@@ -1,0 +1,152 @@
+import { AppError } from '@behalf/identity'
+import type { Pool, PoolClient, QueryResult } from 'pg'
+import type { CallerSettings } from './caller.ts'
+import { asAppError, isConnectionLost } from './database-error.ts'
+
+/** What ends or changes a transaction or a session is not for resolvers: against mistakes, not against malice. */
+const reserved = new RegExp(
+  String.raw`^(?:\s|--[^\n]*\n|/\*(?:[^*]|\*(?!/))*\*/)*` +
+  '(?:begin|start|commit|end|rollback|abort|savepoint|release|prepare|set|reset|discard|listen|unlisten)\\b', 'i')
+
+/**
+ * The one connection of a bound transaction: taken from the pool with the first query, which begins the transaction
+ * as the caller, and given back when that ends. A connection in doubt is destroyed, never given back.
+ */
+export class CallerConnection {
+  readonly #pool: Pool
+  readonly #caller: CallerSettings
+  readonly #mode: 'read' | 'write'
+  #open: { client: PoolClient; begun: Promise<unknown>; onLost: () => void } | undefined
+  /** Savepoints that are open, innermost last. */
+  readonly #savepoints: string[] = []
+  #made = 0
+
+  constructor(pool: Pool, caller: CallerSettings, mode: 'read' | 'write') {
+    this.#pool = pool
+    this.#caller = caller
+    this.#mode = mode
+  }
+
+  /** Runs one statement of a resolver's. */
+  async query(text: string, values: readonly unknown[]): Promise<QueryResult<object>> {
+    if (reserved.test(text) || text.includes('set_config')) {
+      throw new Error('A bound transaction is begun, configured and ended by the framework, not by a query.')
+    }
+    return this.#send(text, values)
+  }
+
+  /** Opens a savepoint; answers its name. */
+  async savepoint(): Promise<string> {
+    const name = `behalf_${++this.#made}`
+    await this.#send(`savepoint ${name}`)
+    this.#savepoints.push(name)
+    return name
+  }
+
+  async release(savepoint: string): Promise<void> {
+    await this.#send(`release savepoint ${savepoint}`)
+    this.#forget(savepoint)
+  }
+
+  async rollbackTo(savepoint: string): Promise<void> {
+    this.#forget(savepoint)
+    // Nothing to go back to: the transaction itself is gone, and with it all that came after the savepoint.
+    if (this.#open === undefined) return
+    await this.#send(`rollback to savepoint ${savepoint}`)
+    await this.#send(`release savepoint ${savepoint}`)
+  }
+
+  /**
+   * @throws AppError OUTCOME_UNKNOWN if the connection was lost while it committed; INTERNAL if PostgreSQL rolled back
+   * because a statement had failed, or if a nested transaction is still open (all is rolled back then)
+   */
+  async commit(): Promise<void> {
+    const open = this.#open
+    if (open === undefined) return
+    if (this.#savepoints.length > 0) {
+      await this.rollback()
+      throw new AppError('INTERNAL', undefined, { cause: new Error('Committed while a nested transaction was open.') })
+    }
+    let result: QueryResult<object>
+    try {
+      await open.begun
+      result = await open.client.query('commit')
+    } catch (error) {
+      this.#giveBack(true)
+      if (this.#mode === 'write' && isConnectionLost(error)) throw new AppError('OUTCOME_UNKNOWN', undefined, { cause: error })
+      throw asAppError(error)
+    }
+    this.#giveBack(open.client.getTransactionStatus() !== 'I')
+    if (result.command !== 'COMMIT') {
+      throw new AppError('INTERNAL', undefined, { cause: new Error('Rolled back at commit: a statement before had failed.') })
+    }
+  }
+
+  /** Undoes everything since the transaction began. Never throws: a connection that cannot do it is destroyed. */
+  async rollback(): Promise<void> {
+    const open = this.#open
+    if (open === undefined) return
+    this.#savepoints.length = 0
+    const undone = await open.client.query('rollback').then(() => true, () => false)
+    if (this.#open === open) this.#giveBack(!undone || open.client.getTransactionStatus() !== 'I')
+  }
+
+  async #send(text: string, values: readonly unknown[] = []): Promise<QueryResult<object>> {
+    const open = this.#open ?? (await this.#begin())
+    try {
+      // The extended protocol takes one statement at a time, so that none can be smuggled in behind a semicolon.
+      const result = await open.client.query<object>({ text, values: [...values], queryMode: 'extended' } as { text: string })
+      await open.begun
+      if (open.client.getTransactionStatus() !== 'I') return result
+    } catch (error) {
+      if (isConnectionLost(error)) this.#lose(open.client)
+      // Nothing is lost by starting over where nothing was written: one field's failure is not its siblings'.
+      else if (this.#mode === 'read' && this.#savepoints.length === 0) await this.rollback()
+      throw asAppError(error)
+    }
+    this.#lose(open.client)
+    throw new Error('A query ended the bound transaction.')
+  }
+
+  /** Begins and says who is calling in the same round trip as the first query (the pool's clients pipeline). */
+  async #begin() {
+    let client: PoolClient
+    try {
+      client = await this.#pool.connect()
+    } catch (error) {
+      throw new AppError('UNAVAILABLE', undefined, { cause: error })
+    }
+    const { sub, tenant, scopes, actor } = this.#caller
+    const begun = Promise.all([
+      client.query(this.#mode === 'read' ? 'begin read only' : 'begin read write'),
+      client.query({
+        text: `select set_config('behalf.sub', $1, true), set_config('behalf.tenant', $2, true),
+               set_config('behalf.scopes', $3, true), set_config('behalf.actor', $4, true)`,
+        values: [sub, tenant, scopes, actor],
+      }),
+    ])
+    // Looked at after the first query, which fails or sees nothing if this did.
+    begun.catch(() => undefined)
+    const onLost = () => this.#lose(client)
+    client.on('error', onLost)
+    return (this.#open = { client, begun, onLost })
+  }
+
+  #lose(client: PoolClient): void {
+    if (this.#open?.client === client) this.#giveBack(true)
+  }
+
+  #giveBack(inDoubt: boolean): void {
+    const open = this.#open
+    if (open === undefined) return
+    this.#open = undefined
+    this.#savepoints.length = 0
+    open.client.off('error', open.onLost)
+    open.client.release(inDoubt)
+  }
+
+  #forget(savepoint: string): void {
+    const at = this.#savepoints.indexOf(savepoint)
+    if (at >= 0) this.#savepoints.length = at
+  }
+}

@@ -1,0 +1,26 @@
+import { AppError } from '@behalf/identity'
+import pg from 'pg'
+
+/** SQLSTATEs after which the same request may well succeed (PostgreSQL, appendix A). */
+const passing = new Set([
+  '40001', // serialization failure
+  '40P01', // deadlock detected
+  '55P03', // lock not available
+  '57014', // query canceled, as by statement_timeout
+])
+
+/** True if nothing is known of the connection any more: it is not used again. */
+export function isConnectionLost(error: unknown): boolean {
+  if (!(error instanceof pg.DatabaseError)) return true
+  const state = error.code ?? ''
+  // Class 08 connection exception, 57P operator intervention, 25P03 idle in transaction for too long
+  return state.startsWith('08') || state.startsWith('57P') || state === '25P03' || error.severity === 'FATAL'
+}
+
+/** What a caller is told of `error`: that it may try again where that makes sense, else the error itself. */
+export function asAppError(error: unknown): unknown {
+  if (error instanceof AppError) return error
+  const state = error instanceof pg.DatabaseError ? (error.code ?? '') : ''
+  const unavailable = isConnectionLost(error) || passing.has(state) || state.startsWith('53')
+  return unavailable ? new AppError('UNAVAILABLE', undefined, { cause: error }) : error
+}
