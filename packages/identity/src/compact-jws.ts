@@ -24,7 +24,9 @@ export function signCompact(header: string, claims: unknown, key: Buffer): strin
 /** Splits a token; null for whatever is not three base64url parts. */
 export function splitCompact(token: string): CompactJws | null {
   const [, header, payload, signature] = /^([\w-]+)\.([\w-]+)\.([\w-]+)$/.exec(token) ?? []
-  return header === undefined || payload === undefined || signature === undefined ? null : { header, payload, signature }
+  return header === undefined || payload === undefined || signature === undefined
+    ? null
+    : { header, payload, signature }
 }
 
 /**

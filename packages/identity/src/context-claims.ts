@@ -80,7 +80,8 @@ export function readContextClaims(claims: Record<string, unknown>): ContextClaim
   if (hop['op'] === 'subscription' ? !isSeconds(hop['until']) : hop['until'] !== undefined) return 'hop.until'
   if (hop['ticket'] !== undefined && !isText(hop['ticket'])) return 'hop.ticket'
   const approval = hop['approval']
-  if (approval !== undefined && !(isObject(approval) && isText(approval['id']) && isText(approval['field']))) return 'hop.approval'
+  if (approval !== undefined && !(isObject(approval) && isText(approval['id']) && isText(approval['field'])))
+    return 'hop.approval'
   return claims as unknown as ContextClaims
 }
 

@@ -20,9 +20,17 @@ const field = (sdl: string): FieldDefinitionNode => type(`type T { ${sdl} }`).fi
 describe('identityDirectives', () => {
   it('is valid SDL that defines the directives of the specification', () => {
     const schema = buildASTSchema(parse(`${identityDirectives} type Query { a: Int @agent(access: DENY) }`))
-    expect([...identityDirectiveNames].toSorted()).toEqual(
-      ['agent', 'delegates', 'identity', 'notSubject', 'owned', 'owner', 'public', 'subject', 'tool'],
-    )
+    expect([...identityDirectiveNames].toSorted()).toEqual([
+      'agent',
+      'delegates',
+      'identity',
+      'notSubject',
+      'owned',
+      'owner',
+      'public',
+      'subject',
+      'tool',
+    ])
     for (const name of identityDirectiveNames) expect(schema.getDirective(name)).toBeDefined()
   })
 })
@@ -80,7 +88,10 @@ describe('readSubject, readFacts', () => {
       unless: [['users:read']],
     })
     expect(readSubject(field('a(id: ID): Int').arguments![0]!)).toBeNull()
-    expect(readFacts(parse('extend schema @identity(facts: ["tier", "name"]) type Query { a: Int }'))).toEqual(['name', 'tier'])
+    expect(readFacts(parse('extend schema @identity(facts: ["tier", "name"]) type Query { a: Int }'))).toEqual([
+      'name',
+      'tier',
+    ])
     expect(readFacts(parse('type Query { a: Int }'))).toEqual([])
   })
 })

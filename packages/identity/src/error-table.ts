@@ -3,35 +3,99 @@
  * where the whole request fails with it, `message` is public, `model` is the sentence a model is given.
  */
 export const errorTable = {
-  CONTEXT_MISSING: { status: 401, message: 'This service answers only requests that carry one context token.', model: null },
+  CONTEXT_MISSING: {
+    status: 401,
+    message: 'This service answers only requests that carry one context token.',
+    model: null,
+  },
   CONTEXT_MALFORMED: { status: 401, message: 'The context token is not one that this service accepts.', model: null },
   CONTEXT_SIGNATURE: { status: 401, message: 'The context token was not signed for this service.', model: null },
   CONTEXT_EXPIRED: { status: 401, message: 'The context token is outside its time.', model: null },
   CONTEXT_WRONG_RECEIVER: { status: 401, message: 'The context token was made for another receiver.', model: null },
   CONTEXT_WRONG_REQUEST: { status: 401, message: 'The context token was made for another request.', model: null },
-  CONTEXT_WRONG_OPERATION: { status: 401, message: 'The context token was made for another kind of operation.', model: null },
+  CONTEXT_WRONG_OPERATION: {
+    status: 401,
+    message: 'The context token was made for another kind of operation.',
+    model: null,
+  },
   CONTEXT_REPLAYED: { status: 401, message: 'This mutation was already received once.', model: null },
-  CONTEXT_UNVERIFIABLE: { status: 401, message: 'Whether this mutation is new cannot be told now; nothing was done.', model: null },
+  CONTEXT_UNVERIFIABLE: {
+    status: 401,
+    message: 'Whether this mutation is new cannot be told now; nothing was done.',
+    model: null,
+  },
   WORKLOAD_REFUSED: { status: 401, message: 'The workload token is not valid for this request.', model: null },
-  DELEGATION_REFUSED: { status: 403, message: 'The delegation does not exist, has ended, or is not yours.', model: 'The user is no longer signed in for this. Ask them to send a new message.' },
+  DELEGATION_REFUSED: {
+    status: 403,
+    message: 'The delegation does not exist, has ended, or is not yours.',
+    model: 'The user is no longer signed in for this. Ask them to send a new message.',
+  },
   TICKET_REFUSED: { status: 400, message: 'The ticket is not valid, has expired, or was used.', model: null },
 
   CREDENTIAL_INVALID: { status: 401, message: 'The access token is not valid.', model: null },
-  CREDENTIAL_UNSUPPORTED: { status: 401, message: 'Send one access token as "Authorization: Bearer ...".', model: null },
-  ISSUER_UNAVAILABLE: { status: 503, message: 'The identity provider\'s keys cannot be read now. Try again.', model: null },
+  CREDENTIAL_UNSUPPORTED: {
+    status: 401,
+    message: 'Send one access token as "Authorization: Bearer ...".',
+    model: null,
+  },
+  ISSUER_UNAVAILABLE: {
+    status: 503,
+    message: "The identity provider's keys cannot be read now. Try again.",
+    model: null,
+  },
   UNAUTHENTICATED: { status: 401, message: 'Sign in to see this.', model: 'The user is not signed in.' },
-  UNAUTHORIZED_FIELD_OR_TYPE: { status: 403, message: 'You may not see or do this.', model: 'The user may not see or do this.' },
-  AGENT_DENIED: { status: 403, message: 'Only a person may do this, not a program acting for one.', model: 'Only the user can do this, not you.' },
-  APPROVAL_REQUIRED: { status: 403, message: 'This needs the user\'s approval.', model: 'The user has to approve this first.' },
+  UNAUTHORIZED_FIELD_OR_TYPE: {
+    status: 403,
+    message: 'You may not see or do this.',
+    model: 'The user may not see or do this.',
+  },
+  AGENT_DENIED: {
+    status: 403,
+    message: 'Only a person may do this, not a program acting for one.',
+    model: 'Only the user can do this, not you.',
+  },
+  APPROVAL_REQUIRED: {
+    status: 403,
+    message: "This needs the user's approval.",
+    model: 'The user has to approve this first.',
+  },
 
-  TOOL_UNKNOWN: { status: 404, message: 'There is no such tool for this caller.', model: 'There is no tool of that name. Use only the tools you were given.' },
-  TOOL_ARGUMENTS_INVALID: { status: 400, message: 'The arguments do not fit the tool.', model: 'The arguments do not fit the tool\'s input schema.' },
-  TOOL_FAILED: { status: 502, message: 'The tool could not be run.', model: 'The tool could not be run. It may work later.' },
+  TOOL_UNKNOWN: {
+    status: 404,
+    message: 'There is no such tool for this caller.',
+    model: 'There is no tool of that name. Use only the tools you were given.',
+  },
+  TOOL_ARGUMENTS_INVALID: {
+    status: 400,
+    message: 'The arguments do not fit the tool.',
+    model: "The arguments do not fit the tool's input schema.",
+  },
+  TOOL_FAILED: {
+    status: 502,
+    message: 'The tool could not be run.',
+    model: 'The tool could not be run. It may work later.',
+  },
 
-  SUBGRAPH_UNAVAILABLE: { status: 502, message: 'A part of the graph cannot be reached.', model: 'A part of the system cannot be reached. It may work later.' },
-  SUBGRAPH_TIMEOUT: { status: 504, message: 'A part of the graph did not answer in time.', model: 'A part of the system did not answer in time. It may work later.' },
-  SUBGRAPH_INVALID_RESPONSE: { status: 502, message: 'A part of the graph gave an answer that cannot be read.', model: 'A part of the system failed.' },
-  OUTCOME_UNKNOWN: { status: 409, message: 'This was started once and its outcome was not recorded; it is not started again.', model: 'This was already started once and may have happened. Do not try it again.' },
+  SUBGRAPH_UNAVAILABLE: {
+    status: 502,
+    message: 'A part of the graph cannot be reached.',
+    model: 'A part of the system cannot be reached. It may work later.',
+  },
+  SUBGRAPH_TIMEOUT: {
+    status: 504,
+    message: 'A part of the graph did not answer in time.',
+    model: 'A part of the system did not answer in time. It may work later.',
+  },
+  SUBGRAPH_INVALID_RESPONSE: {
+    status: 502,
+    message: 'A part of the graph gave an answer that cannot be read.',
+    model: 'A part of the system failed.',
+  },
+  OUTCOME_UNKNOWN: {
+    status: 409,
+    message: 'This was started once and its outcome was not recorded; it is not started again.',
+    model: 'This was already started once and may have happened. Do not try it again.',
+  },
 
   BAD_REQUEST: { status: 400, message: 'The request cannot be read.', model: null },
   GRAPHQL_PARSE_FAILED: { status: 400, message: 'The operation cannot be parsed.', model: null },
@@ -42,7 +106,11 @@ export const errorTable = {
   UNSUPPORTED_MEDIA_TYPE: { status: 415, message: 'Send JSON as "Content-Type: application/json".', model: null },
   METHOD_NOT_ALLOWED: { status: 405, message: 'This method is not served here.', model: null },
   NOT_FOUND: { status: 404, message: 'There is nothing here.', model: null },
-  UNAVAILABLE: { status: 503, message: 'This cannot be answered now. Try again.', model: 'The system is busy. It may work later.' },
+  UNAVAILABLE: {
+    status: 503,
+    message: 'This cannot be answered now. Try again.',
+    model: 'The system is busy. It may work later.',
+  },
   INTERNAL: { status: 500, message: 'Something went wrong on our side.', model: 'Something went wrong.' },
 } as const satisfies Record<string, ErrorEntry>
 

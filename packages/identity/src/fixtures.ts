@@ -22,7 +22,14 @@ export const ada = deepFreeze(human) as Principal
 
 export const agentOfAda = deepFreeze({
   ...human,
-  actor: { agent: 'assistant', delegation: 'dlg_1', run: 'run_1', tool: 'get_balance', call: 'call_1', parent: '01980f6e-0000-7abc-8def-0123456789ab' },
+  actor: {
+    agent: 'assistant',
+    delegation: 'dlg_1',
+    run: 'run_1',
+    tool: 'get_balance',
+    call: 'call_1',
+    parent: '01980f6e-0000-7abc-8def-0123456789ab',
+  },
 }) as Principal
 
 /** A replay store in memory. */

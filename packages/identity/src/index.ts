@@ -6,9 +6,21 @@ export type { Actor, Approval, Facts, FactValue, Identity, OperationType, Princi
 export type { AgentAccess, FieldRule, Graph, GraphSubgraph, JsonSchema, ToolDefinition } from './graph.ts'
 export { deriveContextKeys, deriveKey, deriveWorkloadKey } from './keys.ts'
 export { contextTokenHeader } from './context-claims.ts'
-export { createContextSigner, type ContextRequest, type ContextSigner, type ContextSignerOptions } from './sign-context.ts'
+export {
+  createContextSigner,
+  type ContextRequest,
+  type ContextSigner,
+  type ContextSignerOptions,
+} from './sign-context.ts'
 export { ContextError, createContextVerifier } from './verify-context.ts'
-export type { ContextVerifier, ContextVerifierOptions, RequestHead, VerifiedBody, VerifiedContext, VerifiedHead } from './verify-context.ts'
+export type {
+  ContextVerifier,
+  ContextVerifierOptions,
+  RequestHead,
+  VerifiedBody,
+  VerifiedContext,
+  VerifiedHead,
+} from './verify-context.ts'
 export { createWorkloadSigner, createWorkloadVerifier, workloadTokenHeader } from './workload-token.ts'
 export type { WorkloadRequest, WorkloadSigner, WorkloadVerifier } from './workload-token.ts'
 export {

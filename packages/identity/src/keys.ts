@@ -25,8 +25,14 @@ export function deriveWorkloadKey(rootKey: string, name: string, epoch: number):
 }
 
 /** HKDF-SHA256 (RFC 5869) with info `behalf/<use>/<name>/<epoch>`, or `behalf/<use>/<epoch>` where no party is named. */
-export function deriveKey(rootKey: string, use: 'context' | 'workload' | 'ticket', name: string | null, epoch: number): EpochKey {
-  if (name !== null && !namePattern.test(name)) throw new TypeError(`"${name}" cannot name a receiver: use a-z, 0-9, _ and -.`)
+export function deriveKey(
+  rootKey: string,
+  use: 'context' | 'workload' | 'ticket',
+  name: string | null,
+  epoch: number,
+): EpochKey {
+  if (name !== null && !namePattern.test(name))
+    throw new TypeError(`"${name}" cannot name a receiver: use a-z, 0-9, _ and -.`)
   if (!Number.isSafeInteger(epoch) || epoch < 0) throw new TypeError(`${epoch} is not an epoch: use 0, 1, 2, ...`)
   const root = Buffer.from(rootKey, 'base64url')
   if (root.length < 32 || root.toString('base64url') !== rootKey) {
@@ -46,7 +52,9 @@ export function parseKeys(value: string): readonly EpochKey[] {
     const [, epoch, text] = /^(\d{1,9}):([\w-]{43})$/.exec(part.trim()) ?? []
     const key = Buffer.from(text ?? '', 'base64url')
     if (epoch === undefined || key.length !== 32) {
-      throw new TypeError(`Key ${index + 1} is not "<epoch>:<32 bytes as base64url>". Print one with: behalf keys <receiver>`)
+      throw new TypeError(
+        `Key ${index + 1} is not "<epoch>:<32 bytes as base64url>". Print one with: behalf keys <receiver>`,
+      )
     }
     return { epoch: Number(epoch), key }
   })

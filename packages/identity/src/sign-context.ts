@@ -1,7 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { AppError } from './app-error.ts'
 import { bodyHash, encodeHeader, signCompact } from './compact-jws.ts'
-import { type ContextClaims, contextLifetime, contextTokenType, gatewayOf, maxContextTokenBytes } from './context-claims.ts'
+import {
+  type ContextClaims,
+  contextLifetime,
+  contextTokenType,
+  gatewayOf,
+  maxContextTokenBytes,
+} from './context-claims.ts'
 import { deriveKey } from './keys.ts'
 import type { Actor, Approval, OperationType, Principal } from './principal.ts'
 
@@ -97,7 +103,9 @@ export function createContextSigner(options: ContextSignerOptions): ContextSigne
       }
       const token = signCompact(header, claims, key)
       if (token.length > maxContextTokenBytes) {
-        throw new AppError('INTERNAL', undefined, { cause: `context token for ${request.to} has ${token.length} bytes` })
+        throw new AppError('INTERNAL', undefined, {
+          cause: `context token for ${request.to} has ${token.length} bytes`,
+        })
       }
       return token
     },

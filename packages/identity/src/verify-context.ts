@@ -60,7 +60,10 @@ export interface VerifiedBody {
    *   Asked for mutations only; if it throws, the request is refused.
    * @throws {ContextError}
    */
-  verifyOperation(type: OperationType, consume: (id: string, expiresAt: Date) => Promise<boolean>): Promise<VerifiedContext>
+  verifyOperation(
+    type: OperationType,
+    consume: (id: string, expiresAt: Date) => Promise<boolean>,
+  ): Promise<VerifiedContext>
 }
 
 export interface VerifiedContext {
@@ -92,7 +95,8 @@ export function createContextVerifier(options: ContextVerifierOptions): ContextV
 
   function verifyToken(rawHeaders: readonly string[]): ContextClaims {
     const [token, ...others] = headerValues(rawHeaders, contextTokenHeader)
-    if (token === undefined || others.length > 0) throw new ContextError('CONTEXT_MISSING', `${others.length + (token === undefined ? 0 : 1)} context tokens`)
+    if (token === undefined || others.length > 0)
+      throw new ContextError('CONTEXT_MISSING', `${others.length + (token === undefined ? 0 : 1)} context tokens`)
     if (token.length > maxContextTokenBytes) throw new ContextError('CONTEXT_MALFORMED', `${token.length} bytes`)
     const jws = splitCompact(token)
     if (jws === null) throw new ContextError('CONTEXT_MALFORMED', 'not a compact JWS')
@@ -110,7 +114,8 @@ export function createContextVerifier(options: ContextVerifierOptions): ContextV
     if (claims.iat > now + contextLifetime.skew) throw new ContextError('CONTEXT_EXPIRED', 'iat is in the future', txn)
     if (claims.exp <= now - contextLifetime.skew) throw new ContextError('CONTEXT_EXPIRED', 'exp has passed', txn)
     const lifetime = claims.exp - claims.iat
-    if (lifetime <= 0 || lifetime > contextLifetime.max) throw new ContextError('CONTEXT_EXPIRED', `lives ${lifetime} s`, txn)
+    if (lifetime <= 0 || lifetime > contextLifetime.max)
+      throw new ContextError('CONTEXT_EXPIRED', `lives ${lifetime} s`, txn)
     return claims
   }
 
@@ -125,7 +130,8 @@ export function createContextVerifier(options: ContextVerifierOptions): ContextV
       const [length, ...lengths] = headerValues(rawHeaders, 'content-length')
       if (length === undefined || lengths.length > 0 || !/^\d{1,15}$/.test(length)) throw refuse('content-length')
       const contentLength = Number(length)
-      if (contentLength > maxBodyBytes) throw new ContextError('PAYLOAD_TOO_LARGE', `${contentLength} bytes`, claims.txn)
+      if (contentLength > maxBodyBytes)
+        throw new ContextError('PAYLOAD_TOO_LARGE', `${contentLength} bytes`, claims.txn)
       return { txn: claims.txn, contentLength, verifyBody: (body) => verifyBody(claims, body) }
     },
   }
@@ -137,7 +143,8 @@ function verifyBody(claims: ContextClaims, body: Uint8Array): VerifiedBody {
 
   return {
     async verifyOperation(type, consume) {
-      if (type !== hop.op) throw new ContextError('CONTEXT_WRONG_OPERATION', `a ${type} with a token for a ${hop.op}`, txn)
+      if (type !== hop.op)
+        throw new ContextError('CONTEXT_WRONG_OPERATION', `a ${type} with a token for a ${hop.op}`, txn)
       if (hop.jti !== undefined) {
         const expiresAt = new Date((claims.exp + contextLifetime.skew) * 1000)
         const first = await consume(hop.jti, expiresAt).catch((cause: unknown) => {
@@ -172,7 +179,8 @@ function toIdentity(claims: ContextClaims): Identity {
 /** Tells a token for somebody else from one that nobody of ours makes (RFC 8725 3.1: `alg`, `typ` and `kid` are hostile input). */
 function unknownHeader(part: string, receiver: string): ContextError {
   const { typ, alg, kid } = decodeObject(part) ?? {}
-  if (typ !== contextTokenType || alg !== 'HS256' || typeof kid !== 'string') return new ContextError('CONTEXT_MALFORMED', 'typ, alg or kid')
+  if (typ !== contextTokenType || alg !== 'HS256' || typeof kid !== 'string')
+    return new ContextError('CONTEXT_MALFORMED', 'typ, alg or kid')
   if (!kid.startsWith(`${receiver}/`)) return new ContextError('CONTEXT_WRONG_RECEIVER', 'kid of another receiver')
   return new ContextError('CONTEXT_SIGNATURE', 'no such key, or a header that is not ours byte for byte')
 }

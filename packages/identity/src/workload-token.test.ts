@@ -13,7 +13,13 @@ const key = deriveWorkloadKey(rootKey, 'orchestrator', 1)
 const signerAt = (now: number) => createWorkloadSigner({ name: 'orchestrator', key, trustDomain, clock: () => now })
 const now = Date.UTC(2026, 10, 23)
 const signer = signerAt(now)
-const verifier = createWorkloadVerifier({ rootKey, epochs: [1], workloads: ['orchestrator'], trustDomain, clock: () => now })
+const verifier = createWorkloadVerifier({
+  rootKey,
+  epochs: [1],
+  workloads: ['orchestrator'],
+  trustDomain,
+  clock: () => now,
+})
 const refused = { code: 'WORKLOAD_REFUSED', status: 401 }
 
 describe('a workload token', () => {
@@ -25,25 +31,51 @@ describe('a workload token', () => {
   })
 
   it('is a JWT to any library', async () => {
-    const { payload } = await jwtVerify(signer.sign(request), parseKeys(key)[0]!.key, { typ: 'behalf-workload+jwt', audience: 'behalf/gateway', currentDate: new Date(now) })
+    const { payload } = await jwtVerify(signer.sign(request), parseKeys(key)[0]!.key, {
+      typ: 'behalf-workload+jwt',
+      audience: 'behalf/gateway',
+      currentDate: new Date(now),
+    })
     expect(payload).toMatchObject({ iss: 'orchestrator', htm: 'POST', htu: '/internal/tools/list' })
   })
 
   it('is refused for another method, path or body', async () => {
-    for (const other of [{ ...request, method: 'PUT' }, { ...request, path: '/internal/token' }, { ...request, body: Buffer.from('{}') }]) {
+    for (const other of [
+      { ...request, method: 'PUT' },
+      { ...request, path: '/internal/token' },
+      { ...request, body: Buffer.from('{}') },
+    ]) {
       await expect(verifier.verify(signer.sign(request), other, onceOnly())).rejects.toMatchObject(refused)
     }
   })
 
   it('is refused outside its time, from an unknown workload, with another key, or when the store is down', async () => {
-    await expect(verifier.verify(signerAt(now - 36_000).sign(request), request, onceOnly())).rejects.toMatchObject(refused)
-    await expect(verifier.verify(signerAt(now - 34_000).sign(request), request, onceOnly())).resolves.toBe('orchestrator')
-    await expect(verifier.verify(signerAt(now + 6_000).sign(request), request, onceOnly())).rejects.toMatchObject(refused)
-    const stranger = createWorkloadSigner({ name: 'orders', key: deriveWorkloadKey(rootKey, 'orders', 1), trustDomain, clock: () => now })
+    await expect(verifier.verify(signerAt(now - 36_000).sign(request), request, onceOnly())).rejects.toMatchObject(
+      refused,
+    )
+    await expect(verifier.verify(signerAt(now - 34_000).sign(request), request, onceOnly())).resolves.toBe(
+      'orchestrator',
+    )
+    await expect(verifier.verify(signerAt(now + 6_000).sign(request), request, onceOnly())).rejects.toMatchObject(
+      refused,
+    )
+    const stranger = createWorkloadSigner({
+      name: 'orders',
+      key: deriveWorkloadKey(rootKey, 'orders', 1),
+      trustDomain,
+      clock: () => now,
+    })
     await expect(verifier.verify(stranger.sign(request), request, onceOnly())).rejects.toMatchObject(refused)
-    const forger = createWorkloadSigner({ name: 'orchestrator', key: deriveWorkloadKey(newRootKey(), 'orchestrator', 1), trustDomain, clock: () => now })
+    const forger = createWorkloadSigner({
+      name: 'orchestrator',
+      key: deriveWorkloadKey(newRootKey(), 'orchestrator', 1),
+      trustDomain,
+      clock: () => now,
+    })
     await expect(verifier.verify(forger.sign(request), request, onceOnly())).rejects.toMatchObject(refused)
-    await expect(verifier.verify(signer.sign(request), request, () => Promise.reject(new Error('down')))).rejects.toMatchObject(refused)
+    await expect(
+      verifier.verify(signer.sign(request), request, () => Promise.reject(new Error('down'))),
+    ).rejects.toMatchObject(refused)
   })
 
   it('is refused when any character is changed', async () => {

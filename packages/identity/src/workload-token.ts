@@ -1,6 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import { AppError } from './app-error.ts'
-import { bodyHash, decodeObject, encodeHeader, keysByHeader, signatureHolds, signCompact, splitCompact } from './compact-jws.ts'
+import {
+  bodyHash,
+  decodeObject,
+  encodeHeader,
+  keysByHeader,
+  signatureHolds,
+  signCompact,
+  splitCompact,
+} from './compact-jws.ts'
 import { contextLifetime, gatewayOf } from './context-claims.ts'
 import { deriveKey, parseKeys } from './keys.ts'
 
@@ -37,7 +45,16 @@ export function createWorkloadSigner(options: {
   return {
     sign({ method, path, body }) {
       const iat = Math.floor(clock() / 1000)
-      const claims = { iss: name, aud: gatewayOf(trustDomain), iat, exp: iat + contextLifetime.default, jti: randomUUID(), htm: method, htu: path, req: bodyHash(body) }
+      const claims = {
+        iss: name,
+        aud: gatewayOf(trustDomain),
+        iat,
+        exp: iat + contextLifetime.default,
+        jti: randomUUID(),
+        htm: method,
+        htu: path,
+        req: bodyHash(body),
+      }
       return signCompact(header, claims, current.key)
     },
   }
@@ -49,7 +66,11 @@ export interface WorkloadVerifier {
    * @returns the workload's name.
    * @throws {AppError} `WORKLOAD_REFUSED`
    */
-  verify(token: string, request: WorkloadRequest, consume: (id: string, expiresAt: Date) => Promise<boolean>): Promise<string>
+  verify(
+    token: string,
+    request: WorkloadRequest,
+    consume: (id: string, expiresAt: Date) => Promise<boolean>,
+  ): Promise<string>
 }
 
 /** @param options.workloads - names that may call; each has its own key. */
@@ -63,7 +84,11 @@ export function createWorkloadVerifier(options: {
   const { rootKey, epochs, workloads, trustDomain, clock = Date.now } = options
   const keys = new Map(
     workloads.flatMap((name) => {
-      const ofName = keysByHeader(workloadTokenType, name, epochs.map((epoch) => deriveKey(rootKey, 'workload', name, epoch)))
+      const ofName = keysByHeader(
+        workloadTokenType,
+        name,
+        epochs.map((epoch) => deriveKey(rootKey, 'workload', name, epoch)),
+      )
       return [...ofName].map(([header, key]) => [header, { name, key }] as const)
     }),
   )
@@ -79,7 +104,8 @@ export function createWorkloadVerifier(options: {
       if (htm !== method || htu !== path || req !== bodyHash(body)) throw refuse('another request')
       const now = Math.floor(clock() / 1000)
       if (typeof iat !== 'number' || typeof exp !== 'number' || typeof jti !== 'string') throw refuse('claims')
-      if (iat > now + contextLifetime.skew || exp <= now - contextLifetime.skew || exp - iat > contextLifetime.max) throw refuse('time')
+      if (iat > now + contextLifetime.skew || exp <= now - contextLifetime.skew || exp - iat > contextLifetime.max)
+        throw refuse('time')
       const first = await consume(jti, new Date((exp + contextLifetime.skew) * 1000)).catch((cause: unknown) => {
         throw refuse(cause)
       })

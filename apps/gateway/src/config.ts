@@ -1,0 +1,56 @@
+import { z } from 'zod'
+
+const port = z.coerce.number().int().min(0).max(65_535)
+const list = z.string().transform((text) => text.split(',').map((item) => item.trim()).filter((item) => item !== ''))
+
+/** `orders=http://127.0.0.1:4102/graphql,balance=...` */
+const subgraphs = list.pipe(
+  z.array(z.string().regex(/^[a-z][a-z0-9_-]*=https?:\/\/\S+$/, 'Write <name>=<url>, separated by commas.')),
+).transform((items) => Object.fromEntries(items.map((item) => [item.slice(0, item.indexOf('=')), item.slice(item.indexOf('=') + 1)])))
+
+const environment = z.object({
+  GATEWAY_PORT: port.default(4000),
+  HOST: z.string().default('127.0.0.1'),
+  GATEWAY_INTERNAL_PORT: port.default(4001),
+  GATEWAY_INTERNAL_HOST: z.string().default('127.0.0.1'),
+  GRAPH: z.string().default('graph.json'),
+  SUBGRAPHS: subgraphs.default({}),
+  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }),
+  BEHALF_ROOT_KEY: z.string().regex(/^[\w-]{43,}$/, 'At least 32 random bytes as base64url.'),
+  BEHALF_KEY_EPOCH: z.coerce.number().int().min(0).default(1),
+  BEHALF_TRUST_DOMAIN: z.string().default('behalf'),
+  OIDC_ISSUER: z.url(),
+  GRAPHQL_RESOURCE: z.url(),
+  INTERACTIVE_CLIENTS: list.default([]),
+  TENANT_CLAIM: z.string().default('tenant'),
+  INTROSPECTION: z.enum(['on', 'off']).default('on'),
+  LOG_LEVEL: z.enum(['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace']).default('info'),
+})
+
+export type Config = ReturnType<typeof readConfig>
+
+/**
+ * Reads the configuration of this process; a variable that is set to nothing counts as not set.
+ *
+ * @throws ZodError that names every fault at once, and no value.
+ */
+export function readConfig(env: Readonly<Record<string, string | undefined>>) {
+  const given = environment.parse(Object.fromEntries(Object.entries(env).filter(([, value]) => value !== '')))
+  return Object.freeze({
+    listen: { port: given.GATEWAY_PORT, host: given.HOST, internalPort: given.GATEWAY_INTERNAL_PORT, internalHost: given.GATEWAY_INTERNAL_HOST },
+    graph: given.GRAPH,
+    subgraphs: given.SUBGRAPHS,
+    databaseUrl: given.DATABASE_URL,
+    rootKey: given.BEHALF_ROOT_KEY,
+    epoch: given.BEHALF_KEY_EPOCH,
+    trustDomain: given.BEHALF_TRUST_DOMAIN,
+    issuer: {
+      issuer: given.OIDC_ISSUER,
+      audience: given.GRAPHQL_RESOURCE,
+      interactiveClients: given.INTERACTIVE_CLIENTS,
+      claims: { tenant: given.TENANT_CLAIM },
+    },
+    introspection: given.INTROSPECTION === 'on',
+    logLevel: given.LOG_LEVEL,
+  })
+}

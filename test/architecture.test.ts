@@ -1,0 +1,147 @@
+import { globSync, readFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { importsOf, violations, type Workspace } from './support/imports.ts'
+
+const root = join(import.meta.dirname, '..')
+
+/** Who may import whom. A new edge is a decision with a page in docs/decisions/. */
+const mayImport: Readonly<Record<string, readonly string[]>> = {
+  '@behalf/identity': [],
+  '@behalf/postgres': ['@behalf/identity'],
+  '@behalf/authority': ['@behalf/identity', '@behalf/postgres'],
+  '@behalf/composition': ['@behalf/identity'],
+  '@behalf/gateway': ['@behalf/identity'],
+  '@behalf/subgraph': ['@behalf/identity', '@behalf/postgres'],
+  '@behalf/tools': ['@behalf/identity'],
+  '@behalf/orchestration': ['@behalf/identity'],
+  '@behalf/cli': ['@behalf/composition', '@behalf/identity'],
+  '@behalf/testing': ['@behalf/identity', '@behalf/postgres', '@behalf/subgraph'],
+  '@app/gateway': ['@behalf/gateway', '@behalf/identity', '@behalf/authority', '@behalf/tools'],
+  '@app/identity': ['@behalf/subgraph', '@behalf/postgres', '@behalf/identity'],
+  '@app/orders': ['@behalf/subgraph', '@behalf/postgres', '@behalf/identity'],
+  '@app/balance': ['@behalf/subgraph', '@behalf/postgres', '@behalf/identity'],
+  '@app/orchestrator': ['@behalf/subgraph', '@behalf/postgres', '@behalf/identity', '@behalf/orchestration'],
+  '@app/dev': ['@behalf/postgres', '@behalf/identity', '@behalf/composition', '@behalf/authority'],
+}
+
+const workspaces: Workspace[] = globSync('{apps,packages}/*/package.json', { cwd: root }).map((path) => {
+  const manifest = JSON.parse(readFileSync(join(root, path), 'utf8')) as Record<string, Record<string, string>> & {
+    name: string
+  }
+  const directory = dirname(path)
+  return {
+    name: manifest.name,
+    dependencies: Object.keys(manifest['dependencies'] ?? {}),
+    devDependencies: Object.keys(manifest['devDependencies'] ?? {}),
+    files: globSync(`${directory}/src/**/*.ts`, { cwd: root }).map((file) => ({
+      path: relative(root, join(root, file)),
+      isTest: /\.test(-d)?\.ts$|\/fixtures\.ts$/.test(file),
+      imports: importsOf(readFileSync(join(root, file), 'utf8')),
+    })),
+  }
+})
+
+describe('who imports whom', () => {
+  it('is the table, the package.json files and the code alike', () => {
+    expect(workspaces.length).toBeGreaterThan(10)
+    expect(violations(workspaces, mayImport)).toEqual([])
+  })
+
+  const planted = (more: Partial<Workspace>): Workspace[] => [
+    { name: '@behalf/tools', dependencies: [], devDependencies: [], files: [], ...more },
+  ]
+  const file = (path: string, ...imports: string[]) => ({ path, isTest: path.includes('.test.'), imports })
+
+  it.each([
+    ['an edge that is not in the table', { dependencies: ['@behalf/gateway'] }],
+    ['an import that is not in the package.json', { files: [file('packages/tools/src/a.ts', '@behalf/identity')] }],
+    [
+      'a package that imports an app',
+      { dependencies: ['@app/orders'], files: [file('packages/tools/src/a.ts', '@app/orders')] },
+    ],
+    [
+      'a relative import of another workspace',
+      { files: [file('packages/tools/src/a.ts', '../../identity/src/keys.ts')] },
+    ],
+    [
+      'a deep import',
+      { dependencies: ['@behalf/identity'], files: [file('packages/tools/src/a.ts', '@behalf/identity/src/keys.ts')] },
+    ],
+    [
+      'testing outside tests',
+      { devDependencies: ['@behalf/testing'], files: [file('packages/tools/src/a.ts', '@behalf/testing')] },
+    ],
+    [
+      "Apollo's Elastic packages elsewhere",
+      { dependencies: ['@apollo/gateway'], files: [file('packages/tools/src/a.ts', '@apollo/gateway')] },
+    ],
+    ['a workspace that is not in the table', { name: '@behalf/surprise' }],
+  ])('goes red for %s', (_what, more) => {
+    expect(violations(planted(more), mayImport)).toHaveLength(1)
+  })
+
+  it('stays green for tests that use testing', () => {
+    const files = [file('packages/tools/src/a.test.ts', '@behalf/testing', '../src/b.ts', 'node:fs')]
+    expect(violations(planted({ devDependencies: ['@behalf/testing'], files }), mayImport)).toEqual([])
+  })
+})
+
+describe('trust stays in few places', () => {
+  const sources = workspaces.flatMap(({ files }) => files.filter(({ isTest }) => !isTest).map(({ path }) => path))
+  const filesWith = (pattern: RegExp) => sources.filter((path) => pattern.test(readFileSync(join(root, path), 'utf8')))
+
+  it('a Principal is made in one file, and in one of the test kit', () => {
+    expect(filesWith(/\bas (unknown as )?Principal\b/)).toEqual(
+      expect.arrayContaining(['packages/gateway/src/authenticate/principal.ts']),
+    )
+    expect(filesWith(/\bas (unknown as )?Principal\b/).filter((path) => !path.startsWith('packages/testing/'))).toEqual(
+      ['packages/gateway/src/authenticate/principal.ts'],
+    )
+  })
+
+  it('an Identity is made in one file', () => {
+    expect(filesWith(/\bas (unknown as )?Identity\b/)).toEqual(['packages/identity/src/verify-context.ts'])
+  })
+
+  it('stored work is resumed by the worker of the orchestrator only', () => {
+    const users = filesWith(/\bstoredCaller\(/).filter((path) => !path.startsWith('packages/postgres/'))
+    expect(users.every((path) => path.startsWith('apps/orchestrator/src/'))).toBe(true)
+  })
+})
+
+describe('what is installed', () => {
+  const copies = (name: string) =>
+    globSync(`node_modules/**/${name}/package.json`, { cwd: root }).filter((path) =>
+      path.endsWith(`node_modules/${name}/package.json`),
+    )
+
+  it.each(['graphql', '@apollo/federation-internals'])('holds one copy of %s', (name) => {
+    expect(copies(name)).toEqual([`node_modules/${name}/package.json`])
+  })
+
+  it('is pinned exactly', () => {
+    const manifests = [
+      'package.json',
+      'test/package.json',
+      ...globSync('{apps,packages}/*/package.json', { cwd: root }),
+    ]
+    const loose = manifests.flatMap((path) => {
+      const { dependencies = {}, devDependencies = {} } = JSON.parse(readFileSync(join(root, path), 'utf8')) as Record<
+        string,
+        Record<string, string>
+      >
+      return Object.entries({ ...dependencies, ...devDependencies })
+        .filter(
+          ([name, version]) =>
+            !/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version) && !(name.startsWith('@behalf/') && version === '*'),
+        )
+        .map(([name]) => `${path}: ${name}`)
+    })
+    expect(loose).toEqual([])
+  })
+
+  it('names no registry host in the lock file', () => {
+    expect(readFileSync(join(root, 'package-lock.json'), 'utf8')).not.toMatch(/"resolved": "https?:/)
+  })
+})

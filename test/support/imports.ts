@@ -1,0 +1,67 @@
+/** A workspace as its package.json and its files show it. */
+export interface Workspace {
+  readonly name: string
+  readonly dependencies: readonly string[]
+  readonly devDependencies: readonly string[]
+  readonly files: readonly { readonly path: string; readonly isTest: boolean; readonly imports: readonly string[] }[]
+}
+
+const homesOfElastic = ['@behalf/gateway', '@behalf/composition']
+const isElastic = (name: string) =>
+  /^@apollo\/(gateway|composition|query-planner|federation-internals|query-graphs)$/.test(name)
+const isOurs = (name: string) => /^@(behalf|app)\//.test(name)
+
+/** Specifiers of static and dynamic imports and of re-exports. */
+export function importsOf(source: string): string[] {
+  const patterns = [
+    /^\s*(?:import|export)\b[^'"`;]*?\bfrom\s*['"]([^'"]+)['"]/gm,
+    /^\s*import\s*['"]([^'"]+)['"]/gm,
+    /\bimport\(\s*['"]([^'"]+)['"]/g,
+  ]
+  return patterns.flatMap((pattern) => Array.from(source.matchAll(pattern), ([, specifier = '']) => specifier))
+}
+
+/** Every way in which workspaces differ from the table, a sentence each. */
+export function violations(
+  workspaces: readonly Workspace[],
+  mayImport: Readonly<Record<string, readonly string[]>>,
+): string[] {
+  return workspaces.flatMap((workspace) => {
+    const allowed = mayImport[workspace.name]
+    if (allowed === undefined) return [`${workspace.name} is not in the table`]
+    const edges = workspace.dependencies.filter(isOurs).filter((name) => !allowed.includes(name))
+    return [
+      ...edges.map((name) => `${workspace.name} may not depend on ${name}`),
+      ...workspace.files.flatMap(({ path, isTest, imports }) =>
+        imports.flatMap((specifier) => {
+          const problem = importProblem(workspace, path, isTest, specifier, edges)
+          return problem === null ? [] : [`${path} imports ${specifier}: ${problem}`]
+        }),
+      ),
+    ]
+  })
+}
+
+function importProblem(
+  workspace: Workspace,
+  path: string,
+  isTest: boolean,
+  specifier: string,
+  reported: readonly string[],
+): string | null {
+  if (specifier.startsWith('.')) {
+    const [area = '', name = ''] = path.split('/')
+    const target = new URL(specifier, `file:///${path}`).pathname
+    return target.startsWith(`/${area}/${name}/`) ? null : 'another workspace by its path'
+  }
+  if (isElastic(specifier) && !homesOfElastic.includes(workspace.name) && !isTest)
+    return "Apollo's Elastic packages stay in gateway and composition"
+  if (!isOurs(specifier)) return null
+  const [scope, name, ...rest] = specifier.split('/')
+  const dependency = `${scope}/${name}`
+  if (rest.includes('src')) return 'a file inside another workspace'
+  if (reported.includes(dependency)) return null
+  if (dependency === '@behalf/testing' && !isTest) return 'outside a test'
+  const declared = isTest ? [...workspace.dependencies, ...workspace.devDependencies] : workspace.dependencies
+  return declared.includes(dependency) || dependency === workspace.name ? null : 'not in its package.json'
+}
