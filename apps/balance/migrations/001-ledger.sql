@@ -5,9 +5,10 @@ create table accounts (
   balance numeric(20, 2) not null check (balance >= 0)
 );
 
--- Times are kept in milliseconds, as the graph shows them, so that a cursor names a position exactly.
+-- Times are kept in milliseconds, as the graph shows them, so that a cursor names a position exactly. Entries of one
+-- moment are in the order of their ids, which is the same under every locale: balance_after runs along it.
 create table entries (
-  id text primary key check (id ~ '^ent_[0-9A-Za-z]{4,22}$'),
+  id text collate "C" primary key check (id ~ '^ent_[0-9A-Za-z]{4,22}$'),
   account_id text not null references accounts (id),
   amount numeric(20, 2) not null check (amount <> 0),
   balance_after numeric(20, 2) not null check (balance_after >= 0),

@@ -30,7 +30,6 @@ export const resolvers = {
     transactions: (user: Reference, page: ConnectionArguments, { db }: Context) =>
       readConnection(
         page,
-        (entry) => ({ at: entry.bookedAt, id: entry.id }),
         ({ limit, position }) =>
           db
             .selectFrom('entries')
@@ -56,6 +55,7 @@ export const resolvers = {
             .orderBy('entries.id', 'desc')
             .limit(limit)
             .execute(),
+        (entry) => ({ at: entry.bookedAt, id: entry.id }),
       ),
     payees: (user: Reference, { first }: Pick<ConnectionArguments, 'first'>, { db }: Context) =>
       db

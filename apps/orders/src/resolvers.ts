@@ -55,7 +55,6 @@ export const resolvers = {
     orders: (user: Reference, page: ConnectionArguments, { db }: Context) =>
       readConnection(
         page,
-        (order) => ({ at: order.placedAt, id: order.id }),
         ({ limit, position }) =>
           db
             .selectFrom('orders')
@@ -71,6 +70,7 @@ export const resolvers = {
             .orderBy('id', 'desc')
             .limit(limit)
             .execute(),
+        (order) => ({ at: order.placedAt, id: order.id }),
       ),
   },
   Order: {

@@ -13,7 +13,7 @@ const read = ({ limit, position }: Page) =>
   Promise.resolve(rows.filter((row) => position === null || after(row, position)).slice(0, limit))
 
 const page = (first?: number | null, cursor?: string | null) =>
-  readConnection({ first: first ?? null, after: cursor ?? null }, (row) => row, read)
+  readConnection({ first: first ?? null, after: cursor ?? null }, read, (row) => row)
 
 describe('readConnection', () => {
   test('pages through everything once, in order', async () => {
@@ -38,10 +38,10 @@ describe('readConnection', () => {
   })
 
   test('an empty list has no cursors', async () => {
-    const { edges, pageInfo } = await readConnection(
+    const { edges, pageInfo } = await readConnection<Position>(
       {},
-      (row: Position) => row,
       () => Promise.resolve([]),
+      (row) => row,
     )
     expect(edges).toEqual([])
     expect(pageInfo).toEqual({

@@ -41,15 +41,15 @@ const longestCursor = 256
  * A cursor is opaque to clients and not secret. It is data, never authority: a made-up one is at most another
  * position among the rows that the caller can read anyway.
  *
- * @param positionOf Where a row stands. `at` must be exact in milliseconds (`timestamptz(3)`).
  * @param read Rows after `page.position` (all of them if null), in order, at most `page.limit`.
+ * @param positionOf Where a row stands. `at` must be exact in milliseconds (`timestamptz(3)`).
  * @throws AppError `BAD_USER_INPUT` if `first` is not 1 to 100 or `after` is not a cursor of ours.
  * Source: Relay cursor connections specification, sections 2 to 5.
  */
 export async function readConnection<Row>(
   { first, after }: ConnectionArguments,
-  positionOf: (row: Row) => Position,
   read: (page: Page) => Promise<readonly Row[]>,
+  positionOf: (row: Row) => Position,
 ): Promise<Connection<Row>> {
   const size = pageSize(first)
   const position = after === null || after === undefined ? null : decodeCursor(after)
