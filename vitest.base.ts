@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config'
 
-const conditions = ['@behalf/source', 'module', 'node', 'import', 'default']
+const conditions = ['@behalf/source', 'module', 'node']
 
 /** Every workspace's tests run from source, with the same condition as its processes. */
 export default defineConfig({
