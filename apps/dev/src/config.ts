@@ -1,4 +1,6 @@
+import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
+import { clientIds } from './provider/clients.ts'
 
 /** Everything that is wrong with the environment, in one error. */
 export class ConfigError extends Error {
@@ -32,6 +34,111 @@ const developmentVariables = {
   MCP_RESOURCE: webUrl.optional(),
 }
 
+const supervisorVariables = {
+  ...developmentVariables,
+  GATEWAY_INTERNAL_PORT: port(4001),
+  POSTGRES_PORT: port(4300),
+  HOST: z.string().default('127.0.0.1'),
+  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/, error: 'is not a postgres:// URL' }).optional(),
+  OIDC_ISSUER: webUrl.optional(),
+  INTERACTIVE_CLIENTS: z.string().default(`${clientIds.console},${clientIds.cli}`),
+  BEHALF_ROOT_KEY: z.string()
+    .refine((value) => {
+      const bytes = Buffer.from(value, 'base64url')
+      return bytes.length >= 32 && bytes.toString('base64url') === value
+    }, 'is not 32 random bytes in base64url')
+    .default(() => randomBytes(32).toString('base64url')),
+  BEHALF_DATA_DIR: z.string().default('.behalf'),
+  LOG_LEVEL: z.enum(['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'], 'is not a log level').optional(),
+  MODEL_BASE_URL: webUrl.optional(),
+  MODEL_API_KEY: z.string().optional(),
+  MODEL_NAME: z.string().optional(),
+  SUBGRAPHS: z.string()
+    .regex(/^[a-z][a-z0-9-]*=https?:[^,]+(,[a-z][a-z0-9-]*=https?:[^,]+)*$/, 'is not a list of name=url')
+    .optional(),
+}
+
+/** What the supervisor has to know of a subgraph to configure it; an `App` of @behalf/composition is one. */
+interface ConfigurableApp {
+  readonly name: string
+  /** Used unless the environment says otherwise. */
+  readonly port: number
+}
+
+export interface Config {
+  readonly host: string
+  readonly gatewayPort: number
+  readonly internalPort: number
+  readonly providerPort: number
+  readonly postgresPort: number
+  /** By name of the subgraph. */
+  readonly appPorts: ReadonlyMap<string, number>
+  /** Of an administrator; null starts the embedded PostgreSQL. */
+  readonly databaseUrl: string | null
+  readonly issuer: string
+  /** Whether the issuer is the development provider, which is then started. */
+  readonly ownProvider: boolean
+  readonly resources: Resources
+  readonly interactiveClients: string
+  readonly rootKey: string
+  /** As given; relative to the root of the repository. */
+  readonly dataDir: string
+  /** Of subgraphs that the gateway is to reach somewhere else, by name. */
+  readonly subgraphUrls: ReadonlyMap<string, string>
+  /** Variables that are handed on as they are. */
+  readonly logging: Readonly<Record<string, string>>
+  readonly model: Readonly<Record<string, string>>
+  /** What the operating system needs to have in any process. */
+  readonly system: Readonly<Record<string, string>>
+  /** Settings of where things are, as far as they were given: a later command needs the same. */
+  readonly given: Readonly<Record<string, string>>
+}
+
+/**
+ * Reads the configuration of the supervisor.
+ *
+ * @throws ConfigError
+ */
+export function readConfig(env: Environment, apps: readonly ConfigurableApp[]): Config {
+  const portVariables = Object.fromEntries(apps.map((app) => [portVariable(app.name), port(app.port)]))
+  const { values, appPorts } = parse({ values: z.object(supervisorVariables), appPorts: z.object(portVariables) }, env)
+  refuseSharedPorts({ ...values, ...appPorts })
+  const devIssuer = `http://127.0.0.1:${values.IDP_PORT}`
+  const issuer = values.OIDC_ISSUER ?? devIssuer
+  return Object.freeze({
+    host: values.HOST,
+    gatewayPort: values.GATEWAY_PORT,
+    internalPort: values.GATEWAY_INTERNAL_PORT,
+    providerPort: values.IDP_PORT,
+    postgresPort: values.POSTGRES_PORT,
+    appPorts: new Map(apps.map((app) => [app.name, appPorts[portVariable(app.name)] ?? app.port])),
+    databaseUrl: values.DATABASE_URL ?? null,
+    issuer,
+    ownProvider: issuer === devIssuer,
+    resources: resourcesOf(values),
+    interactiveClients: values.INTERACTIVE_CLIENTS,
+    rootKey: values.BEHALF_ROOT_KEY,
+    dataDir: values.BEHALF_DATA_DIR,
+    subgraphUrls: namedUrls(values.SUBGRAPHS),
+    logging: pick(env, ['LOG_LEVEL']),
+    model: pick(env, ['MODEL_BASE_URL', 'MODEL_API_KEY', 'MODEL_NAME']),
+    system: pick(env, ['SystemRoot', 'TEMP', 'TMP']),
+    given: pick(env, ['GATEWAY_PORT', 'IDP_PORT', 'GRAPHQL_RESOURCE', 'MCP_RESOURCE']),
+  })
+}
+
+/** `orders` has `ORDERS_PORT`. */
+export const portVariable = (app: string) => `${app.toUpperCase().replaceAll('-', '_')}_PORT`
+
+const namedUrls = (list = '') => new Map(list.split(',').filter(Boolean).map((entry) => {
+  const split = entry.indexOf('=')
+  return [entry.slice(0, split), entry.slice(split + 1)] as const
+}))
+
+function pick(env: Environment, names: readonly string[]): Record<string, string> {
+  return Object.fromEntries(names.flatMap((name) => (env[name] ? [[name, env[name]]] : [])))
+}
+
 /** The audiences of access tokens. Unless set, they are the gateway's own URLs. */
 interface Resources {
   readonly graphql: string
@@ -47,7 +154,7 @@ export interface ProviderConfig {
 
 /** @throws ConfigError */
 export function readProviderConfig(env: Environment): ProviderConfig {
-  const values = parse(z.object(developmentVariables), env)
+  const { values } = parse({ values: z.object(developmentVariables) }, env)
   return Object.freeze({
     port: values.IDP_PORT,
     resources: resourcesOf(values),
@@ -62,7 +169,7 @@ export interface TokenConfig {
 
 /** @throws ConfigError */
 export function readTokenConfig(env: Environment): TokenConfig {
-  const values = parse(z.object(developmentVariables), env)
+  const { values } = parse({ values: z.object(developmentVariables) }, env)
   return Object.freeze({ issuer: `http://127.0.0.1:${values.IDP_PORT}`, resources: resourcesOf(values) })
 }
 
@@ -78,10 +185,23 @@ function resourcesOf(values: {
   }
 }
 
-function parse<Shape extends z.ZodType>(shape: Shape, env: Environment): z.output<Shape> {
+/** Every shape is given the whole environment; the faults of all of them are reported together. */
+function parse<Shapes extends z.ZodRawShape>(shapes: Shapes, env: Environment): z.output<z.ZodObject<Shapes>> {
   // An empty variable is an unset one, as in a shell's `VAR= npm start`.
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''))
-  const result = shape.safeParse(given)
+  const result = z.object(shapes).safeParse(Object.fromEntries(Object.keys(shapes).map((key) => [key, given])))
   if (result.success) return result.data
-  throw new ConfigError(result.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`))
+  throw new ConfigError(result.error.issues.map((issue) => `${String(issue.path.at(-1))} ${issue.message}`))
+}
+
+function refuseSharedPorts(values: Readonly<Record<string, unknown>>): void {
+  const faults: string[] = []
+  const taken = new Map<unknown, string>()
+  for (const [name, value] of Object.entries(values)) {
+    if (!name.endsWith('_PORT')) continue
+    const other = taken.get(value)
+    if (other !== undefined) faults.push(`${name} is ${String(value)}, and so is ${other}`)
+    taken.set(value, name)
+  }
+  if (faults.length > 0) throw new ConfigError(faults)
 }

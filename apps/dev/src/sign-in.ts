@@ -29,13 +29,15 @@ const stepLimit = 10
  */
 export async function signIn({ issuer, user, scopes, resource, client }: SignIn): Promise<string> {
   const config = await discover(issuer, client)
+  // Who asks for `openid` alone gets a token that says who it is and grants nothing.
+  const wanted = scopes.filter((scope) => scope !== 'openid')
   const verifier = oauth.randomPKCECodeVerifier()
   const state = oauth.randomState()
   const nonce = oauth.randomNonce()
   const start = oauth.buildAuthorizationUrl(config, {
     redirect_uri: cliRedirectUri,
     response_type: 'code',
-    scope: ['openid', ...scopes].join(' '),
+    scope: ['openid', ...wanted].join(' '),
     resource,
     state,
     nonce,
@@ -52,7 +54,7 @@ export async function signIn({ issuer, user, scopes, resource, client }: SignIn)
       idTokenExpected: true,
     }, { resource })
     const granted = new Set(tokens.scope?.split(' '))
-    const withheld = scopes.filter((scope) => !granted.has(scope))
+    const withheld = wanted.filter((scope) => !granted.has(scope))
     if (withheld.length > 0) throw new SignInError(`${user} does not have ${list(withheld)}.`)
     return tokens.access_token
   } catch (error) {

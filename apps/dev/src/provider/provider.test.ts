@@ -50,6 +50,12 @@ describe('an access token', () => {
     expect(claims['scope']).toBe('orders:read')
   })
 
+  test('holds none with openid alone', async () => {
+    const claims = await claimsOf(await signIn({ ...asAda(), scopes: ['openid'] }), resources.graphql)
+    expect(claims).toMatchObject({ sub: 'ada' })
+    expect(claims).not.toHaveProperty('scope')
+  })
+
   test('is for /mcp only by the MCP client', async () => {
     const token = await signIn({ ...asAda(), client: 'mcp-dev', resource: resources.mcp })
     expect(await claimsOf(token, resources.mcp)).toMatchObject({ client_id: 'mcp-dev', aud: resources.mcp })

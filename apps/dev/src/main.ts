@@ -1,0 +1,69 @@
+import { fileURLToPath } from 'node:url'
+import { findApps } from '@behalf/composition'
+import { ConfigError, readConfig } from './config.ts'
+import { Failure } from './supervisor/failure.ts'
+import { supervise } from './supervisor/supervise.ts'
+
+const usage = `Usage: npm start
+
+Starts everything on this machine, for development: PostgreSQL, the identity provider with demo users,
+the subgraphs and the gateway. Ctrl-C stops all of it.
+
+Environment
+  GATEWAY_PORT, GATEWAY_INTERNAL_PORT, IDP_PORT, POSTGRES_PORT, <APP>_PORT   ports
+  HOST               where the gateway listens (127.0.0.1)
+  BEHALF_DATA_DIR    database, logs and graph (.behalf)
+  DATABASE_URL       an administrator's PostgreSQL, instead of the embedded one
+  OIDC_ISSUER        an OpenID provider, instead of the development one
+  GRAPHQL_RESOURCE, MCP_RESOURCE       audiences of access tokens (the gateway's URLs)
+  INTERACTIVE_CLIENTS                  OAuth clients with a person in front of them
+  MODEL_BASE_URL, MODEL_API_KEY, MODEL_NAME   an OpenAI-compatible server; without one, keyword routing
+  BEHALF_ROOT_KEY    32 random bytes in base64url (new at every start)
+  SUBGRAPHS          name=url,...: where the gateway reaches a subgraph, if not where it was started
+  LOG_LEVEL          of the log files (info)
+`
+
+const root = fileURLToPath(new URL('../../..', import.meta.url))
+const [argument] = process.argv.slice(2)
+
+if (argument === '--help' || argument === '-h') {
+  process.stdout.write(usage)
+} else if (argument !== undefined) {
+  process.stderr.write(`There is no argument "${argument}".\n\n${usage}`)
+  process.exitCode = 2
+} else {
+  process.exitCode = await run()
+}
+
+async function run(): Promise<number> {
+  const stop = new AbortController()
+  let asked = Infinity
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      // Asked again, this ends at once, and the processes with it: they end when their supervisor is gone. One
+      // Ctrl-C arrives twice, though: from the terminal and from npm.
+      if (performance.now() - asked > 1000) process.exit(1)
+      asked = Math.min(asked, performance.now())
+      stop.abort()
+    })
+  }
+  try {
+    const apps = findApps(root)
+    const config = readConfig(process.env, apps)
+    await supervise({ config, root, apps, signal: stop.signal, show: (line) => process.stdout.write(`${line}\n`) })
+    return 0
+  } catch (error) {
+    if (stop.signal.aborted && error === stop.signal.reason) return 0
+    return explain(error)
+  }
+}
+
+function explain(error: unknown): number {
+  if (error instanceof ConfigError) {
+    process.stderr.write(`The environment is not usable:\n${error.faults.map((fault) => `  ${fault}\n`).join('')}`)
+    return 2
+  }
+  const reason = error instanceof Failure || !(error instanceof Error) ? String(error) : error.stack
+  process.stderr.write(`\n${error instanceof Failure ? error.message : reason}\n`)
+  return 1
+}

@@ -1,0 +1,54 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { findLastRun, recordRun, stopLeftoverPostgres } from './last-run.ts'
+
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'behalf-run-'))
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+const idle = ['-e', 'setInterval(() => {}, 60_000)']
+
+test('a folder that nobody used, or somebody left in order, is free', async () => {
+  expect(await findLastRun(folder)).toBe('ended')
+  const run = await recordRun(folder)
+  await run[Symbol.asyncDispose]()
+  expect(await findLastRun(folder)).toBe('ended')
+})
+
+test('a supervisor that is gone without a word was killed', async () => {
+  const child = spawn(process.execPath, idle)
+  await once(child, 'spawn')
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+  await writeFile(join(folder, 'supervisor.pid'), `${child.pid}\n`)
+  expect(await findLastRun(folder)).toBe('killed')
+})
+
+test.runIf(process.platform === 'linux')('its process id may belong to another program by now', async () => {
+  const other = spawn(process.execPath, idle)
+  const supervisor = spawn(process.execPath, [...idle, 'apps/dev/src/main.ts'])
+  await Promise.all([once(other, 'spawn'), once(supervisor, 'spawn')])
+  await writeFile(join(folder, 'supervisor.pid'), `${other.pid}\n`)
+  expect(await findLastRun(folder)).toBe('killed')
+  await writeFile(join(folder, 'supervisor.pid'), `${supervisor.pid}\n`)
+  expect(await findLastRun(folder)).toEqual({ runningAs: supervisor.pid })
+  other.kill()
+  supervisor.kill()
+})
+
+test.runIf(process.platform === 'linux')('a process that is not PostgreSQL is left alone', async () => {
+  const other = spawn(process.execPath, idle)
+  await once(other, 'spawn')
+  const postgresDir = join(folder, 'postgres')
+  await mkdir(postgresDir)
+  await writeFile(join(postgresDir, 'postmaster.pid'), `${other.pid}\n${postgresDir}\n`)
+  await stopLeftoverPostgres(postgresDir)
+  expect(other.exitCode ?? other.signalCode).toBeNull()
+  other.kill()
+})

@@ -1,0 +1,58 @@
+import { readFileSync } from 'node:fs'
+import { readFile, rm, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+
+const patience = 5000
+
+/** What is known of the supervisor that used a data folder before. */
+export type LastRun = 'ended' | 'killed' | { readonly runningAs: number }
+
+/** Whether the last supervisor of this folder ended in order, was killed, or still runs. */
+export async function findLastRun(dataDir: string): Promise<LastRun> {
+  const pid = Number.parseInt(await readFile(recordOf(dataDir), 'utf8').catch(() => ''), 10)
+  if (!Number.isSafeInteger(pid)) return 'ended'
+  return isAlive(pid) && programOf(pid, 'cmdline', 'dev/src/main.ts') ? { runningAs: pid } : 'killed'
+}
+
+/** Records that this process uses the folder, until disposed. */
+export async function recordRun(dataDir: string): Promise<AsyncDisposable> {
+  await writeFile(recordOf(dataDir), `${process.pid}\n`)
+  return { [Symbol.asyncDispose]: () => rm(recordOf(dataDir), { force: true }) }
+}
+
+/**
+ * Stops a PostgreSQL that outlived a killed supervisor. It goes by itself when its parent does; this is for when
+ * that was killed with everything else. PostgreSQL's lock file names the server and its folder.
+ */
+export async function stopLeftoverPostgres(postgresDir: string): Promise<void> {
+  const lock = await readFile(join(postgresDir, 'postmaster.pid'), 'utf8').catch(() => '')
+  const [pidLine = '', directory = ''] = lock.split('\n')
+  const pid = Number.parseInt(pidLine, 10)
+  if (!Number.isSafeInteger(pid) || pid <= 0 || resolve(directory) !== resolve(postgresDir)) return
+  if (!isAlive(pid) || !programOf(pid, 'comm', 'postgres')) return
+  process.kill(pid, 'SIGINT')
+  for (const end = performance.now() + patience; isAlive(pid) && performance.now() < end;) await delay(50)
+}
+
+const recordOf = (dataDir: string) => join(dataDir, 'supervisor.pid')
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    // It is there and belongs to somebody else.
+    return error instanceof Error && 'code' in error && error.code === 'EPERM'
+  }
+}
+
+/** Process ids are given out again, in containers often the same; where the system tells, what runs is looked at. */
+function programOf(pid: number, file: 'cmdline' | 'comm', expected: string): boolean {
+  if (process.platform !== 'linux') return true
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8').includes(expected)
+  } catch {
+    return false
+  }
+}

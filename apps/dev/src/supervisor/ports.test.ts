@@ -1,0 +1,17 @@
+import { once } from 'node:events'
+import { createServer, type AddressInfo } from 'node:net'
+import { expect, test } from 'vitest'
+import { takenPorts } from './ports.ts'
+
+const need = (port: number) => ({ what: 'orders', variable: 'ORDERS_PORT', host: '127.0.0.1', port })
+
+test('a port that something listens on is taken, and free again afterwards', async () => {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  expect(await takenPorts([need(port)])).toEqual([need(port)])
+
+  const patient = takenPorts([need(port)], 5000)
+  server.close()
+  expect(await patient).toEqual([])
+})

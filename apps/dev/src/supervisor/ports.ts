@@ -1,0 +1,36 @@
+import { createServer } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+
+export interface PortNeed {
+  /** For people: what would listen there. */
+  readonly what: string
+  readonly variable: string
+  readonly host: string
+  readonly port: number
+}
+
+/**
+ * Those of `needs` that something else listens on.
+ *
+ * @param patience how long to wait for ports to become free, in milliseconds
+ */
+export async function takenPorts(needs: readonly PortNeed[], patience = 0): Promise<PortNeed[]> {
+  const end = performance.now() + patience
+  for (;;) {
+    const free = await Promise.all(needs.map(isFree))
+    const taken = needs.filter((_need, index) => !free[index])
+    if (taken.length === 0 || performance.now() >= end) return taken
+    await delay(50)
+  }
+}
+
+function isFree({ host, port }: PortNeed): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EADDRINUSE' || error.code === 'EACCES') resolve(false)
+      else reject(error)
+    })
+    server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(true)))
+  })
+}

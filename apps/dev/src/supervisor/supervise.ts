@@ -1,0 +1,134 @@
+import { mkdir } from 'node:fs/promises'
+import { join, relative, resolve } from 'node:path'
+import { portVariable, type Config } from '../config.ts'
+import { demoUsers } from '../seed/demo-users.ts'
+import { startProcess, type RunningProcess } from './child-process.ts'
+import { openDatabase, provisionAll } from './database.ts'
+import { Failure } from './failure.ts'
+import { findLastRun, recordRun, stopLeftoverPostgres } from './last-run.ts'
+import { takenPorts, type PortNeed } from './ports.ts'
+import { waitUntilReady } from './readiness.ts'
+import { summary } from './summary.ts'
+import { planProvider, planSystem, type PlannedProcess } from './system-plan.ts'
+
+/** A newcomer's machine may be slow and may have much to do; nothing needs nearly as long. */
+const readyWithin = 60_000
+
+export interface Supervision {
+  readonly config: Config
+  /** Of the repository. */
+  readonly root: string
+  readonly apps: readonly { readonly name: string, readonly directory: string, readonly port: number }[]
+  /** Aborted to stop the system. */
+  readonly signal: AbortSignal
+  /** Shows a line to whoever started the system. */
+  readonly show: (line: string) => void
+}
+
+/**
+ * Starts the whole system, shows how to use it, and keeps it until `signal` aborts; then stops it in reverse order.
+ * However this ends, nothing that it started is left.
+ *
+ * @throws Failure if it cannot start, or a process of it ends by itself
+ */
+export async function supervise({ config, root, apps, signal, show }: Supervision): Promise<void> {
+  const begun = performance.now()
+  const dataDir = resolve(root, config.dataDir)
+  const logs = join(dataDir, 'logs')
+  const postgresDir = join(dataDir, 'postgres')
+  const graphFile = join(dataDir, 'graph.json')
+  // Others may pass, not look: PostgreSQL runs as another user where this process is root.
+  await mkdir(dataDir, { recursive: true, mode: 0o711 })
+  await mkdir(logs, { recursive: true, mode: 0o700 })
+  await clearTheWay(config, dataDir, postgresDir)
+
+  await using running = new AsyncDisposableStack()
+  running.use(await recordRun(dataDir))
+
+  const failure = new AbortController()
+  const halted = AbortSignal.any([signal, failure.signal])
+  const orHalt = <T>(work: Promise<T>) => Promise.race([work, rejectedOn(halted)])
+  const step = async <T>(name: string, work: Promise<T>) => {
+    const result = await orHalt(work)
+    show(`  ${name.padEnd(12)} ${seconds(begun)} s`)
+    return result
+  }
+  const launch = (plan: PlannedProcess): RunningProcess => {
+    const child = startProcess(plan, { logFile: join(logs, `${plan.name}.log`), show })
+    void child.ended.then(({ stopped, story }) => stopped || failure.abort(new Failure(story)))
+    return child
+  }
+  const ready = (plan: PlannedProcess) =>
+    waitUntilReady(plan.name, plan.ready, { within: readyWithin, signal: halted })
+
+  show('Starting Behalf. Ctrl-C stops it.')
+  const opening = openDatabase(config, postgresDir)
+  running.defer(async () => (await opening.catch(() => null))?.[Symbol.asyncDispose]())
+  const composer = startProcess({
+    name: 'compose',
+    script: join(root, 'packages/cli/src/main.ts'),
+    args: ['compose', '--root', root, '--out', graphFile],
+    env: config.system,
+  }, { logFile: join(logs, 'compose.log'), show })
+  running.use(composer)
+  const composed = step('graph', composer.ended.then(({ succeeded, story }) => {
+    if (!succeeded) throw new Failure(story)
+  }))
+  composed.catch(() => undefined)
+  const provider = planProvider(config, root)
+  if (config.ownProvider) running.use(launch(provider))
+
+  const { adminUrl } = await step('PostgreSQL', opening)
+  const databaseUrl = await step('migrations', provisionAll(adminUrl, apps))
+  const plan = planSystem({ config, root, apps, databaseUrl, graphFile })
+  const subgraphs = plan.subgraphs.map(launch)
+  running.defer(async () => void await Promise.all(subgraphs.map((child) => child[Symbol.asyncDispose]())))
+  const { seed } = await import('../seed/seed.ts')
+  const seeded = step('seed', seed({ adminUrl, issuer: config.issuer }))
+  seeded.catch(() => undefined)
+  await composed
+  running.use(launch(plan.gateway))
+  const processes = [...(config.ownProvider ? [provider] : []), ...plan.subgraphs, plan.gateway]
+  await Promise.all([seeded, step('processes', Promise.all(processes.map(ready)))])
+
+  show(summary({ config, users: demoUsers, logs: relative(process.cwd(), logs), seconds: seconds(begun) }))
+  await rejectedOn(halted).catch(() => undefined)
+  if (failure.signal.aborted) throw failure.signal.reason
+  show('Stopping.')
+}
+
+/** Sees that the ports are free and nobody else uses the folder, after ending what a killed supervisor left. */
+async function clearTheWay(config: Config, dataDir: string, postgresDir: string): Promise<void> {
+  const lastRun = await findLastRun(dataDir)
+  if (lastRun === 'killed') await stopLeftoverPostgres(postgresDir)
+  // What was left by a killed supervisor ends by itself in a moment.
+  const taken = await takenPorts(portNeeds(config), lastRun === 'killed' ? 5000 : 0)
+  if (taken.length > 0) {
+    const lines = taken.map(({ what, variable, port }) => `  ${port} for ${what}: ${variable}=<another port> changes it`)
+    throw new Failure(`Something listens already, perhaps another "npm start":\n${lines.join('\n')}`)
+  }
+  if (typeof lastRun === 'object') {
+    throw new Failure(`Another "npm start" (process ${lastRun.runningAs}) uses ${dataDir}.\n` +
+      'Stop it first, or give this one a folder of its own with BEHALF_DATA_DIR.')
+  }
+}
+
+function portNeeds(config: Config): PortNeed[] {
+  const host = '127.0.0.1'
+  return [
+    { what: 'the gateway', variable: 'GATEWAY_PORT', host: config.host, port: config.gatewayPort },
+    { what: 'the gateway\'s internal API', variable: 'GATEWAY_INTERNAL_PORT', host, port: config.internalPort },
+    ...[...config.appPorts].map(([name, port]) => ({ what: name, variable: portVariable(name), host, port })),
+    ...(config.ownProvider ? [{ what: 'the development provider', variable: 'IDP_PORT', host, port: config.providerPort }] : []),
+    ...(config.databaseUrl === null ? [{ what: 'PostgreSQL', variable: 'POSTGRES_PORT', host, port: config.postgresPort }] : []),
+  ]
+}
+
+const seconds = (since: number) => Number(((performance.now() - since) / 1000).toFixed(1))
+
+function rejectedOn(signal: AbortSignal): Promise<never> {
+  const { promise, reject } = Promise.withResolvers<never>()
+  if (signal.aborted) reject(signal.reason)
+  else signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+  return promise
+}

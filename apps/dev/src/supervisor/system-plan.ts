@@ -1,0 +1,99 @@
+import { join } from 'node:path'
+import { deriveContextKeys, deriveWorkloadKey } from '@behalf/identity'
+import { portVariable, type Config } from '../config.ts'
+import type { ProcessPlan } from './child-process.ts'
+
+const epoch = 1
+const loopback = '127.0.0.1'
+
+export interface PlannedProcess extends ProcessPlan {
+  /** Answers 200 when it can be used. */
+  readonly ready: string
+}
+
+export interface SystemPlan {
+  readonly subgraphs: readonly PlannedProcess[]
+  readonly gateway: PlannedProcess
+}
+
+/** The development provider, which needs nothing but its port and the audiences. */
+export function planProvider(config: Config, root: string): PlannedProcess {
+  return {
+    name: 'provider',
+    script: join(root, 'apps/dev/src/provider/main.ts'),
+    env: {
+      ...config.system,
+      IDP_PORT: String(config.providerPort),
+      GATEWAY_PORT: String(config.gatewayPort),
+      GRAPHQL_RESOURCE: config.resources.graphql,
+      MCP_RESOURCE: config.resources.mcp,
+    },
+    ready: `http://${loopback}:${config.providerPort}/healthz`,
+  }
+}
+
+/**
+ * Which processes there are, and what each of them is told: its own port, its own role's database, its own keys.
+ * Nothing of the supervisor's environment reaches them but what is named here.
+ *
+ * @param databaseUrl of a role, by the name of its app
+ */
+export function planSystem({ config, root, apps, databaseUrl, graphFile }: {
+  config: Config
+  root: string
+  apps: readonly { readonly name: string, readonly directory: string }[]
+  databaseUrl: (role: string) => string
+  graphFile: string
+}): SystemPlan {
+  const shared = { ...config.system, ...config.logging }
+  const appPort = (name: string) => String(config.appPorts.get(name))
+  const ready = (port: number | string, host = loopback) => `http://${host}:${port}/readyz`
+  const subgraphUrl = (name: string) =>
+    config.subgraphUrls.get(name) ?? `http://${loopback}:${appPort(name)}/graphql`
+
+  // The one app that may ask the gateway to act: only it is given a key to prove itself with.
+  const agentEnvironment = {
+    BEHALF_WORKLOAD_KEY: deriveWorkloadKey(config.rootKey, 'orchestrator', epoch),
+    GATEWAY_INTERNAL_URL: `http://${loopback}:${config.internalPort}`,
+    ...config.model,
+  }
+
+  return {
+    subgraphs: apps.map(({ name, directory }) => ({
+      name,
+      script: join(directory, 'src/main.ts'),
+      env: {
+        ...shared,
+        [portVariable(name)]: appPort(name),
+        DATABASE_URL: databaseUrl(name),
+        BEHALF_CONTEXT_KEYS: deriveContextKeys(config.rootKey, name, [epoch]),
+        ...(name === 'orchestrator' ? agentEnvironment : {}),
+      },
+      ready: ready(appPort(name)),
+    })),
+    gateway: {
+      name: 'gateway',
+      script: join(root, 'apps/gateway/src/main.ts'),
+      env: {
+        ...shared,
+        GATEWAY_PORT: String(config.gatewayPort),
+        GATEWAY_INTERNAL_PORT: String(config.internalPort),
+        HOST: config.host,
+        BEHALF_ROOT_KEY: config.rootKey,
+        DATABASE_URL: databaseUrl('gateway'),
+        OIDC_ISSUER: config.issuer,
+        GRAPHQL_RESOURCE: config.resources.graphql,
+        INTERACTIVE_CLIENTS: config.interactiveClients,
+        GRAPH: graphFile,
+        SUBGRAPHS: apps.map(({ name }) => `${name}=${subgraphUrl(name)}`).join(','),
+      },
+      ready: ready(config.gatewayPort, reachable(config.host)),
+    },
+  }
+}
+
+/** An address of this machine for a host that means "all of them". */
+export const reachable = (host: string) => {
+  if (host === '0.0.0.0' || host === '::' || host === '') return loopback
+  return host.includes(':') ? `[${host}]` : host
+}
