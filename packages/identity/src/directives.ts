@@ -1,6 +1,6 @@
 import { Kind, parse, valueFromASTUntyped } from 'graphql'
 import type {
-  ConstDirectiveNode,
+  DirectiveNode,
   DocumentNode,
   FieldDefinitionNode,
   InputValueDefinitionNode,
@@ -80,7 +80,7 @@ export interface DeclaredRule extends Pick<FieldRule, 'authenticated' | 'scopes'
 
 /** Whatever carries directives in SDL. */
 interface Declaration {
-  readonly directives?: readonly ConstDirectiveNode[] | undefined
+  readonly directives?: readonly DirectiveNode[] | undefined
 }
 
 /**

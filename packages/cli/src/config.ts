@@ -1,0 +1,9 @@
+/** Everything that the command line takes from the environment. */
+export interface Config {
+  /** `BEHALF_ROOT_KEY`: 32 bytes, base64url. Only `behalf keys` needs it. */
+  readonly rootKey: string | null
+}
+
+export function readConfig(env: NodeJS.ProcessEnv): Config {
+  return Object.freeze({ rootKey: env['BEHALF_ROOT_KEY'] || null })
+}

@@ -1,0 +1,9 @@
+#!/usr/bin/env -S node --conditions=@behalf/source
+import { readConfig } from './config.ts'
+import { run } from './run.ts'
+
+process.exitCode = await run(process.argv.slice(2), readConfig(process.env), {
+  cwd: process.cwd(),
+  out: (line) => console.log(line),
+  error: (line) => console.error(line),
+})

@@ -1,0 +1,62 @@
+import { parseArgs } from 'node:util'
+import { AppError } from '@behalf/identity'
+import { composeCommand } from './compose-command.ts'
+import type { Config } from './config.ts'
+import { keysCommand } from './keys-command.ts'
+
+/** Where a command writes, and from where it resolves paths. */
+export interface Terminal {
+  readonly cwd: string
+  out(line: string): void
+  error(line: string): void
+}
+
+export const usage = `behalf compose [--root <directory>] [--out <file>]
+    Composes apps/* into one artefact, proves what it promises, and writes it (default: <root>/graph.json).
+behalf keys <receiver> [--epoch <n>]
+    Prints the receiver's BEHALF_CONTEXT_KEYS, derived from BEHALF_ROOT_KEY: of the epoch (default: 0) and the one before.
+behalf --help`
+
+/** Runs one command. Resolves to the exit code: 0 done, 1 refused, 2 not understood. */
+export async function run(args: readonly string[], config: Config, terminal: Terminal): Promise<number> {
+  let parsed
+  try {
+    parsed = parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        root: { type: 'string' },
+        out: { type: 'string' },
+        epoch: { type: 'string' },
+        help: { type: 'boolean', short: 'h' },
+      },
+    })
+  } catch (error) {
+    return misunderstood(terminal, error instanceof Error ? error.message : String(error))
+  }
+  const { values, positionals } = parsed
+  if (values.help) {
+    terminal.out(usage)
+    return 0
+  }
+  const [command, ...rest] = positionals
+  try {
+    if (command === 'compose' && rest.length === 0 && values.epoch === undefined) {
+      return await composeCommand({ root: values.root ?? '.', out: values.out }, terminal)
+    }
+    if (command === 'keys' && rest.length === 1 && values.root === undefined && values.out === undefined) {
+      return keysCommand({ receiver: rest[0] ?? '', epoch: values.epoch ?? '0', rootKey: config.rootKey }, terminal)
+    }
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error
+    terminal.error(`${error.code} ${error.message}`)
+    return 1
+  }
+  return misunderstood(terminal, command === undefined ? 'Which command?' : `Not understood: ${args.join(' ')}`)
+}
+
+function misunderstood(terminal: Terminal, message: string): number {
+  terminal.error(message)
+  terminal.error(usage)
+  return 2
+}

@@ -1,0 +1,124 @@
+import { readRule, type AgentAccess, type FieldRule } from '@behalf/identity'
+import { Kind } from 'graphql'
+import type { DirectiveNode, DocumentNode, TypeNode } from 'graphql'
+import type { Declarations } from './declarations.ts'
+import type { Problems } from './problem.ts'
+import { conjoin, type ScopeSets } from './scope-sets.ts'
+
+/** By coordinate: `Query.order`, and `Order` for types with rules of their own. */
+export type Rules = Readonly<Record<string, FieldRule>>
+
+type Auth = Pick<FieldRule, 'authenticated' | 'scopes' | 'policies'>
+
+const open: Auth = { authenticated: false, scopes: [], policies: [] }
+const strictness: Readonly<Record<AgentAccess, number>> = { ALLOW: 0, APPROVE: 1, DENY: 2 }
+
+/** The rule of every coordinate that has none of its own. */
+export const defaultRule: FieldRule = { ...open, agent: 'ALLOW', delegates: null }
+
+/**
+ * The rules of the composed graph: a field's own AND those of the type it returns, as Federation composed them
+ * over all subgraphs (AND) and from implementations to their interfaces; ours from the subgraphs' declarations,
+ * the strictest first. Mutation fields are always listed, so that none is open for want of an entry.
+ */
+export function buildRules(supergraph: DocumentNode, declarations: Declarations, problems: Problems): Rules {
+  const types = new Map<string, Auth>()
+  for (const node of supergraph.definitions) {
+    if ('name' in node && node.name && node.kind !== Kind.DIRECTIVE_DEFINITION) {
+      const auth = readAuth(node)
+      if (restricts(auth)) types.set(node.name.value, auth)
+    }
+  }
+  const rules: Record<string, FieldRule> = {}
+  for (const [name, auth] of types) rules[name] = { ...defaultRule, ...auth }
+
+  const implementations = implementationsOf(supergraph)
+  for (const node of supergraph.definitions) {
+    if (node.kind !== Kind.OBJECT_TYPE_DEFINITION && node.kind !== Kind.INTERFACE_TYPE_DEFINITION) continue
+    const type = node.name.value
+    for (const field of node.fields ?? []) {
+      const coordinate = `${type}.${field.name.value}`
+      const implemented = (implementations.get(type) ?? []).map((name) => `${name}.${field.name.value}`)
+      const rule: FieldRule = {
+        ...both(readAuth(field), types.get(namedType(field.type)) ?? open),
+        agent: strictest([coordinate, ...implemented].map((each) => agentAccess(each, declarations, problems))),
+        delegates: delegates(coordinate, declarations, problems),
+      }
+      if (type === 'Mutation' || restricts(rule) || rule.agent !== 'ALLOW') rules[coordinate] = rule
+    }
+  }
+  return rules
+}
+
+/** What all of them ask for together. */
+export function conjoinRules(rules: readonly FieldRule[]): Auth {
+  return rules.reduce(both, open)
+}
+
+/** Whether a caller can be denied. */
+export function restricts(rule: Auth): boolean {
+  return rule.authenticated || rule.scopes.length > 0 || rule.policies.length > 0
+}
+
+function both(a: Auth, b: Auth): Auth {
+  return {
+    authenticated: a.authenticated || b.authenticated,
+    scopes: conjoin(a.scopes, b.scopes),
+    policies: conjoin(a.policies, b.policies),
+  }
+}
+
+function readAuth(node: { readonly directives?: readonly DirectiveNode[] | undefined }): Auth {
+  const { authenticated, scopes, policies } = readRule(node, null)
+  return { authenticated, scopes: conjoin(scopes, []), policies: conjoin(policies, []) }
+}
+
+function agentAccess(coordinate: string, declarations: Declarations, problems: Problems): AgentAccess {
+  const declared = declarations.fields.get(coordinate) ?? []
+  const each = declared.map(({ node, root }) => readRule(node, root).agent)
+  const access = strictest(each)
+  const looser = declared[each.findIndex((other) => other !== access)]
+  if (looser) {
+    problems.warn('RULES_DISAGREE', looser.node, `${coordinate} is @agent(access: ${access}) in another subgraph than ${looser.subgraph}.`)
+  }
+  return access
+}
+
+function strictest(access: readonly AgentAccess[]): AgentAccess {
+  return access.toSorted((a, b) => strictness[b] - strictness[a])[0] ?? 'ALLOW'
+}
+
+function delegates(coordinate: string, declarations: Declarations, problems: Problems): FieldRule['delegates'] {
+  const declared = (declarations.fields.get(coordinate) ?? []).flatMap(({ node, root, subgraph }) => {
+    const { delegates: agent } = readRule(node, root)
+    return agent === null ? [] : [{ agent, subgraph, node, root }]
+  })
+  for (const { node, root } of declared) {
+    if (root !== 'mutation') problems.add('DIRECTIVE_MISPLACED', node, `@delegates on ${coordinate}: only Mutation fields start agents.`)
+  }
+  const [first, second] = declared
+  if (second) problems.add('DELEGATES_TWICE', second.node, `${coordinate} has @delegates in ${first?.subgraph} and ${second.subgraph}.`)
+  return first ? { agent: first.agent, subgraph: first.subgraph } : null
+}
+
+function implementationsOf(document: DocumentNode): Map<string, string[]> {
+  const implementations = new Map<string, string[]>()
+  for (const node of document.definitions) {
+    if (node.kind !== Kind.OBJECT_TYPE_DEFINITION) continue
+    for (const { name } of node.interfaces ?? []) {
+      implementations.set(name.value, [...(implementations.get(name.value) ?? []), node.name.value])
+    }
+  }
+  return implementations
+}
+
+export function namedType(type: TypeNode): string {
+  return type.kind === Kind.NAMED_TYPE ? type.name.value : namedType(type.type)
+}
+
+/** Scopes and policies that a rule names, for a message. */
+export function describeRule(rule: Auth): string {
+  const sets = (names: ScopeSets) => names.map((set) => set.join(' + ')).join(' or ')
+  if (rule.policies.length > 0) return `@policy ${sets(rule.policies)}`
+  return rule.scopes.length > 0 ? `@requiresScopes ${sets(rule.scopes)}` : '@authenticated'
+}
