@@ -38,7 +38,8 @@ begin
   execute format('grant execute on function behalf.sub(), behalf.tenant(), behalf.scopes(), behalf.actor(),
     behalf.human_holds(text) to %I', receiver);
   execute format('grant select, insert, update (outcome) on behalf.performed to %I', receiver);
-  execute format('grant select, insert, delete on behalf.seen_token to %I', receiver);
+  -- update only because PostgreSQL asks for it where rows are locked
+  execute format('grant select, insert, update (expires_at), delete on behalf.seen_token to %I', receiver);
 end $$;
 
 revoke execute on all functions in schema behalf from public;

@@ -12,6 +12,8 @@ export interface ProvisionOptions {
   readonly adminUrl: string
   /** Of the app, its role and its schema: `/^[a-z][a-z0-9_]*$/`, at most 40 characters. */
   readonly name: string
+  /** Where the schema's name is not the role's. */
+  readonly schema?: string
   /** For the role to log in with. */
   readonly password: string
   /** Folder of `*.sql` files; they run with the schema as their search path. */
@@ -26,10 +28,10 @@ export interface ProvisionOptions {
  *
  * @throws if a name is not acceptable, the role exists with more power than an app may have, or a migration fails
  */
-export async function provision({ adminUrl, name, password, migrations }: ProvisionOptions): Promise<void> {
-  if (!/^[a-z][a-z0-9_]{0,39}$/.test(name) || reserved.test(name)) {
-    throw new Error(`"${name}" cannot name an app: use a to z, 0 to 9 and _, and not a name of PostgreSQL's or ours.`)
-  }
+export async function provision(options: ProvisionOptions): Promise<void> {
+  const { adminUrl, name, schema = name, password, migrations } = options
+  requireName(name)
+  requireName(schema)
   const admin = new pg.Client({ connectionString: adminUrl })
   await admin.connect()
   try {
@@ -37,10 +39,16 @@ export async function provision({ adminUrl, name, password, migrations }: Provis
     await createRole(admin, name, password)
     await admin.query('create schema if not exists behalf')
     await withDatabase(adminUrl, 'behalf', (db) => migrate(db, 'behalf', library))
-    await createSchema(admin, name)
-    await withDatabase(adminUrl, name, (db) => migrate(db, name, migrations))
+    await createSchema(admin, schema, name)
+    await withDatabase(adminUrl, schema, (db) => migrate(db, schema, migrations))
   } finally {
     await admin.end()
+  }
+}
+
+function requireName(name: string): void {
+  if (!/^[a-z][a-z0-9_]{0,39}$/.test(name) || reserved.test(name)) {
+    throw new Error(`"${name}" cannot name an app: use a to z, 0 to 9 and _, and not a name of PostgreSQL's or ours.`)
   }
 }
 
@@ -74,20 +82,21 @@ async function retryConcurrentUpdate(work: () => Promise<void>, attempts = 10): 
   }
 }
 
-async function createSchema(admin: pg.Client, name: string): Promise<void> {
-  const role = pg.escapeIdentifier(name)
+async function createSchema(admin: pg.Client, name: string, owner: string): Promise<void> {
+  const role = pg.escapeIdentifier(owner)
+  const schema = pg.escapeIdentifier(name)
   const { rows } = await admin.query<{ database: string }>('select current_database() as database')
   const database = pg.escapeIdentifier(rows[0]?.database ?? '')
   await admin.query('begin')
-  await admin.query(`create schema if not exists ${role}`)
+  await admin.query(`create schema if not exists ${schema}`)
   await admin.query(`revoke all on database ${database} from public`)
   await admin.query('revoke all on schema public from public')
   await admin.query(`grant connect on database ${database} to ${role}`)
-  await admin.query(`grant usage on schema ${role} to ${role}`)
-  await admin.query(`alter default privileges in schema ${role} grant select, insert, update, delete on tables to ${role}`)
-  await admin.query(`alter default privileges in schema ${role} grant usage on sequences to ${role}`)
-  await admin.query(`alter role ${role} in database ${database} set search_path = ${role}`)
-  await admin.query('select behalf.admit($1)', [name])
+  await admin.query(`grant usage on schema ${schema} to ${role}`)
+  await admin.query(`alter default privileges in schema ${schema} grant select, insert, update, delete on tables to ${role}`)
+  await admin.query(`alter default privileges in schema ${schema} grant usage on sequences to ${role}`)
+  await admin.query(`alter role ${role} in database ${database} set search_path = ${schema}`)
+  await admin.query('select behalf.admit($1)', [owner])
   await admin.query('commit')
 }
 

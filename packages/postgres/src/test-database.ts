@@ -6,8 +6,8 @@ import { startEmbeddedPostgres } from './start-embedded-postgres.ts'
 export interface TestDatabase extends AsyncDisposable {
   /** Of the administrator. */
   readonly url: string
-  /** Provisions an app as {@link provision} does; answers the url of its role. */
-  provision(name: string, migrations: string): Promise<string>
+  /** Provisions an app as `provision` does; answers the url of its role. */
+  provision(name: string, migrations: string, schema?: string): Promise<string>
   close(): Promise<void>
 }
 
@@ -30,10 +30,10 @@ export async function testDatabase(serverUrl: string | undefined = process.env['
 function withProvision(url: string, close: () => Promise<void>): TestDatabase {
   return {
     url,
-    async provision(name, migrations) {
+    async provision(name, migrations, schema = name) {
       // Roles are shared by all databases of a server, where other tests may run: all agree on the password.
       const password = createHmac('sha256', new URL(url).password).update(name).digest('base64url')
-      await provision({ adminUrl: url, name, password, migrations })
+      await provision({ adminUrl: url, name, schema, password, migrations })
       const own = new URL(url)
       own.username = name
       own.password = password

@@ -1,0 +1,223 @@
+import { randomUUID } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { testDatabase, type TestDatabase } from '@behalf/postgres/embedded'
+import pg from 'pg'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { authorityMigrations, createAuthority, type Authority, type DelegationGrant, type Ticket } from './index.ts'
+
+const grant: DelegationGrant = {
+  issuer: 'https://issuer.test', subject: 'usr_ada', tenant: 'acme', scopes: ['orders:read', 'chat:write'],
+  facts: { tier: 'premium', groups: ['a', 'b'] }, client: 'behalf-console', session: 'sid-1', authTime: 1_790_000_000,
+  acr: 'urn:acr:2', agent: 'assistant', parent: '0193-txn',
+}
+const inAMinute = () => new Date(Date.now() + 60_000)
+const ticket = (change: Partial<Ticket> = {}): Ticket => ({ id: randomUUID(), expiresAt: inAMinute(), grant, ...change })
+
+let database: TestDatabase
+let url: string
+let admin: pg.Client
+let authority: Authority
+
+beforeAll(async () => {
+  database = await testDatabase()
+  url = await database.provision('gateway', authorityMigrations, 'authority')
+  admin = new pg.Client({ connectionString: database.url, options: '-c search_path=authority' })
+  await admin.connect()
+  authority = createAuthority(url)
+})
+beforeEach(() => admin.query('truncate subject, delegation, used_ticket, used_workload_token'))
+afterAll(async () => {
+  await authority.close()
+  await admin.end()
+  await database.close()
+})
+
+/** Another replica, asked alone. */
+async function elsewhere<R>(ask: (other: Authority) => Promise<R>): Promise<R> {
+  const other = createAuthority({ url, max: 4 })
+  try {
+    return await ask(other)
+  } finally {
+    await other.close()
+  }
+}
+
+async function redeemed(change: Partial<DelegationGrant> = {}) {
+  const made = await authority.redeemTicket(ticket({ grant: { ...grant, ...change } }))
+  if (made === null) throw new Error('the ticket was not redeemed')
+  return made
+}
+
+describe('subjects', () => {
+  beforeEach(() => admin.query(`insert into subject values
+    ('https://one.test', 'ada', 'usr_ada', 'acme', '{"tier":"premium"}'), ('https://two.test', 'ada', 'usr_zoe', 'globex', '{}')`))
+
+  it('are two where two issuers use the same name', async () => {
+    expect(await authority.resolveSubject({ issuer: 'https://one.test', subject: 'ada' }))
+      .toEqual({ subject: 'usr_ada', tenant: 'acme', facts: { tier: 'premium' } })
+    expect(await authority.resolveSubject({ issuer: 'https://two.test', subject: 'ada' }))
+      .toEqual({ subject: 'usr_zoe', tenant: 'globex', facts: {} })
+  })
+
+  it.each([['https://one.test', 'ben'], ['https://one.test/', 'ada'], ['https://three.test', 'ada'], ['https://one.test', 'Ada']])(
+    'are unknown unless both parts are exactly right: %s %s', async (issuer, subject) => {
+      expect(await authority.resolveSubject({ issuer, subject })).toBeNull()
+    })
+})
+
+describe('a ticket', () => {
+  it('becomes a delegation of 15 minutes with what was granted', async () => {
+    const { handle, delegation } = await redeemed()
+    expect(delegation).toEqual({ ...grant, id: delegation.id, createdAt: delegation.createdAt, expiresAt: delegation.expiresAt })
+    expect(delegation.id).toMatch(/^dlg_[\w-]{22}$/)
+    expect(delegation.expiresAt.getTime() - delegation.createdAt.getTime()).toBe(15 * 60_000)
+    expect(Buffer.from(handle, 'base64url')).toHaveLength(32)
+    expect(Object.isFrozen(delegation.scopes)).toBe(true)
+  })
+
+  it('is redeemed once, of 50 attempts at the same time on two replicas', async () => {
+    const shown = ticket()
+    const all = await elsewhere((other) =>
+      Promise.all(Array.from({ length: 50 }, (_, i) => (i % 2 === 0 ? authority : other).redeemTicket(shown))))
+    expect(all.filter((made) => made !== null)).toHaveLength(1)
+    expect((await admin.query('select from delegation')).rowCount).toBe(1)
+  })
+
+  it('is refused once it has expired, whatever is still known of it', async () => {
+    expect(await authority.redeemTicket(ticket({ expiresAt: new Date(Date.now() - 1) }))).toBeNull()
+    expect(await authority.redeemTicket(ticket())).not.toBeNull()
+  })
+
+  it('stays unused if the delegation cannot be made', async () => {
+    const shown = ticket()
+    await expect(authority.redeemTicket({ ...shown, grant: { ...grant, agent: '' } })).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    expect(await authority.redeemTicket(shown)).not.toBeNull()
+  })
+})
+
+describe('a delegation', () => {
+  it('is used by its handle, on any replica', async () => {
+    const { handle, delegation } = await redeemed()
+    expect(await elsewhere((other) => other.useDelegation(handle, ['assistant']))).toEqual(delegation)
+  })
+
+  it('keeps what is null', async () => {
+    const { handle, delegation } = await redeemed({ session: null, authTime: null, acr: null, scopes: [], facts: {} })
+    expect(await authority.useDelegation(handle, ['other', 'assistant'])).toEqual(delegation)
+  })
+
+  it('is nothing to another agent, by another handle, or by its id', async () => {
+    const { handle, delegation } = await redeemed()
+    expect(await authority.useDelegation(handle, ['other'])).toBeNull()
+    expect(await authority.useDelegation(handle, [])).toBeNull()
+    expect(await authority.useDelegation(`${handle.slice(0, -1)}~`, ['assistant'])).toBeNull()
+    expect(await authority.useDelegation(delegation.id, ['assistant'])).toBeNull()
+    expect(await authority.useDelegation(handle, ['assistant'])).not.toBeNull()
+  })
+
+  it('ends by its time', async () => {
+    const { handle } = await redeemed()
+    await admin.query(`update delegation set created_at = now() - interval '16 minutes', expires_at = now()`)
+    expect(await authority.useDelegation(handle, ['assistant'])).toBeNull()
+    await admin.query(`update delegation set expires_at = now() + interval '1 minute'`)
+    expect(await authority.useDelegation(handle, ['assistant'])).not.toBeNull()
+  })
+
+  it('is revoked by its own subject only, and once', async () => {
+    const { handle, delegation } = await redeemed()
+    expect(await authority.revokeDelegation('usr_ben', delegation.id)).toBe(false)
+    expect(await authority.useDelegation(handle, ['assistant'])).not.toBeNull()
+    expect(await authority.revokeDelegation('usr_ada', delegation.id)).toBe(true)
+    expect(await authority.useDelegation(handle, ['assistant'])).toBeNull()
+    expect(await authority.revokeDelegation('usr_ada', delegation.id)).toBe(false)
+    expect(await authority.revokeDelegation('usr_ada', 'dlg_unknown')).toBe(false)
+  })
+
+  it('notes its use at most once a minute', async () => {
+    const { handle } = await redeemed()
+    const noted = async () => String((await admin.query('select xmin, last_used_at from delegation')).rows.map((row) => Object.values(row)))
+    const before = await noted()
+    await authority.useDelegation(handle, ['assistant'])
+    const first = await noted()
+    expect(first).not.toBe(before)
+    await authority.useDelegation(handle, ['assistant'])
+    expect(await noted()).toBe(first)
+    await admin.query(`update delegation set last_used_at = now() - interval '61 seconds'`)
+    const old = await noted()
+    await authority.useDelegation(handle, ['assistant'])
+    expect(await noted()).not.toBe(old)
+  })
+
+  it('is stored without its handle', async () => {
+    const { handle } = await redeemed()
+    const { rows } = await admin.query('select to_jsonb(d)::text as row, handle_hash from delegation d')
+    expect(rows[0].row).not.toContain(handle)
+    expect(rows[0].handle_hash).toHaveLength(32)
+    expect(rows[0].handle_hash).not.toEqual(Buffer.from(handle, 'base64url'))
+  })
+})
+
+describe('a workload token', () => {
+  it('is consumed once, of 50 at the same time on two replicas', async () => {
+    const expiresAt = inAMinute()
+    const all = await elsewhere((other) =>
+      Promise.all(Array.from({ length: 50 }, (_, i) => (i % 2 === 0 ? authority : other).consume('jti-1', expiresAt))))
+    expect(all.filter(Boolean)).toHaveLength(1)
+    expect(await authority.consume('jti-2', expiresAt)).toBe(true)
+  })
+
+  it('clears away what expired long ago, and nothing that could still be accepted', async () => {
+    await admin.query(`insert into used_workload_token values
+      ('old', now() - interval '11 minutes'), ('young', now() - interval '9 minutes')`)
+    await authority.consume('jti', inAMinute())
+    expect((await admin.query('select id from used_workload_token order by id')).rows).toEqual([{ id: 'jti' }, { id: 'young' }])
+  })
+
+  it('that expired long ago is not consumed, so that clearing away opens nothing', async () => {
+    expect(await authority.consume('jti', new Date(Date.now() - 10 * 60_000))).toBe(false)
+    expect(await authority.consume('jti', inAMinute())).toBe(true)
+  })
+})
+
+describe('the role of the gateway', () => {
+  const allowed = ['select * from subject', 'update delegation set revoked_at = null', 'delete from used_ticket']
+  const refused = [
+    `insert into subject values ('i', 's', 'usr_ada', 'acme')`, `update subject set tenant = 'globex'`,
+    'delete from subject', 'delete from delegation', `update delegation set subject = 'usr_ben'`,
+    `update delegation set scopes = '{admin}'`, `update delegation set expires_at = now() + interval '1 year'`,
+    'truncate delegation', 'create table mine ()', 'create schema mine', 'create temporary table mine ()',
+    'select * from behalf.ownership', 'set role postgres',
+  ]
+  const asGateway = async (statement: string) => {
+    const client = new pg.Client({ connectionString: url })
+    await client.connect()
+    try {
+      await client.query(statement)
+    } finally {
+      await client.end()
+    }
+  }
+  it.each(allowed)('may: %s', async (statement) => expect(asGateway(statement)).resolves.toBeUndefined())
+  it.each(refused)('may not: %s', async (statement) => expect(asGateway(statement)).rejects.toMatchObject({ code: '42501' }))
+
+  it('is the only one that sees these tables', async () => {
+    const empty = await mkdtemp(join(tmpdir(), 'behalf-migrations-'))
+    const other = new pg.Client({ connectionString: await database.provision('orchestrator', empty) })
+    await rm(empty, { recursive: true })
+    await other.connect()
+    await expect(other.query('select * from authority.delegation')).rejects.toMatchObject({ code: '42501' })
+    await other.end()
+  })
+})
+
+it('says that it cannot tell when the database is gone', async () => {
+  const lost = createAuthority('postgres://gateway:x@127.0.0.1:1/postgres')
+  for (const ask of [
+    () => lost.ready(), () => lost.consume('a', inAMinute()), () => lost.redeemTicket(ticket()),
+    () => lost.useDelegation('h', ['assistant']), () => lost.resolveSubject({ issuer: 'i', subject: 's' }),
+  ]) await expect(ask()).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+  await lost.close()
+  await expect(authority.ready()).resolves.toBeUndefined()
+})

@@ -1,0 +1,51 @@
+import { fileURLToPath } from 'node:url'
+import { AppError } from '@behalf/identity'
+import { Kysely, PostgresDialect, sql } from 'kysely'
+import pg from 'pg'
+import type { Authority } from './authority.ts'
+import type { Database } from './database.ts'
+import { redeem, revoke, use } from './delegations.ts'
+import { useOnce } from './use-once.ts'
+
+/** Folder of the migrations, for `provision({ name: 'gateway', schema: 'authority', ... })`. */
+export const authorityMigrations = fileURLToPath(new URL('../migrations', import.meta.url))
+
+export interface AuthorityOptions {
+  /** Of role `gateway`. */
+  readonly url: string
+  /** Connections at most; 10 by default. */
+  readonly max?: number
+}
+
+/** Keeps the gateway's trust state in PostgreSQL, shared by all its replicas. Opens nothing until it is asked. */
+export function createAuthority(options: string | AuthorityOptions): Authority {
+  const { url, max = 10 } = typeof options === 'string' ? { url: options } : options
+  const pool = new pg.Pool({ connectionString: url, max, connectionTimeoutMillis: 5_000, statement_timeout: 5_000 })
+  // An idle connection that is lost leaves the pool; the next query makes another.
+  pool.on('error', () => undefined)
+  const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })
+  let closing: Promise<void> | undefined
+
+  return {
+    resolveSubject: ({ issuer, subject }) => answered(async () => {
+      const found = await db.selectFrom('subject').select(['subject', 'tenant', 'facts'])
+        .where('issuer', '=', issuer).where('sub', '=', subject).executeTakeFirst()
+      return found ?? null
+    }),
+    redeemTicket: (ticket) => answered(() => redeem(db, ticket)),
+    useDelegation: (handle, agents) => answered(() => use(db, handle, agents)),
+    revokeDelegation: (subject, id) => answered(() => revoke(db, subject, id)),
+    consume: (id, expiresAt) => answered(() => useOnce(db, 'used_workload_token', id, expiresAt)),
+    ready: () => answered(async () => void (await sql`select 1`.execute(db))),
+    close: () => (closing ??= db.destroy()),
+  }
+}
+
+/** Whatever the database said, the gateway may only conclude that it does not know. */
+async function answered<R>(question: () => Promise<R>): Promise<R> {
+  try {
+    return await question()
+  } catch (cause) {
+    throw new AppError('UNAVAILABLE', undefined, { cause })
+  }
+}
