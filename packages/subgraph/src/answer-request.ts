@@ -1,0 +1,101 @@
+import { AppError, type Identity, type VerifiedBody, type VerifiedContext } from '@behalf/identity'
+import type { Postgres } from '@behalf/postgres'
+import type { FastifyBaseLogger } from 'fastify'
+import type { ReadOperationType } from './document-cache.ts'
+import { type Answer, type Executor, reasonOf } from './execute-operation.ts'
+import { errorBody, toAppError } from './mask-error.ts'
+import { readRequest } from './read-request.ts'
+import { RequestContext } from './request-context.ts'
+import { RequestTransaction } from './request-transaction.ts'
+
+export interface AnswerOptions {
+  readonly db: Postgres<unknown> | null
+  readonly executor: Executor
+  readonly readOperationType: ReadOperationType
+  /** After this many milliseconds an operation is given up and undone. */
+  readonly answerMs: number
+}
+
+/**
+ * Parses a request whose body was verified, verifies what it asks for, and executes it in the caller's transaction.
+ *
+ * @param gone - aborts when nobody waits for the answer any more.
+ * @throws {AppError} where nothing was executed.
+ */
+export type AnswerRequest = (
+  body: VerifiedBody,
+  bytes: Uint8Array,
+  gone: AbortSignal,
+  log: FastifyBaseLogger,
+) => Promise<Answer>
+
+export function createAnswerRequest({ db, executor, readOperationType, answerMs }: AnswerOptions): AnswerRequest {
+  const consume = (id: string, expiresAt: Date) =>
+    db?.consume(id, expiresAt) ?? Promise.reject(new Error('there is no replay store'))
+
+  return async (body, bytes, gone, log) => {
+    const request = readRequest(bytes)
+    const operation = readOperationType(request.query, request.operationName)
+    if (operation === 'subscription') throw new AppError('BAD_REQUEST', 'Subscriptions are not served here.')
+    const verified = await body.verifyOperation(operation, consume)
+    const { identity } = verified
+    log.debug({ txn: identity.txn, identity, operation, operationName: request.operationName }, 'context verified')
+
+    const isMutation = operation === 'mutation'
+    const open = db && new RequestTransaction(db.bind(identity, isMutation ? 'write' : 'read'))
+    // A mutation is carried through when its caller has gone: whether it happened must not depend on who listens.
+    const givenUp = isMutation ? null : gone
+    const execute = async (): Promise<Answer> => {
+      const work = executor.execute(request, new RequestContext(verified, open))
+      return await unlessStopped(work, answerMs, givenUp).catch((error: unknown) => {
+        // Execution cannot be cancelled. What it had asked for before it was given up may have run after that.
+        void work.catch(() => undefined).then(() => open?.end())
+        throw error
+      })
+    }
+    try {
+      return isMutation && open ? await runOnce(open, verified, execute) : await execute()
+    } catch (thrown) {
+      return failed(toAppError(thrown), identity, log)
+    } finally {
+      await open?.end()
+    }
+  }
+}
+
+/** A mutation as a whole is one effect, recorded with its answer: a repeat is given that answer and changes nothing. */
+async function runOnce(
+  open: RequestTransaction<unknown>,
+  verified: VerifiedContext,
+  execute: () => Promise<Answer>,
+): Promise<Answer> {
+  const id = verified.identity.actor?.call ?? verified.jti
+  if (id === null) throw new AppError('INTERNAL', undefined, { cause: 'a mutation without an id' })
+  const answer = await open.perform({ id, request: verified.request }, execute)
+  await open.commit()
+  return answer
+}
+
+/** Something may have been executed, and none of it is left. */
+function failed(error: AppError, { txn }: Identity, log: FastifyBaseLogger): Answer {
+  const fields = { txn, code: error.code }
+  if (error.code === 'INTERNAL') log.error({ ...fields, err: error.cause }, 'operation failed')
+  else log.warn({ ...fields, reason: reasonOf(error) }, 'operation failed')
+  return { status: error.status, body: errorBody(error, null) }
+}
+
+/** The result of `work`, unless that takes too long or nobody waits for it any more. */
+async function unlessStopped<T>(work: Promise<T>, afterMs: number, gone: AbortSignal | null): Promise<T> {
+  const stopped = Promise.withResolvers<never>()
+  const stop = (cause: string) => () => stopped.reject(new AppError('UNAVAILABLE', undefined, { cause }))
+  const leave = stop('the caller has gone')
+  const timer = setTimeout(stop(`not answered in ${afterMs} ms`), afterMs)
+  gone?.addEventListener('abort', leave, { once: true })
+  if (gone?.aborted) leave()
+  try {
+    return await Promise.race([work, stopped.promise])
+  } finally {
+    clearTimeout(timer)
+    gone?.removeEventListener('abort', leave)
+  }
+}

@@ -1,0 +1,79 @@
+import { buildSubgraphSchema, type GraphQLResolverMap } from '@apollo/subgraph'
+import { identityDirectives } from '@behalf/identity'
+import { concatAST, type DocumentNode, type GraphQLSchema, isObjectType, Kind, parse, Source, visit } from 'graphql'
+import type { Resolvers } from './resolvers.ts'
+
+/**
+ * Builds the executable schema: the subgraph's SDL, Federation's definitions and ours.
+ *
+ * @throws {Error} when the SDL or a resolver's name is wrong.
+ */
+export function buildSchema<Tables>(name: string, typeDefs: string, resolvers: Resolvers<Tables>): GraphQLSchema {
+  const document = parse(new Source(typeDefs, `schema of ${name}`))
+  refuseUnreadRules(document)
+  const schema = buildSubgraphSchema([
+    { typeDefs: concatAST([document, definitions(document)]), resolvers: resolvers as unknown as GraphQLResolverMap },
+  ])
+  refuseUnknownResolvers(schema, resolvers)
+  return schema
+}
+
+/** Our directives' definitions, but for those that the SDL repeats. */
+function definitions(document: DocumentNode): DocumentNode {
+  const own = new Set(document.definitions.map(nameOf))
+  const ours = parse(identityDirectives, { noLocation: true })
+  return { ...ours, definitions: ours.definitions.filter((definition) => !own.has(nameOf(definition))) }
+}
+
+function nameOf(definition: DocumentNode['definitions'][number]): string | null {
+  return 'name' in definition && definition.name ? `${definition.kind} ${definition.name.value}` : null
+}
+
+/**
+ * Rules are read by the directives' own names. Under another name (link v1.0, "Renaming") a rule would be valid SDL
+ * that protects nothing, and so would an empty list of scopes: neither starts.
+ */
+function refuseUnreadRules(document: DocumentNode): void {
+  visit(document, {
+    Directive(directive) {
+      const name = directive.name.value
+      if (/^(federation|identity)__/.test(name))
+        throw new Error(`Import @${name.split('__')[1]} with @link and use it by that name, not as @${name}.`)
+      if (name === 'policy') throw new Error('@policy is decided by nobody yet: use @requiresScopes.')
+      if (name === 'requiresScopes' && directive.arguments?.some(({ value }) => hasEmptyList(value))) {
+        throw new Error('@requiresScopes with an empty list of scopes lets everybody pass: name scopes or remove it.')
+      }
+      const imports =
+        name === 'link' ? directive.arguments?.find((argument) => argument.name.value === 'import')?.value : undefined
+      if (imports?.kind !== Kind.LIST) return
+      for (const item of imports.values) {
+        if (item.kind === Kind.OBJECT && item.fields.some((field) => field.name.value === 'as')) {
+          throw new Error('Import directives by their own names: "as" in @link is not supported.')
+        }
+      }
+    },
+  })
+}
+
+interface ListLike {
+  readonly kind: Kind
+  readonly values?: readonly ListLike[]
+}
+
+function hasEmptyList(value: ListLike): boolean {
+  return value.kind === Kind.LIST && (value.values?.length === 0 || value.values?.some(hasEmptyList) === true)
+}
+
+/** A resolver under a misspelt name would silently never be called. */
+function refuseUnknownResolvers(schema: GraphQLSchema, resolvers: object): void {
+  for (const [typeName, fields] of Object.entries(resolvers)) {
+    const type = schema.getType(typeName)
+    if (!type) throw new Error(`There are resolvers of ${typeName}, which the schema does not have.`)
+    if (!isObjectType(type)) continue
+    for (const field of Object.keys(fields)) {
+      if (!field.startsWith('__') && !(field in type.getFields())) {
+        throw new Error(`There is a resolver of ${typeName}.${field}, which the schema does not have.`)
+      }
+    }
+  }
+}

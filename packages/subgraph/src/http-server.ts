@@ -1,0 +1,118 @@
+import { AppError, ContextError, type ContextVerifier, type VerifiedHead } from '@behalf/identity'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { Socket } from 'node:net'
+import type { AnswerRequest } from './answer-request.ts'
+import { reasonOf } from './execute-operation.ts'
+import type { Limits } from './limits.ts'
+import { errorBody } from './mask-error.ts'
+
+export interface HttpOptions {
+  readonly verifier: ContextVerifier
+  readonly answerRequest: AnswerRequest
+  /** Throws where requests cannot be answered now. */
+  readonly ready: () => Promise<void>
+  readonly limits: Limits
+  readonly log: FastifyBaseLogger
+}
+
+const json = 'application/json; charset=utf-8'
+const nothing = new Uint8Array()
+/** Routes that reveal nothing and change nothing. All others ask for a context token. */
+const openRoutes: ReadonlySet<string | undefined> = new Set(['/healthz', '/readyz'])
+
+/**
+ * `POST /graphql`, `GET /healthz`, `GET /readyz`.
+ *
+ * The order of work is the security property: the context token is verified on the head, before a byte of the body
+ * is read; the body's hash before it is parsed; the kind of operation before it is executed.
+ */
+export function createHttpServer({ verifier, answerRequest, ready, limits, log }: HttpOptions): FastifyInstance {
+  const app: FastifyInstance = Fastify({
+    loggerInstance: log,
+    disableRequestLogging: true,
+    bodyLimit: limits.bodyBytes,
+    requestTimeout: limits.arrivalMs,
+    http: { connectionsCheckingInterval: Math.min(1000, limits.arrivalMs) },
+    exposeHeadRoutes: false,
+    forceCloseConnections: 'idle',
+    frameworkErrors: (_error, _request, reply) => void sendError(reply as FastifyReply, new AppError('BAD_REQUEST')),
+    clientErrorHandler: refuseConnection,
+  })
+
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+  app.setErrorHandler(refuse)
+  app.setNotFoundHandler((_request, reply) => sendError(reply, new AppError('NOT_FOUND')))
+
+  app.decorateRequest('head', null)
+  app.addHook('onRequest', async (request) => {
+    if (request.is404) throw new AppError('NOT_FOUND')
+    if (openRoutes.has(request.routeOptions.url)) return
+    const { method = '', url = '', rawHeaders } = request.raw
+    request.setDecorator('head', verifier.verifyHead({ method, url, rawHeaders }))
+  })
+
+  app.get('/healthz', (_request, reply) => reply.type('text/plain').send('ok\n'))
+  app.get('/readyz', async (_request, reply) => {
+    try {
+      await ready()
+      return reply.type('text/plain').send('ok\n')
+    } catch (err) {
+      log.warn({ err }, 'not ready')
+      return reply.code(503).type('text/plain').send('not ready\n')
+    }
+  })
+
+  // Every method, so that a context token is asked for before anything is said about methods.
+  app.all('/graphql', async (request, reply) => {
+    const bytes = request.body instanceof Uint8Array ? request.body : nothing
+    const body = request.getDecorator<VerifiedHead>('head').verifyBody(bytes)
+    const gone = new AbortController()
+    reply.raw.once('close', () => gone.abort())
+    const { traceparent, tracestate } = request.headers
+    const answer = await answerRequest(body, bytes, gone.signal, request.log.child({ traceparent, tracestate }))
+    return reply.code(answer.status).type(json).send(answer.body)
+  })
+  return app
+}
+
+/** Answers requests of which nothing was executed. */
+function refuse(thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const error = toRefusal(thrown)
+  const txn = error instanceof ContextError ? error.txn : request.getDecorator<VerifiedHead | null>('head')?.txn
+  const fields = { code: error.code, reason: reasonOf(error), ...(txn && { txn }) }
+  if (error.code === 'INTERNAL') request.log.error({ ...fields, err: error.cause }, 'request failed')
+  else request.log.info(fields, 'request refused')
+  return sendError(reply, error)
+}
+
+function sendError(reply: FastifyReply, error: AppError): FastifyReply {
+  // The rest of the body may still be coming, and nobody is going to read it.
+  if (!reply.request.raw.complete) reply.header('connection', 'close')
+  return reply.code(error.status).type(json).send(errorBody(error))
+}
+
+function toRefusal(thrown: unknown): AppError {
+  if (thrown instanceof AppError) return thrown
+  const { code, statusCode = 500 } = thrown as { code?: string; statusCode?: number }
+  if (statusCode === 413) return new AppError('PAYLOAD_TOO_LARGE', undefined, { cause: thrown })
+  if (statusCode === 415) return new AppError('UNSUPPORTED_MEDIA_TYPE', undefined, { cause: code })
+  return new AppError(statusCode < 500 ? 'BAD_REQUEST' : 'INTERNAL', undefined, { cause: thrown })
+}
+
+/** What is not HTTP, or did not arrive in time, has no request to answer. */
+function refuseConnection(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const body = errorBody(new AppError('BAD_REQUEST'))
+  const status = error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? '408 Request Timeout' : '400 Bad Request'
+  const head = [
+    `HTTP/1.1 ${status}`,
+    'Connection: close',
+    `Content-Type: ${json}`,
+    `Content-Length: ${Buffer.byteLength(body)}`,
+  ]
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
+}

@@ -1,0 +1,38 @@
+import { unwrapResolverError } from '@apollo/server/errors'
+import { AppError, type ErrorCode, errorTable } from '@behalf/identity'
+import type { GraphQLFormattedError } from 'graphql'
+
+/** Body of an answer where the whole request failed. */
+export function errorBody(error: AppError, data?: null): string {
+  return JSON.stringify({ errors: [{ message: error.message, extensions: { code: error.code } }], data })
+}
+
+/** Whatever was thrown, as something that may be seen. */
+export function toAppError(thrown: unknown): AppError {
+  return thrown instanceof AppError ? thrown : new AppError('INTERNAL', undefined, { cause: thrown })
+}
+
+/**
+ * An error as it leaves the process. What our code throws as an {@link AppError} is public; so is what GraphQL says
+ * of the request itself, before any resolver ran. Everything else may carry anything, and becomes `INTERNAL`.
+ */
+export function maskError(formatted: GraphQLFormattedError, thrown: unknown): GraphQLFormattedError {
+  const { path, locations } = formatted
+  const place = { ...(locations && { locations }), ...(path && { path }) }
+  const error = unwrapResolverError(thrown)
+  if (error instanceof AppError) return { message: error.message, ...place, extensions: { code: error.code } }
+  const code = formatted.extensions?.['code']
+  if (path === undefined && isRequestError(code)) return { message: formatted.message, ...place, extensions: { code } }
+  return { message: errorTable.INTERNAL.message, ...place, extensions: { code: 'INTERNAL' } }
+}
+
+/** Codes that Apollo Server gives to requests it does not execute. */
+const requestErrors: ReadonlySet<unknown> = new Set<ErrorCode>([
+  'BAD_REQUEST',
+  'BAD_USER_INPUT',
+  'GRAPHQL_PARSE_FAILED',
+  'GRAPHQL_VALIDATION_FAILED',
+  'OPERATION_RESOLUTION_FAILURE',
+])
+
+const isRequestError = (code: unknown): code is ErrorCode => requestErrors.has(code)

@@ -1,0 +1,67 @@
+import type { GraphQLReferenceResolver } from '@apollo/subgraph'
+import { MapperKind, mapSchema } from '@graphql-tools/utils'
+import {
+  defaultFieldResolver,
+  type GraphQLFieldConfig,
+  type GraphQLFieldResolver,
+  GraphQLObjectType,
+  type GraphQLSchema,
+} from 'graphql'
+import { createSubjectBinder } from './bind-subjects.ts'
+import { forgetLoaded } from './define-loader.ts'
+import { fieldGuard, typeGuard } from './enforce-rules.ts'
+import { type RequestContext, transaction } from './request-context.ts'
+
+type Context = RequestContext<unknown>
+type FieldConfig = GraphQLFieldConfig<unknown, Context>
+type Resolver = GraphQLFieldResolver<unknown, Context>
+
+/**
+ * Puts what the schema's directives ask in front of the resolvers, whatever the gateway decided before.
+ * Fields without rules keep their resolvers untouched.
+ */
+export function protectSchema(schema: GraphQLSchema): GraphQLSchema {
+  const mutation = schema.getMutationType()?.name
+  return mapSchema(schema, {
+    [MapperKind.OBJECT_TYPE]: protectReferences,
+    [MapperKind.OBJECT_FIELD]: (config: FieldConfig, fieldName, typeName) => {
+      const guard = fieldGuard(schema, typeName, fieldName, config)
+      const bind = createSubjectBinder(config.args ?? {})
+      if (!guard && !bind && typeName !== mutation) return undefined
+
+      const original = config.resolve ?? defaultFieldResolver
+      const isolated = typeName === mutation ? inSavepoint(original) : original
+      const resolve: Resolver = (parent, args, context, info) => {
+        guard?.(context.identity)
+        return isolated(parent, bind ? bind(args, context.identity) : args, context, info)
+      }
+      return { ...config, resolve }
+    },
+  })
+}
+
+/** An error in one Mutation field undoes what that field did, and nothing else. */
+function inSavepoint(resolve: Resolver): Resolver {
+  return (parent, args, context, info) => {
+    forgetLoaded(context)
+    const work = async (): Promise<unknown> => resolve(parent, args, context, info)
+    return context[transaction]?.field(work) ?? work()
+  }
+}
+
+/** An entity's type is protected before the entity is looked up, not only when its fields are read. */
+function protectReferences(type: GraphQLObjectType): GraphQLObjectType | undefined {
+  const { apollo } = type.extensions as {
+    apollo?: { subgraph?: { resolveReference?: GraphQLReferenceResolver<Context> } }
+  }
+  const original = apollo?.subgraph?.resolveReference
+  const guard = typeGuard(type)
+  if (!original || !guard) return undefined
+
+  const resolveReference: GraphQLReferenceResolver<Context> = (reference, context, info): unknown => {
+    guard(context.identity)
+    return original(reference, context, info)
+  }
+  const extensions = { ...type.extensions, apollo: { ...apollo, subgraph: { ...apollo?.subgraph, resolveReference } } }
+  return new GraphQLObjectType({ ...type.toConfig(), extensions })
+}

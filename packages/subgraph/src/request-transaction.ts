@@ -1,0 +1,71 @@
+import { AppError } from '@behalf/identity'
+import type { BoundTransaction, Effect } from '@behalf/postgres'
+
+/** The transaction of one request, with what GraphQL adds to it: Mutation fields that fail alone, and an end. */
+export class RequestTransaction<Tables> {
+  readonly db: BoundTransaction<Tables>['db']
+  readonly #bound: BoundTransaction<Tables>
+  /** Makes the running Mutation field durable so far; null where none runs, or where it already did. */
+  #commitField: (() => Promise<void>) | null = null
+  #ended = false
+
+  constructor(bound: BoundTransaction<Tables>) {
+    this.#bound = bound
+    this.db = bound.db.withPlugin({
+      transformQuery: ({ node }) => {
+        // A resolver that is still at work when its request was given up would open a transaction that nobody ends.
+        if (this.#ended) throw new AppError('UNAVAILABLE', undefined, { cause: 'a query after the end of its request' })
+        return node
+      },
+      transformResult: ({ result }) => Promise.resolve(result),
+    })
+  }
+
+  perform<R>(effect: Effect, work: () => Promise<R>): Promise<R> {
+    return this.#bound.perform(effect, work)
+  }
+
+  commit(): Promise<void> {
+    return this.#commitField?.() ?? this.#bound.commit()
+  }
+
+  /**
+   * Runs one Mutation field: if it fails, what it did is undone, back to its beginning or to its last commit.
+   * Mutation fields run one after another (GraphQL, section 6.2.2), so that is only its own.
+   */
+  async field<R>(work: () => Promise<R>): Promise<R> {
+    const result = Promise.withResolvers<R>()
+    const asked = Promise.withResolvers<void>()
+    const committed = Promise.withResolvers<void>()
+    committed.promise.catch(() => undefined)
+    let isCommitted = false
+    this.#commitField = () => {
+      this.#commitField = null
+      isCommitted = true
+      asked.resolve()
+      return committed.promise
+    }
+    try {
+      // A savepoint cannot outlive its transaction, so it ends before the commit, and the field goes on without it.
+      await this.#bound.savepoint(() => {
+        work().then(result.resolve, result.reject)
+        return Promise.race([result.promise, asked.promise])
+      })
+      if (isCommitted) await this.#bound.commit()
+      committed.resolve()
+      return await result.promise
+    } catch (error) {
+      committed.reject(error)
+      if (isCommitted) await this.#bound.rollback()
+      throw error
+    } finally {
+      this.#commitField = null
+    }
+  }
+
+  /** Gives the connection back. What was not committed is undone, and later queries are refused. Never throws. */
+  async end(): Promise<void> {
+    this.#ended = true
+    await this.#bound.rollback()
+  }
+}

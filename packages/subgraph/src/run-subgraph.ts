@@ -1,0 +1,62 @@
+import type { ListeningSubgraph, Subgraph } from './create-subgraph.ts'
+
+export interface ProcessConfig {
+  readonly port: number
+  readonly host: string
+}
+
+export interface SubgraphProcess<Config extends ProcessConfig> {
+  readonly name: string
+  /** Throws one error that names every fault of the environment, and no value. */
+  readonly readConfig: (env: Readonly<Record<string, string | undefined>>) => Config
+  readonly create: (config: Config) => Subgraph
+}
+
+/**
+ * The life of a subgraph's process: exit code 2 where its configuration is wrong, 1 where it cannot start, 0 after it was
+ * told to end (SIGTERM, SIGINT, or the end of the process that started it) and has answered what was under way.
+ */
+export async function runSubgraph<Config extends ProcessConfig>(process_: SubgraphProcess<Config>): Promise<void> {
+  const { name, readConfig, create } = process_
+  let config: Config
+  try {
+    // oxlint-disable-next-line node/no-process-env -- handed on to the one place that reads it
+    config = readConfig(process.env)
+  } catch (error) {
+    process.stderr.write(`${name} cannot start with this configuration:\n${faultsOf(error)}\n`)
+    process.exit(2)
+  }
+
+  let listening: ListeningSubgraph
+  try {
+    listening = await create(config).listen(config)
+  } catch (error) {
+    process.stderr.write(`${name} cannot start: ${error instanceof Error ? error.message : String(error)}\n`)
+    process.exit(1)
+  }
+
+  const end = () => {
+    // A second signal means now.
+    process.once('SIGINT', () => process.exit(1)).once('SIGTERM', () => process.exit(1))
+    listening.close().then(
+      () => process.exit(0),
+      () => process.exit(1),
+    )
+  }
+  let ending = false
+  const endOnce = () => {
+    if (!ending) end()
+    ending = true
+  }
+  process.once('SIGTERM', endOnce).once('SIGINT', endOnce).once('disconnect', endOnce)
+  if (process.channel && !process.connected) endOnce()
+}
+
+/** One line per fault. Faults of a schema library (Standard Schema) come as `issues`, with the path of the variable. */
+function faultsOf(error: unknown): string {
+  const issues = typeof error === 'object' && error !== null && 'issues' in error ? error.issues : null
+  if (!Array.isArray(issues)) return `  ${error instanceof Error ? error.message : String(error)}`
+  return issues
+    .map(({ path, message }: { path: PropertyKey[]; message: string }) => `  ${path.map(String).join('.')}: ${message}`)
+    .join('\n')
+}
