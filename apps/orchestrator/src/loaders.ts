@@ -1,0 +1,99 @@
+import { defineLoader, type SubgraphContext } from '@behalf/subgraph'
+import type { Database } from './database.ts'
+
+export type Context = SubgraphContext<Database>
+
+export const runColumns = [
+  'id',
+  'user_id as userId',
+  'conversation_id as conversationId',
+  'status',
+  'backend_kind as backendKind',
+  'backend_name as backendName',
+  'error_code as errorCode',
+  'retry_after_ms as retryAfterMs',
+  'created_at as createdAt',
+  'finished_at as finishedAt',
+] as const
+
+const messageColumns = ['id', 'run_id as runId', 'role', 'text', 'position', 'created_at as createdAt'] as const
+
+export const conversationColumns = ['id', 'user_id as userId', 'title', 'created_at as createdAt'] as const
+
+/** Rows in the order of the keys, null where there is none that the caller may see. */
+function inOrder<Row, Key>(keys: readonly Key[], rows: readonly Row[], keyOf: (row: Row) => Key): (Row | null)[] {
+  const byKey = new Map(rows.map((row) => [keyOf(row), row]))
+  return keys.map((key) => byKey.get(key) ?? null)
+}
+
+export const conversations = defineLoader(async (ids: readonly string[], { db }: Context) =>
+  inOrder(ids, await db.selectFrom('conversation').select(conversationColumns).where('id', 'in', ids).execute(), ({ id }) => id),
+)
+
+export const runs = defineLoader(async (ids: readonly string[], { db }: Context) =>
+  inOrder(ids, await db.selectFrom('run').select(runColumns).where('id', 'in', ids).execute(), ({ id }) => id),
+)
+
+export const activeRuns = defineLoader(async (conversationIds: readonly string[], { db }: Context) => {
+  const rows = await db
+    .selectFrom('run')
+    .select(runColumns)
+    .where('conversation_id', 'in', conversationIds)
+    .where('status', 'in', ['QUEUED', 'RUNNING'])
+    .execute()
+  return inOrder(conversationIds, rows, (row) => row.conversationId)
+})
+
+export const answers = defineLoader(async (runIds: readonly string[], { db }: Context) => {
+  const rows = await db.selectFrom('message').select(messageColumns).where('run_id', 'in', runIds).where('role', '=', 'ASSISTANT').execute()
+  return inOrder(runIds, rows, (row) => row.runId)
+})
+
+export const toolCalls = defineLoader(async (runIds: readonly string[], { db }: Context) => {
+  const rows = await db
+    .selectFrom('tool_call')
+    .select([
+      'id',
+      'run_id as runId',
+      'tool',
+      'arguments',
+      'status',
+      'result',
+      'result_truncated as resultTruncated',
+      'error_code as errorCode',
+      'started_at as startedAt',
+      'finished_at as finishedAt',
+    ])
+    .where('run_id', 'in', runIds)
+    .orderBy('step')
+    .orderBy('position')
+    .execute()
+  const byRun = Map.groupBy(rows, (row) => row.runId)
+  return runIds.map((id) => byRun.get(id) ?? [])
+})
+
+export const steps = defineLoader(async (runIds: readonly string[], { db }: Context) => {
+  const rows = await db
+    .selectFrom('step')
+    .select(['run_id as runId', 'reported', 'input_tokens as input', 'output_tokens as output', 'cached_input_tokens as cached'])
+    .where('run_id', 'in', runIds)
+    .execute()
+  const byRun = Map.groupBy(rows, (row) => row.runId)
+  return runIds.map((id) => byRun.get(id) ?? [])
+})
+
+export async function readMessages(
+  { db }: Context,
+  conversationId: string,
+  range: { readonly after: number | null; readonly before: number | null; readonly order: 'asc' | 'desc'; readonly limit: number },
+) {
+  return db
+    .selectFrom('message')
+    .select(messageColumns)
+    .where('conversation_id', '=', conversationId)
+    .$if(range.after !== null, (query) => query.where('position', '>', range.after))
+    .$if(range.before !== null, (query) => query.where('position', '<', range.before))
+    .orderBy('position', range.order)
+    .limit(range.limit)
+    .execute()
+}

@@ -1,0 +1,113 @@
+import { Logger, run as startWorkers, type LogFunctionFactory, type WorkerEvents } from 'graphile-worker'
+import { sql, type Kysely } from 'kysely'
+import { EventEmitter } from 'node:events'
+import pg from 'pg'
+import { z } from 'zod'
+import { holdLiveness, type Liveness } from './liveness.ts'
+import { queueSchema } from './queue-migration.ts'
+
+/** What a job says: which run, and whose. Written by a request of the owner's, in the transaction of the run. */
+export interface RunJob {
+  readonly run: string
+  readonly subject: string
+  readonly tenant: string
+}
+
+export interface QueuedRun extends RunJob {
+  /** How often the job was taken, this time included. */
+  readonly attempt: number
+  /** Aborts when this process is to stop. */
+  readonly signal: AbortSignal
+}
+
+export interface RunQueue {
+  /** Takes no more jobs, asks those under way to stop and hands them to whoever takes them next. */
+  stop(): Promise<void>
+}
+
+export interface RunQueueOptions {
+  /** Of the app's own role. */
+  readonly databaseUrl: string
+  /** Runs at once in this process. */
+  readonly concurrency: number
+  /** Resolves when the run is over. If it rejects, the run is tried again, after longer and longer waits. */
+  readonly work: (run: QueuedRun) => Promise<void>
+  readonly log: { error(fields: object, message: string): void; warn(fields: object, message: string): void }
+}
+
+const task = 'run'
+/** More than `work` ever lets happen: it gives up a run long before the queue would forget it. */
+const maxAttempts = 1000
+
+const job = z.object({ run: z.string(), subject: z.string(), tenant: z.string() })
+
+/** Adds the job in the transaction of `db`, so that there is no run without a job and no job without a run. */
+export async function enqueueRun<Tables>(db: Kysely<Tables>, { run, subject, tenant }: RunJob): Promise<void> {
+  const payload = JSON.stringify({ run, subject, tenant })
+  await sql`select from ${sql.id(queueSchema, 'add_job')}(${task}, ${payload}::json, max_attempts => ${maxAttempts}::integer)`.execute(db)
+}
+
+/**
+ * Starts taking jobs. Taken jobs of a process that died are taken again within seconds: each process holds a lock
+ * that PostgreSQL lets go when the process's connection ends (see liveness.ts).
+ */
+export async function startRunQueue(options: RunQueueOptions): Promise<RunQueue> {
+  const { databaseUrl, concurrency, work, log } = options
+  const stopping = new AbortController()
+  const pool = new pg.Pool({ connectionString: databaseUrl, max: Math.min(concurrency, 4) + 2 })
+  pool.on('error', (err) => log.warn({ err }, 'queue connection lost'))
+  const events: WorkerEvents = new EventEmitter()
+  const created = Promise.withResolvers<string>()
+  events.once('pool:create', ({ workerPool }) => created.resolve(workerPool.id))
+
+  const workers = await startWorkers({
+    pgPool: pool,
+    schema: queueSchema,
+    concurrency,
+    // Jobs are announced by NOTIFY; this finds those that were tried before, or announced while nobody heard.
+    pollInterval: 1000,
+    noHandleSignals: true,
+    parsedCronItems: [],
+    events,
+    logger: new Logger(toLog(log)),
+    taskList: {
+      [task]: async (payload, { job: { attempts }, withPgClient }) => {
+        const taken = job.parse(payload)
+        try {
+          await work({ ...taken, attempt: attempts, signal: stopping.signal })
+        } catch (error) {
+          if (!stopping.signal.aborted) throw error
+          // As a new job it is anybody's at once, without the wait of a failed one.
+          await withPgClient((client) => client.query(`select from ${queueSchema}.add_job($1, $2::json, max_attempts => $3)`, [task, JSON.stringify(taken), maxAttempts]))
+        }
+      },
+    },
+  })
+  workers.promise.catch((err: unknown) => log.error({ err }, 'run queue stopped'))
+
+  let liveness: Liveness
+  try {
+    liveness = await holdLiveness({ databaseUrl, pool, id: await created.promise, log })
+  } catch (error) {
+    await workers.stop()
+    await pool.end()
+    throw error
+  }
+
+  return {
+    async stop() {
+      stopping.abort(new Error('This process is stopping.'))
+      await workers.stop()
+      await liveness.release()
+      await pool.end()
+    },
+  }
+}
+
+/** The library's own log: what went wrong, without payloads. */
+function toLog(log: RunQueueOptions['log']): LogFunctionFactory {
+  return () => (level, message) => {
+    if (level === 'error') log.error({ queue: message }, 'run queue')
+    else if (level === 'warning') log.warn({ queue: message }, 'run queue')
+  }
+}

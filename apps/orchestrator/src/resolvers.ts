@@ -1,0 +1,122 @@
+import { AppError } from '@behalf/identity'
+import { chatErrors, type ChatErrorCode } from '@behalf/orchestration'
+import { readConnection, scalars, type ConnectionArguments } from '@behalf/subgraph'
+import { activeRuns, answers, conversationColumns, conversations, readMessages, runColumns, runs, steps, toolCalls, type Context } from './loaders.ts'
+import { readNumberedPage, type PageArguments } from './messages-page.ts'
+import type { RunWatch } from './run-watch.ts'
+import { sendMessage, type SendInput, type SendOptions } from './send-message.ts'
+import { endRun } from './store/end-run.ts'
+
+type Reference = { readonly id: string }
+type Run = NonNullable<Awaited<ReturnType<ReturnType<typeof runs>['load']>>>
+type ToolCall = Awaited<ReturnType<ReturnType<typeof toolCalls>['load']>>[number]
+
+export interface ResolverOptions extends SendOptions {
+  /** Runs that ended; awaited only by those who wait for one. */
+  readonly watch: () => Promise<RunWatch>
+}
+
+export const createResolvers = (options: ResolverOptions) => ({
+  ...scalars,
+  Query: {
+    chatConversation: (_root: unknown, { id }: Reference, context: Context) => conversations(context).load(id),
+    chatConversations: async (_root: unknown, page: ConnectionArguments, { db, identity }: Context) => ({
+      userId: identity.subject,
+      ...(await readConnection(
+        page,
+        ({ limit, position }) =>
+          db
+            .selectFrom('conversation')
+            .select(conversationColumns)
+            .$if(position !== null, (query) =>
+              query.where(({ eb, refTuple, tuple }) =>
+                eb(refTuple('created_at', 'id'), '<', tuple(position!.at, position!.id)),
+              ),
+            )
+            .orderBy('created_at', 'desc')
+            .orderBy('id', 'desc')
+            .limit(limit)
+            .execute(),
+        (conversation) => ({ at: conversation.createdAt, id: conversation.id }),
+      )),
+    }),
+    chatRun: (_root: unknown, { id }: Reference, context: Context) => runs(context).load(id),
+  },
+
+  Mutation: {
+    async chatSend(_root: unknown, { input }: { input: SendInput }, context: Context) {
+      const sent = await sendMessage(input, context, options)
+      if (sent.run === null) return { run: null, error: sent.error && chatError(sent.error) }
+      const watch = await options.watch()
+      await watch.untilOver(sent.run, input.waitMs ?? 30_000, async () => {
+        const over = (await readRun(context, sent.run))?.finishedAt !== null
+        // Nothing is held while waiting.
+        await context.commit()
+        return over
+      })
+      return { run: await readRun(context, sent.run), error: null }
+    },
+
+    async chatCancelRun(_root: unknown, { runId }: { runId: string }, context: Context) {
+      const { db } = context
+      const said = await db.selectFrom('step').select('text').where('run_id', '=', runId).orderBy('number').execute()
+      const text = said.map((step) => step.text.trim()).filter((part) => part !== '').join('\n\n')
+      await endRun(db, runId, null, { status: 'CANCELLED', code: null, retryAfterMs: null, text })
+      return { run: await readRun(context, runId), error: null }
+    },
+
+    async chatDeleteConversation(_root: unknown, { id }: Reference, { db }: Context) {
+      const active = await db.selectFrom('run').select('id').where('conversation_id', '=', id).where('status', 'in', ['QUEUED', 'RUNNING']).execute()
+      for (const run of active) await endRun(db, run.id, null, { status: 'CANCELLED', code: null, retryAfterMs: null, text: '' })
+      const { numDeletedRows } = await db.deleteFrom('conversation').where('id', '=', id).executeTakeFirst()
+      return numDeletedRows > 0n
+    },
+  },
+
+  ChatConversation: {
+    __resolveReference: ({ id }: Reference, context: Context) => conversations(context).load(id),
+    messages: (conversation: Reference, page: PageArguments, context: Context) =>
+      readNumberedPage(page, (range) => readMessages(context, conversation.id, range)),
+    activeRun: (conversation: Reference, _arguments: unknown, context: Context) => activeRuns(context).load(conversation.id),
+  },
+
+  ChatRun: {
+    __resolveReference: ({ id }: Reference, context: Context) => runs(context).load(id),
+    conversation: (run: Run, _arguments: unknown, context: Context) => conversations(context).load(run.conversationId),
+    message: (run: Run, _arguments: unknown, context: Context) => answers(context).load(run.id),
+    toolCalls: (run: Run, _arguments: unknown, context: Context) => toolCalls(context).load(run.id),
+    backend: (run: Run) => ({ kind: run.backendKind, name: run.backendName }),
+    error: (run: Run) => run.errorCode && { ...chatError(run.errorCode), retryAfterMs: run.retryAfterMs },
+    async usage(run: Run, _arguments: unknown, context: Context) {
+      const [answered, calls] = await Promise.all([steps(context).load(run.id), toolCalls(context).load(run.id)])
+      const reported = answered.length > 0 && answered.every((step) => step.reported)
+      const sum = (of: 'input' | 'output' | 'cached') => (reported ? answered.reduce((total, step) => total + (step[of] ?? 0), 0) : null)
+      return {
+        inputTokens: sum('input'),
+        outputTokens: sum('output'),
+        cachedInputTokens: sum('cached'),
+        modelCalls: answered.length,
+        toolCalls: calls.length,
+        reported,
+      }
+    },
+  },
+
+  ChatMessage: {
+    run: (message: { readonly runId: string }, _arguments: unknown, context: Context) => runs(context).load(message.runId),
+  },
+
+  ChatToolCall: {
+    durationMs: ({ startedAt, finishedAt }: ToolCall) => startedAt && finishedAt && finishedAt.getTime() - startedAt.getTime(),
+  },
+})
+
+/** Not through the loader, which would remember what it saw before the wait. */
+async function readRun({ db }: Context, id: string) {
+  return (await db.selectFrom('run').select(runColumns).where('id', '=', id).executeTakeFirst()) ?? null
+}
+
+function chatError(code: ChatErrorCode) {
+  if (!Object.hasOwn(chatErrors, code)) throw new AppError('INTERNAL', undefined, { cause: `unknown error code ${code}` })
+  return { code, ...chatErrors[code], retryAfterMs: null }
+}

@@ -1,0 +1,124 @@
+import { AppError } from '@behalf/identity'
+import type { AgentApi, ChatErrorCode, ModelBackend } from '@behalf/orchestration'
+import type { SubgraphContext } from '@behalf/subgraph'
+import type { Kysely } from 'kysely'
+import type { Database } from './database.ts'
+import { enqueueRun } from './queue/run-queue.ts'
+import { addMessage } from './store/end-run.ts'
+import { newId } from './store/new-id.ts'
+
+export interface SendInput {
+  readonly conversationId?: string | null
+  readonly text: string
+  readonly idempotencyKey: string
+  readonly waitMs?: number | null
+}
+
+export type SendResult =
+  | { readonly run: string; readonly error: null }
+  | { readonly run: null; readonly error: ChatErrorCode | null }
+
+export interface SendOptions {
+  readonly agentApi: AgentApi
+  readonly backend: Pick<ModelBackend, 'kind' | 'name'>
+}
+
+const maxText = 8000
+const maxKey = 128
+const titleLength = 80
+
+/**
+ * Stores a text, the run that answers it, the delegation it acts under and the job, in one transaction, and makes
+ * them durable. `run` and `error` are null when the conversation is not one of the caller's.
+ */
+export async function sendMessage(input: SendInput, context: SubgraphContext<Database>, options: SendOptions): Promise<SendResult> {
+  checkInput(input)
+  const { db, identity, ticket } = context
+  if (ticket === null || identity.tenant === null) throw new AppError('INTERNAL', undefined, { cause: 'no ticket for chatSend' })
+
+  const before = await findEarlier(db, input)
+  if (before) return before
+  if (input.conversationId != null) {
+    const conversation = await db.selectFrom('conversation').select('id').where('id', '=', input.conversationId).executeTakeFirst()
+    if (!conversation) return { run: null, error: null }
+    if (await isBusy(db, input.conversationId)) return busy
+  }
+  // Nothing is held while the gateway is asked.
+  await context.commit()
+  const { handle } = await options.agentApi.redeem(ticket)
+
+  const run = newId('run')
+  const stored = await db.transaction().execute(async (db) => {
+    const conversation = input.conversationId ?? (await addConversation(db, input.text))
+    // Whatever was stored meanwhile, by a repeat or by another text, is seen by the unique indexes.
+    const added = await db
+      .insertInto('run')
+      .values({
+        id: run,
+        conversation_id: conversation,
+        idempotency_key: input.idempotencyKey,
+        backend_kind: options.backend.kind,
+        backend_name: options.backend.name,
+      })
+      .onConflict((conflict) => conflict.doNothing())
+      .returning('id')
+      .executeTakeFirst()
+    if (!added) throw new Overtaken()
+    await addMessage(db, { run, conversation, role: 'USER', text: input.text })
+    await db.insertInto('run_delegation').values({ run_id: run, handle }).execute()
+    await enqueueRun(db, { run, subject: identity.subject, tenant: identity.tenant as string })
+    return true
+  }).catch((error: unknown) => {
+    if (error instanceof Overtaken) return false
+    throw error
+  })
+  if (!stored) return (await findEarlier(db, input)) ?? busy
+  await context.commit()
+  return { run, error: null }
+}
+
+const busy: SendResult = { run: null, error: 'CONVERSATION_BUSY' }
+
+/** Undoes what was stored before another request turned out to be first. */
+class Overtaken extends Error {}
+
+function checkInput({ text, idempotencyKey, waitMs }: SendInput): void {
+  const refuse = (message: string) => new AppError('BAD_USER_INPUT', message)
+  if (text.trim() === '' || text.length > maxText) throw refuse(`"text" has 1 to ${maxText} characters.`)
+  if (text.includes('\0') || !text.isWellFormed()) throw refuse('"text" holds characters that are not text.')
+  if (!/^[\x21-\x7e]+$/.test(idempotencyKey) || idempotencyKey.length > maxKey) {
+    throw refuse(`"idempotencyKey" has 1 to ${maxKey} printable ASCII characters and no spaces.`)
+  }
+  if (waitMs != null && (waitMs < 0 || waitMs > 60_000)) throw refuse('"waitMs" is 0 to 60000.')
+}
+
+/** The first run under this key. A request that differs from its own is refused. */
+async function findEarlier(db: Kysely<Database>, input: SendInput): Promise<SendResult | null> {
+  const earlier = await db
+    .selectFrom('run')
+    .innerJoin('message', (join) => join.onRef('message.run_id', '=', 'run.id').on('message.role', '=', 'USER'))
+    .select(['run.id', 'run.conversation_id as conversation', 'message.text'])
+    .where('run.idempotency_key', '=', input.idempotencyKey)
+    .executeTakeFirst()
+  if (!earlier) return null
+  const same = earlier.text === input.text && (input.conversationId ?? earlier.conversation) === earlier.conversation
+  return same ? { run: earlier.id, error: null } : { run: null, error: 'IDEMPOTENCY_MISMATCH' }
+}
+
+async function isBusy(db: Kysely<Database>, conversation: string): Promise<boolean> {
+  const active = await db
+    .selectFrom('run')
+    .select('id')
+    .where('conversation_id', '=', conversation)
+    .where('status', 'in', ['QUEUED', 'RUNNING'])
+    .executeTakeFirst()
+  return active !== undefined
+}
+
+async function addConversation(db: Kysely<Database>, text: string): Promise<string> {
+  const id = newId('cnv')
+  const line = text.trim().split(/\s+/).join(' ')
+  const title = line.length > titleLength ? `${line.slice(0, titleLength - 1).toWellFormed()}…` : line
+  await db.insertInto('conversation').values({ id, title }).execute()
+  return id
+}

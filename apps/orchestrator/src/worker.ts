@@ -1,0 +1,48 @@
+import { createRunner, type AgentApi, type ModelBackend } from '@behalf/orchestration'
+import { storedCaller, type Postgres } from '@behalf/postgres'
+import type { Logger } from 'pino'
+import type { Config } from './config.ts'
+import type { Database } from './database.ts'
+import { startRunQueue, type QueuedRun, type RunQueue } from './queue/run-queue.ts'
+import type { RunWatch } from './run-watch.ts'
+import { createRunStore } from './store/run-store.ts'
+
+export interface WorkerOptions {
+  readonly config: Pick<Config, 'databaseUrl' | 'runConcurrency' | 'instructions'>
+  readonly db: Postgres<Database>
+  readonly backend: ModelBackend
+  readonly agentApi: AgentApi
+  readonly watch: RunWatch
+  readonly log: Logger
+}
+
+/** A run that takes its process down, or fails for no known reason, is not tried for ever. */
+const maxAttempts = 6
+
+/** Takes runs from the queue and works them, each as its owner. */
+export function startWorker({ config, db, backend, agentApi, watch, log }: WorkerOptions): Promise<RunQueue> {
+  async function work({ run, subject, tenant, attempt, signal }: QueuedRun): Promise<void> {
+    const store = createRunStore(db, storedCaller({ subject, tenant }))
+    if (attempt > maxAttempts) {
+      const taken = await store.take(run)
+      log.error({ run, attempt }, 'run given up')
+      await taken?.end({ status: 'FAILED', code: 'INTERNAL', retryAfterMs: null, text: '' })
+      return
+    }
+    const ended = new AbortController()
+    // Cancelled or deleted by its user: what it is doing now is for nobody.
+    const forget = watch.onEnd(run, () => ended.abort())
+    try {
+      const runner = createRunner({ store, backend, agentApi, instructions: config.instructions })
+      await runner.run(run, AbortSignal.any([signal, ended.signal]))
+    } catch (err) {
+      if (ended.signal.aborted) return
+      if (!signal.aborted) log.error({ run, attempt, err }, 'run failed')
+      throw err
+    } finally {
+      forget()
+    }
+  }
+
+  return startRunQueue({ databaseUrl: config.databaseUrl, concurrency: config.runConcurrency, work, log })
+}
