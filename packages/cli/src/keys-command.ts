@@ -5,16 +5,17 @@ export function keysCommand(
   options: { readonly receiver: string; readonly epoch: string; readonly rootKey: string | null },
   terminal: Terminal,
 ): number {
-  const epoch = Number(options.epoch)
-  const faults = [
-    ...(options.rootKey === null ? ['BEHALF_ROOT_KEY must be set: 32 bytes, base64url.'] : []),
-    ...(/^\d{1,9}$/.test(options.epoch) ? [] : ['--epoch must be a whole number from 0.']),
-    ...(/^[a-z][a-z0-9-]*$/.test(options.receiver) ? [] : ['The receiver must be the name of a subgraph, such as orders.']),
-  ]
-  if (options.rootKey === null || faults.length > 0) {
-    faults.forEach((fault) => terminal.error(fault))
+  if (options.rootKey === null) {
+    terminal.error('BEHALF_ROOT_KEY must be set: 32 random bytes as base64url.')
     return 2
   }
-  terminal.out(deriveContextKeys(options.rootKey, options.receiver, epoch > 0 ? [epoch, epoch - 1] : [epoch]))
-  return 0
+  const epoch = Number(/^\d{1,9}$/.test(options.epoch) ? options.epoch : NaN)
+  try {
+    terminal.out(deriveContextKeys(options.rootKey, options.receiver, epoch > 0 ? [epoch, epoch - 1] : [epoch]))
+    return 0
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error
+    terminal.error(error.message)
+    return 2
+  }
 }

@@ -75,6 +75,11 @@ export const errorTable = {
     message: 'The tool could not be run.',
     model: 'The tool could not be run. It may work later.',
   },
+  TOOL_RESULT_TOO_LARGE: {
+    status: 502,
+    message: 'The result of the tool is too large.',
+    model: 'The result is too large to be shown. If the tool changes something, that has happened: do not repeat it.',
+  },
 
   SUBGRAPH_UNAVAILABLE: {
     status: 502,
