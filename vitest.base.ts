@@ -2,10 +2,14 @@ import { defineConfig } from 'vitest/config'
 
 const conditions = ['@behalf/source', 'module', 'node']
 
+// As Node does it: graphql's "module" field and its index.mjs would be a second copy beside the one that CommonJS
+// packages load.
+const resolve = { conditions, mainFields: [], extensions: ['.js', '.mjs', '.ts', '.json'] }
+
 /** Every workspace's tests run from source, with the same condition as its processes. */
 export default defineConfig({
-  resolve: { conditions },
-  ssr: { resolve: { conditions } },
+  resolve,
+  ssr: { resolve },
   test: {
     include: ['**/*.test.ts'],
     reporters: ['default', ['json', { outputFile: '.reports/vitest.json' }]],

@@ -1,4 +1,4 @@
-import { AppError, type Identity, type VerifiedBody, type VerifiedContext } from '@behalf/identity'
+import { anonymousSubject, AppError, type Identity, type VerifiedBody, type VerifiedContext } from '@behalf/identity'
 import type { Postgres } from '@behalf/postgres'
 import type { FastifyBaseLogger } from 'fastify'
 import type { ReadOperationType } from './document-cache.ts'
@@ -42,6 +42,8 @@ export function createAnswerRequest({ db, executor, readOperationType, answerMs 
     log.debug({ txn: identity.txn, identity, operation, operationName: request.operationName }, 'context verified')
 
     const isMutation = operation === 'mutation'
+    // What happens once is recorded under the name of whoever asked for it.
+    if (isMutation && identity.subject === anonymousSubject) throw new AppError('UNAUTHENTICATED')
     const open = db && new RequestTransaction(db.bind(identity, isMutation ? 'write' : 'read'))
     // A mutation is carried through when its caller has gone: whether it happened must not depend on who listens.
     const givenUp = isMutation ? null : gone

@@ -1,5 +1,11 @@
 import { AppError, ContextError, type ContextVerifier, type VerifiedHead } from '@behalf/identity'
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import Fastify, {
+  LogController,
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify'
 import type { Socket } from 'node:net'
 import type { AnswerRequest } from './answer-request.ts'
 import { reasonOf } from './execute-operation.ts'
@@ -29,7 +35,7 @@ const openRoutes: ReadonlySet<string | undefined> = new Set(['/healthz', '/ready
 export function createHttpServer({ verifier, answerRequest, ready, limits, log }: HttpOptions): FastifyInstance {
   const app: FastifyInstance = Fastify({
     loggerInstance: log,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: limits.bodyBytes,
     requestTimeout: limits.arrivalMs,
     http: { connectionsCheckingInterval: Math.min(1000, limits.arrivalMs) },
