@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { findApps } from '@behalf/composition'
+import { CompositionError, findApps } from '@behalf/composition'
 import { ConfigError, readConfig } from './config.ts'
 import { Failure } from './supervisor/failure.ts'
 import { supervise } from './supervisor/supervise.ts'
@@ -47,6 +47,8 @@ async function run(): Promise<number> {
       stop.abort()
     })
   }
+  // Nobody reads on, as in `npm start | head`.
+  process.stdout.on('error', () => stop.abort())
   try {
     const apps = findApps(root)
     const config = readConfig(process.env, apps)
@@ -63,7 +65,13 @@ function explain(error: unknown): number {
     process.stderr.write(`The environment is not usable:\n${error.faults.map((fault) => `  ${fault}\n`).join('')}`)
     return 2
   }
-  const reason = error instanceof Failure || !(error instanceof Error) ? String(error) : error.stack
-  process.stderr.write(`\n${error instanceof Failure ? error.message : reason}\n`)
+  if (error instanceof CompositionError) {
+    const problems = error.problems.map(({ file, line, code, message, advice }) => `${file}:${line}  ${code} ${message}\n    ${advice}\n`)
+    process.stderr.write(`${error.message}\n${problems.join('')}`)
+    return 1
+  }
+  // Only what nobody foresaw is shown with a stack.
+  const foreseen = error instanceof Failure || !(error instanceof Error)
+  process.stderr.write(`\n${foreseen ? String(error instanceof Failure ? error.message : error) : error.stack}\n`)
   return 1
 }

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { readLogLine, worthShowing } from './log-line.ts'
 
 const exitWithParent = fileURLToPath(new URL('exit-with-parent.ts', import.meta.url))
-const keptLines = 15
+const keptLines = 30
 
 export interface ProcessPlan {
   /** Also of its log file. */

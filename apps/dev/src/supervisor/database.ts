@@ -26,13 +26,13 @@ export async function provisionAll(
   apps: readonly { readonly name: string, readonly directory: string }[],
 ): Promise<(role: string) => string> {
   const wanted = [
-    { name: 'gateway', migrations: authorityMigrations },
-    ...apps.map((app) => ({ name: app.name, migrations: join(app.directory, 'migrations') })),
+    { name: 'gateway', schema: 'authority', migrations: authorityMigrations },
+    ...apps.map((app) => ({ name: app.name, schema: app.name, migrations: join(app.directory, 'migrations') })),
   ]
   const urls = new Map<string, string>()
-  for (const { name, migrations } of wanted) {
+  for (const { name, schema, migrations } of wanted) {
     const password = randomBytes(24).toString('base64url')
-    await provision({ adminUrl, name, password, migrations })
+    await provision({ adminUrl, name, schema, password, migrations })
     const url = new URL(adminUrl)
     url.username = name
     url.password = password

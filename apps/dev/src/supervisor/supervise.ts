@@ -91,7 +91,7 @@ export async function supervise({ config, root, apps, signal, show }: Supervisio
   const processes = [...(config.ownProvider ? [provider] : []), ...plan.subgraphs, plan.gateway]
   await Promise.all([seeded, step('processes', Promise.all(processes.map(ready)))])
 
-  show(summary({ config, users: demoUsers, logs: relative(process.cwd(), logs), seconds: seconds(begun) }))
+  show(summary({ config, users: demoUsers, logs: shortest(logs), seconds: seconds(begun) }))
   await rejectedOn(halted).catch(() => undefined)
   if (failure.signal.aborted) throw failure.signal.reason
   show('Stopping.')
@@ -122,6 +122,11 @@ function portNeeds(config: Config): PortNeed[] {
     ...(config.ownProvider ? [{ what: 'the development provider', variable: 'IDP_PORT', host, port: config.providerPort }] : []),
     ...(config.databaseUrl === null ? [{ what: 'PostgreSQL', variable: 'POSTGRES_PORT', host, port: config.postgresPort }] : []),
   ]
+}
+
+const shortest = (path: string) => {
+  const fromHere = relative(process.cwd(), path)
+  return fromHere.startsWith('..') ? path : fromHere
 }
 
 const seconds = (since: number) => Number(((performance.now() - since) / 1000).toFixed(1))
