@@ -24,10 +24,11 @@ export interface BoundTransaction<Tables> {
   /**
    * A later query opens a new transaction.
    *
-   * @throws AppError INTERNAL if PostgreSQL rolled back instead; OUTCOME_UNKNOWN if the connection was lost meanwhile
+   * @throws AppError INTERNAL if PostgreSQL rolled back instead, UNAVAILABLE if the connection was lost before,
+   * OUTCOME_UNKNOWN if it was lost meanwhile
    */
   commit(): Promise<void>
-  /** Undoes everything since the last commit. */
+  /** Undoes everything since the last commit. Never throws. */
   rollback(): Promise<void>
 }
 

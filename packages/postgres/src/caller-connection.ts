@@ -16,7 +16,9 @@ export class CallerConnection {
   readonly #pool: Pool
   readonly #caller: CallerSettings
   readonly #mode: 'read' | 'write'
-  #open: { client: PoolClient; begun: Promise<unknown>; onLost: () => void } | undefined
+  #open: { client: PoolClient; begun: Promise<unknown>; onLost: (error: unknown) => void } | undefined
+  /** Why what was written before is gone; until a rollback nothing goes on as if it were there. */
+  #lost: { readonly cause: unknown } | undefined
   /** Savepoints that are open, innermost last. */
   readonly #savepoints: string[] = []
   #made = 0
@@ -57,10 +59,11 @@ export class CallerConnection {
   }
 
   /**
-   * @throws AppError OUTCOME_UNKNOWN if the connection was lost while it committed; INTERNAL if PostgreSQL rolled back
-   * because a statement had failed, or if a nested transaction is still open (all is rolled back then)
+   * @throws AppError OUTCOME_UNKNOWN if the connection was lost while it committed, UNAVAILABLE if before; INTERNAL if
+   * PostgreSQL rolled back because a statement had failed, or if a nested transaction is still open (all is undone)
    */
   async commit(): Promise<void> {
+    this.#requireWhole()
     const open = this.#open
     if (open === undefined) return
     if (this.#savepoints.length > 0) {
@@ -84,6 +87,7 @@ export class CallerConnection {
 
   /** Undoes everything since the transaction began. Never throws: a connection that cannot do it is destroyed. */
   async rollback(): Promise<void> {
+    this.#lost = undefined
     const open = this.#open
     if (open === undefined) return
     this.#savepoints.length = 0
@@ -92,6 +96,7 @@ export class CallerConnection {
   }
 
   async #send(text: string, values: readonly unknown[] = []): Promise<QueryResult<object>> {
+    this.#requireWhole()
     const open = this.#open ?? (await this.#begin())
     try {
       // The extended protocol takes one statement at a time, so that none can be smuggled in behind a semicolon.
@@ -99,13 +104,14 @@ export class CallerConnection {
       await open.begun
       if (open.client.getTransactionStatus() !== 'I') return result
     } catch (error) {
-      if (isConnectionLost(error)) this.#lose(open.client)
+      if (isConnectionLost(error)) this.#lose(open.client, error)
       // Nothing is lost by starting over where nothing was written: one field's failure is not its siblings'.
       else if (this.#mode === 'read' && this.#savepoints.length === 0) await this.rollback()
       throw asAppError(error)
     }
-    this.#lose(open.client)
-    throw new Error('A query ended the bound transaction.')
+    const ended = new Error('A query ended the bound transaction.')
+    this.#lose(open.client, ended)
+    throw ended
   }
 
   /** Begins and says who is calling in the same round trip as the first query (the pool's clients pipeline). */
@@ -127,13 +133,20 @@ export class CallerConnection {
     ])
     // Looked at after the first query, which fails or sees nothing if this did.
     begun.catch(() => undefined)
-    const onLost = () => this.#lose(client)
+    const onLost = (error: unknown) => this.#lose(client, error)
     client.on('error', onLost)
     return (this.#open = { client, begun, onLost })
   }
 
-  #lose(client: PoolClient): void {
-    if (this.#open?.client === client) this.#giveBack(true)
+  #lose(client: PoolClient, cause: unknown): void {
+    if (this.#open?.client !== client) return
+    this.#giveBack(true)
+    // A transaction that only reads is begun anew.
+    if (this.#mode === 'write') this.#lost = { cause }
+  }
+
+  #requireWhole(): void {
+    if (this.#lost !== undefined) throw new AppError('UNAVAILABLE', undefined, { cause: this.#lost.cause })
   }
 
   #giveBack(inDoubt: boolean): void {

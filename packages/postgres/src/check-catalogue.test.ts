@@ -1,0 +1,65 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { openShop, type OpenShop } from '../fixtures/shop.ts'
+import { checkCatalogue } from './index.ts'
+
+let shop: OpenShop
+beforeAll(async () => void (shop = await openShop()))
+afterAll(() => shop[Symbol.asyncDispose]())
+const check = (allow: string[] = []) => checkCatalogue(shop.adminUrl, { schema: 'shop', role: 'shop', allow })
+
+/** What plants a violation, what it is said to be, and what removes it again. */
+const planted: [string, string, RegExp, string][] = [
+  ['a table that was forgotten', 'create table secrets (id int)', /Table shop\.secrets has no forced row-level security: call behalf\.own/, 'drop table secrets'],
+  ['a table with security of its own making', `create table secrets (id int); alter table secrets enable row level security;
+    alter table secrets force row level security`, /Table shop\.secrets belongs to nobody that is known/, 'drop table secrets'],
+  ['security that is not forced', 'alter table notes no force row level security', /Table shop\.notes has no forced/, 'alter table notes force row level security'],
+  ['security that is switched off', 'alter table notes disable row level security', /Table shop\.notes has no forced/, 'alter table notes enable row level security'],
+  ['a policy that was dropped', 'drop policy behalf_deleted on order_items', /Table shop\.order_items has lost its policy behalf_deleted/,
+    `select behalf.owned('order_items', through => 'order_id', parent => 'orders')`],
+  ['a policy for everyone', 'create policy behalf_all on notes using (true)', /Policy behalf_all on shop\.notes is true for every caller/, 'drop policy behalf_all on notes'],
+  ['a policy for every write', 'create policy behalf_all on notes for insert with check (true)', /is true for every caller/, 'drop policy behalf_all on notes'],
+  ['a policy that only looks like a condition', 'create policy friendly on notes using (1 = 1)', /Policy friendly on shop\.notes was not made by/, 'drop policy friendly on notes'],
+  ['public rows that all may write', 'create policy behalf_public2 on products using (true)', /Policy behalf_public2 on shop\.products is true/, 'drop policy behalf_public2 on products'],
+  ['a view with its owner\'s rights', 'create view all_notes as select * from notes', /View shop\.all_notes runs with its owner's rights/, 'drop view all_notes'],
+  ['a view that was switched back', 'create view all_notes with (security_invoker = false) as select * from notes', /View shop\.all_notes/, 'drop view all_notes'],
+  ['a materialized view', 'create materialized view all_notes as select * from notes', /Materialized view shop\.all_notes/, 'drop materialized view all_notes'],
+  ['a SECURITY DEFINER function', `create function peek() returns int language sql security definer return 1`, /Function shop\.peek is SECURITY DEFINER/, 'drop function peek()'],
+  ['a grant to PUBLIC', 'grant select, delete on notes to public', /Table shop\.notes is granted to PUBLIC \(delete, select\)/, 'revoke all on notes from public'],
+  ['a role that ignores policies', 'alter role shop bypassrls', /Role shop may ignore row-level security \(BYPASSRLS\): alter role shop nobypassrls/, 'alter role shop nobypassrls'],
+  ['a superuser', 'alter role shop superuser', /SUPERUSER/, 'alter role shop nosuperuser'],
+  ['a role that makes roles', 'alter role shop createrole', /CREATEROLE/, 'alter role shop nocreaterole'],
+  ['a role that makes databases', 'alter role shop createdb', /CREATEDB/, 'alter role shop nocreatedb'],
+  ['a role that replicates', 'alter role shop replication', /REPLICATION/, 'alter role shop noreplication'],
+  ['a role that inherits', 'alter role shop inherit', /INHERIT/, 'alter role shop noinherit'],
+  ['a role in another role', 'grant pg_read_all_data to shop', /Role shop is a member of pg_read_all_data/, 'revoke pg_read_all_data from shop'],
+  ['a role that owns a table', 'alter table notes owner to shop', /Role shop owns table (shop\.)?notes/, 'alter table notes owner to current_user'],
+  ['a role that creates', 'grant create on schema shop to shop', /Role shop may create objects in schema shop/, 'revoke create on schema shop from shop'],
+  ['a role that sees another schema', 'create schema other; grant usage on schema other to shop', /Role shop may use schema other/, 'drop schema other'],
+  ['a role that may empty tables', 'grant truncate on notes to shop', /Role shop may truncate shop\.notes/, 'revoke truncate on notes from shop'],
+]
+
+it('has nothing to say of a schema that keeps the rules', async () => expect(await check()).toEqual([]))
+
+describe.each(planted)('%s', (_name, plant, violation, remove) => {
+  beforeEach(() => shop.admin.query(plant))
+  afterEach(async () => {
+    await shop.admin.query(remove)
+    expect(await check()).toEqual([])
+  })
+  it('is found', async () => expect(await check()).toContainEqual(expect.stringMatching(violation)))
+})
+
+it('exempts what is on the list, by name and nothing else', async () => {
+  await shop.admin.query('create table job (id int); create table jobs (id int)')
+  try {
+    expect((await check(['job'])).every((violation) => violation.includes('shop.jobs'))).toBe(true)
+    expect(await check(['job', 'jobs'])).toEqual([])
+  } finally {
+    await shop.admin.query('drop table job, jobs')
+  }
+})
+
+it('does not pass a schema or a role that is not there', async () => {
+  await expect(checkCatalogue(shop.adminUrl, { schema: 'shopp', role: 'shop' })).rejects.toThrow('no schema "shopp"')
+  await expect(checkCatalogue(shop.adminUrl, { schema: 'shop', role: 'shopp' })).rejects.toThrow('no role "shopp"')
+})
