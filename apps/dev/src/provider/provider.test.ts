@@ -83,11 +83,12 @@ describe('the provider refuses', () => {
   })
 
   test('a redirect elsewhere, PKCE left out, a client nobody knows', async () => {
-    const ask = async (change: Record<string, string>) => {
+    const pkce = { code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM', code_challenge_method: 'S256' }
+    const ask = async (change: Record<string, string>, proof: Record<string, string> = pkce) => {
       const url = new URL('/auth', provider.issuer)
       url.search = new URLSearchParams({
         client_id: 'behalf-cli', response_type: 'code', scope: 'openid', redirect_uri: 'http://127.0.0.1/callback',
-        code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM', code_challenge_method: 'S256', ...change,
+        ...proof, ...change,
       }).toString()
       const response = await fetch(url, { redirect: 'manual' })
       return { status: response.status, location: response.headers.get('location') ?? '' }
@@ -96,7 +97,7 @@ describe('the provider refuses', () => {
     expect((await ask({ redirect_uri: 'http://127.0.0.1:5999/callback' })).location).toMatch(/^\/interaction\//)
     expect(await ask({ redirect_uri: 'https://example.com/callback' })).toEqual({ status: 400, location: '' })
     expect(await ask({ client_id: 'nobody' })).toEqual({ status: 400, location: '' })
-    expect((await ask({ code_challenge: '' })).location).toMatch(/error=invalid_request/)
+    expect((await ask({}, {})).location).toMatch(/error=invalid_request/)
     expect((await ask({ code_challenge_method: 'plain' })).location).toMatch(/error=invalid_request/)
   })
 
