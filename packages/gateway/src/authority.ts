@@ -1,4 +1,4 @@
-import type { Facts } from '@behalf/identity'
+import { AppError, type Facts } from '@behalf/identity'
 
 /** The durable trust state that the gateway needs; `@behalf/authority` keeps it in PostgreSQL. */
 export interface Authority {
@@ -49,4 +49,13 @@ export interface Delegation extends DelegationGrant {
   readonly id: string
   readonly createdAt: Date
   readonly expiresAt: Date
+}
+
+/** What an authority says; `UNAVAILABLE` when it cannot: nothing is assumed in its place. */
+export async function orUnavailable<T>(answer: Promise<T>): Promise<T> {
+  try {
+    return await answer
+  } catch (cause) {
+    throw new AppError('UNAVAILABLE', undefined, { cause })
+  }
 }

@@ -1,6 +1,8 @@
+import { setTimeout } from 'node:timers/promises'
 import { createContextSigner, createWorkloadVerifier, type Graph } from '@behalf/identity'
 import pino, { type Logger } from 'pino'
 import { addAgentApi } from './agent/agent-api.ts'
+import { epochsAccepted } from './agent/epochs-accepted.ts'
 import { createTicketSealer } from './agent/ticket.ts'
 import { createAuthenticate } from './authenticate/authenticate.ts'
 import type { IssuerConfig } from './authenticate/issuer.ts'
@@ -42,6 +44,18 @@ export interface GatewayLimits {
   readonly subgraphTimeout: number
   /** Bytes of a subgraph's answer. Default 8 MiB. */
   readonly subgraphResponseBytes: number
+  /** Requests to one subgraph under way or waiting; beyond, they fail at once. Default 1,000. */
+  readonly subgraphPending: number
+  /** Milliseconds in which `/readyz` says no before connections are refused, so that nobody is sent here. Default 0. */
+  readonly drainDelay: number
+}
+
+const defaultLimits: GatewayLimits = {
+  bodyBytes: 256 * 1024,
+  subgraphTimeout: 10_000,
+  subgraphResponseBytes: 8 * 1024 * 1024,
+  subgraphPending: 1000,
+  drainDelay: 0,
 }
 
 export interface Gateway {
@@ -50,17 +64,24 @@ export interface Gateway {
     readonly url: string
     readonly internalUrl: string
   }>
-  /** Lets running requests end, then closes. */
+  /** Is no longer ready, lets running requests end, then closes. */
   close(): Promise<void>
 }
 
 const loopback = '127.0.0.1'
 
-/** The edge: verifies credentials and drops them, plans and executes, and runs tools for agents. */
+/**
+ * The edge: verifies credentials and drops them, plans and executes, and runs tools for agents.
+ *
+ * @throws {TypeError} that says which option or file cannot be used; no secret is in the message.
+ */
 export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const { rootKey, epoch = 1, trustDomain = 'behalf', issuers, authority, introspection = true, log = pino() } = options
-  const limits: GatewayLimits = { bodyBytes: 256 * 1024, subgraphTimeout: 10_000, subgraphResponseBytes: 8 * 1024 * 1024, ...options.limits }
+  const limits: GatewayLimits = { ...defaultLimits, ...options.limits }
   const graph = readGraph(options.graph)
+  const subgraphUrls = options.subgraphs ?? {}
+  const unknown = Object.keys(subgraphUrls).find((name) => !Object.hasOwn(graph.subgraphs, name))
+  if (unknown !== undefined) throw new TypeError(`There is no subgraph "${unknown}" in ${options.graph}.`)
   const signer = createContextSigner({ rootKey, epoch, trustDomain })
   const tickets = createTicketSealer({ rootKey, epoch })
   const clients: SubgraphClient[] = []
@@ -70,13 +91,22 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     introspection,
     log,
     dataSource({ name, url = '' }) {
-      const client = createSubgraphClient(options.subgraphs?.[name] ?? url, { timeout: limits.subgraphTimeout, maxBytes: limits.subgraphResponseBytes })
+      const client = createSubgraphClient(subgraphUrls[name] ?? url, {
+        timeout: limits.subgraphTimeout,
+        maxBytes: limits.subgraphResponseBytes,
+        maxPending: limits.subgraphPending,
+      })
       clients.push(client)
       return createSubgraphDataSource({ name, graph, client, signer, tickets, log })
     },
   })
 
-  const http = { log, maxBodyBytes: limits.bodyBytes, ready: authority.ready }
+  let draining = false
+  const ready = async () => {
+    if (draining) throw new Error('draining')
+    await authority.ready()
+  }
+  const http = { log, maxBodyBytes: limits.bodyBytes, ready }
   const publicApp = createApp({ ...http, contentTypes: ['application/json'], writeError: writeGraphQLError })
   addGraphQLRoute(publicApp, { authenticate: createAuthenticate({ issuers, authority }), server })
 
@@ -86,19 +116,19 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     authority,
     registry: options.registry({ tools: graph.tools, execute: createExecuteTool(server) }),
     tickets,
-    workloads: createWorkloadVerifier({ rootKey, epochs: [epoch], workloads: [...agents.keys()], trustDomain }),
+    workloads: createWorkloadVerifier({ rootKey, epochs: epochsAccepted(epoch), workloads: [...agents.keys()], trustDomain }),
     agentsOf: (workload) => agents.get(workload) ?? [],
   })
 
   return {
     async listen({ port, host = loopback, internalPort, internalHost = loopback }) {
-      const [url, internalUrl] = await Promise.all([
-        publicApp.listen({ port, host }),
-        internalApp.listen({ port: internalPort, host: internalHost }),
-      ])
+      const internalUrl = await internalApp.listen({ port: internalPort, host: internalHost })
+      const url = await publicApp.listen({ port, host })
       return { url, internalUrl }
     },
     async close() {
+      draining = true
+      if (limits.drainDelay > 0) await setTimeout(limits.drainDelay)
       await Promise.all([publicApp.close(), internalApp.close()] satisfies Promise<unknown>[])
       await server.stop()
       await Promise.all(clients.map((client) => client.close()))
@@ -120,6 +150,7 @@ const writeGraphQLError: WriteError = ({ message, code, status }, request) => ({
   body: { errors: [{ message, extensions: { code } }], extensions: { txn: transactionOf(request) } },
   headers: {
     'cache-control': 'no-store',
+    ...(status === 405 && { allow: 'GET, POST' }),
     ...(status === 401 && { 'www-authenticate': code === 'CREDENTIAL_INVALID' ? 'Bearer error="invalid_token"' : 'Bearer' }),
     ...(status === 503 && { 'retry-after': '1' }),
   },

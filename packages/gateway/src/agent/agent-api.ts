@@ -2,7 +2,7 @@ import { AppError, type Principal, type ToolDefinition, type WorkloadVerifier, w
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { principalFromDelegation } from '../authenticate/principal.ts'
-import type { Authority } from '../authority.ts'
+import { type Authority, orUnavailable } from '../authority.ts'
 import { parseJson } from '../http/parse-json.ts'
 import type { Registry } from '../registry.ts'
 import type { TicketSealer } from './ticket.ts'
@@ -31,12 +31,14 @@ export function addAgentApi(app: FastifyInstance, options: {
 }): void {
   const { authority, registry, tickets, workloads, agentsOf } = options
 
+  const consume = (tokenId: string, expiresAt: Date) => orUnavailable(authority.consume(tokenId, expiresAt))
+
   /** The body of a request whose workload token holds, and the workload. */
   async function admit<T>(request: FastifyRequest, schema: z.ZodType<T>, parse: (body: Buffer) => unknown): Promise<{ workload: string; asked: T }> {
     const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
     const token = request.headers[workloadTokenHeader]
     if (typeof token !== 'string') throw new AppError('WORKLOAD_REFUSED')
-    const workload = await workloads.verify(token, { method: request.method, path: request.url, body }, authority.consume)
+    const workload = await workloads.verify(token, { method: request.method, path: request.url, body }, consume).catch(retryable)
     const asked = schema.safeParse(parse(body))
     if (!asked.success) throw new AppError('BAD_REQUEST', undefined, { cause: asked.error })
     return { workload, asked: asked.data }
@@ -44,14 +46,15 @@ export function addAgentApi(app: FastifyInstance, options: {
 
   /** A delegation is used by the agent it was given to, and that agent only by the workload it runs on. */
   async function principalOf(handle: string, workload: string, run: string): Promise<Principal> {
-    const delegation = await authority.useDelegation(handle, agentsOf(workload))
+    const delegation = await orUnavailable(authority.useDelegation(handle, agentsOf(workload)))
     if (delegation === null) throw new AppError('DELEGATION_REFUSED')
     return principalFromDelegation(delegation, run)
   }
 
   app.post('/internal/token', async (request) => {
-    const { workload, asked } = await admit(request, exchangeRequest, (body) => Object.fromEntries(new URLSearchParams(body.toString())))
-    const redeemed = await authority.redeemTicket(await tickets.open(asked.subject_token, workload))
+    const { workload, asked } = await admit(request, exchangeRequest, parseForm)
+    const ticket = await tickets.open(asked.subject_token, workload)
+    const redeemed = await orUnavailable(authority.redeemTicket(ticket))
     if (redeemed === null) throw new AppError('TICKET_REFUSED')
     const { handle, delegation } = redeemed
     return {
@@ -73,6 +76,18 @@ export function addAgentApi(app: FastifyInstance, options: {
     const { delegation, ...call } = asked
     return registry.call(await principalOf(delegation, workload, asked.run), call)
   })
+}
+
+/** RFC 6749 3.2: no parameter more than once. */
+function parseForm(body: Buffer): unknown {
+  const entries = [...new URLSearchParams(body.toString())]
+  const form = Object.fromEntries(entries)
+  return Object.keys(form).length === entries.length ? form : null
+}
+
+/** A token whose first use cannot be told now is not a bad one: the workload may come again. */
+function retryable(error: unknown): never {
+  throw error instanceof AppError && error.cause instanceof AppError ? error.cause : error
 }
 
 /** What a model may know of a tool. */

@@ -3,6 +3,7 @@ import { AppError, deriveKey, type Principal } from '@behalf/identity'
 import { EncryptJWT, jwtDecrypt } from 'jose'
 import { z } from 'zod'
 import type { Ticket } from '../authority.ts'
+import { epochsAccepted } from './epochs-accepted.ts'
 
 /** Seconds between a `@delegates` call and the redemption of its ticket. */
 const lifetime = 60
@@ -35,14 +36,22 @@ export interface TicketSealer {
   open(ticket: string, workload: string): Promise<Ticket>
 }
 
-/** JWE `dir` with A256GCM (RFC 7516), key from info `behalf/ticket/<epoch>`. */
+/** JWE `dir` with A256GCM (RFC 7516), key from info `behalf/ticket/<epoch>`; tickets of the previous epoch are opened, too. */
 export function createTicketSealer(options: {
   readonly rootKey: string
   readonly epoch: number
   readonly clock?: () => number
 }): TicketSealer {
   const { rootKey, epoch, clock = Date.now } = options
-  const { key } = deriveKey(rootKey, 'ticket', null, epoch)
+  const keys = new Map(
+    epochsAccepted(epoch).map((accepted) => [`ticket/${accepted}`, deriveKey(rootKey, 'ticket', null, accepted).key]),
+  )
+  const kid = `ticket/${epoch}`
+  const keyOf = (id: string | undefined) => {
+    const key = keys.get(id ?? '')
+    if (key === undefined) throw new Error('no such key')
+    return key
+  }
 
   return {
     async seal(principal, { agent, to, txn }) {
@@ -50,15 +59,15 @@ export function createTicketSealer(options: {
       if (actor !== null || issuer === null || tenant === null || client === null) return null
       const grant = { issuer, subject, tenant, scopes, facts, client, session, authTime, acr, agent, parent: txn }
       return new EncryptJWT({ to, grant })
-        .setProtectedHeader({ alg: 'dir', enc: 'A256GCM', typ: use, kid: `ticket/${epoch}` })
+        .setProtectedHeader({ alg: 'dir', enc: 'A256GCM', typ: use, kid })
         .setJti(randomUUID())
         .setExpirationTime(Math.floor(clock() / 1000) + lifetime)
-        .encrypt(key)
+        .encrypt(keyOf(kid))
     },
 
     async open(ticket, workload) {
       try {
-        const { payload } = await jwtDecrypt(ticket, key, {
+        const { payload } = await jwtDecrypt(ticket, ({ kid: id }) => keyOf(id), {
           typ: use,
           keyManagementAlgorithms: ['dir'],
           contentEncryptionAlgorithms: ['A256GCM'],

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { AppError, type Actor, type Principal } from '@behalf/identity'
 import { decodeJwt, type JWTPayload } from 'jose'
 import { LRUCache } from 'lru-cache'
-import type { Authority, ResolvedSubject } from '../authority.ts'
+import { type Authority, orUnavailable, type ResolvedSubject } from '../authority.ts'
 import { clockTolerance, createIssuer, type Issuer, type IssuerConfig } from './issuer.ts'
 import { anonymous, toPrincipal } from './principal.ts'
 
@@ -17,7 +17,7 @@ export interface CredentialSource {
  * The only code that sees a credential: a bearer access token (RFC 6750, RFC 9068), or none.
  *
  * @returns who calls; `anonymous` without a credential.
- * @throws {AppError} `CREDENTIAL_INVALID`, `CREDENTIAL_UNSUPPORTED` or `ISSUER_UNAVAILABLE`
+ * @throws {AppError} `CREDENTIAL_INVALID`, `CREDENTIAL_UNSUPPORTED`, `ISSUER_UNAVAILABLE` or `UNAVAILABLE`
  */
 export type Authenticate = (request: CredentialSource) => Promise<Principal>
 
@@ -29,10 +29,12 @@ export function createAuthenticate(options: {
   readonly clock?: () => number
 }): Authenticate {
   const { authority, clock = Date.now } = options
-  const issuers = new Map(options.issuers.map((config) => [config.issuer, createIssuer(config, undefined, clock)]))
+  const issuers = new Map(options.issuers.map((config) => [config.issuer, createIssuer(config, clock)]))
+  if (issuers.size !== options.issuers.length) throw new TypeError('An issuer is configured twice.')
+  const cache = { max: 10_000, perf: { now: clock }, ttlResolution: 0 }
   /** By SHA-256, so that the cache holds no token. Verified claims only: whoever they name is looked up anew. */
-  const verified = new LRUCache<string, { readonly issuer: Issuer; readonly claims: JWTPayload }>({ max: 10_000, ttl: 300_000 })
-  const subjects = new LRUCache<string, ResolvedSubject>({ max: 10_000, ttl: 10_000 })
+  const verified = new LRUCache<string, { readonly issuer: Issuer; readonly claims: JWTPayload }>({ ...cache, ttl: 300_000 })
+  const subjects = new LRUCache<string, ResolvedSubject>({ ...cache, ttl: 5000 })
 
   async function verify(token: string) {
     const key = createHash('sha256').update(token).digest('base64url')
@@ -49,9 +51,7 @@ export function createAuthenticate(options: {
     const key = `${issuer}\n${subject}`
     const known = subjects.get(key)
     if (known !== undefined) return known
-    const found = await authority.resolveSubject({ issuer, subject }).catch((cause: unknown) => {
-      throw new AppError('UNAVAILABLE', undefined, { cause })
-    })
+    const found = await orUnavailable(authority.resolveSubject({ issuer, subject }))
     if (found === null) throw invalid('nobody of ours')
     subjects.set(key, found)
     return found
@@ -62,11 +62,11 @@ export function createAuthenticate(options: {
     if (token === null) return anonymous
     const { issuer, claims } = await verify(token)
     const { config } = issuer
-    const { sub = '', exp = 0, cnf, client_id: client, scope } = claims
+    const { sub, exp = 0, cnf, client_id: client, scope } = claims
     if (exp <= Math.floor(clock() / 1000) - clockTolerance) throw invalid('expired')
     // RFC 7800: a token bound to a key is worth nothing without proof of that key.
     if (cnf !== undefined) throw invalid('sender-constrained token shown as a bearer')
-    if (typeof client !== 'string' || (scope !== undefined && typeof scope !== 'string')) throw invalid('client_id or scope')
+    if (!isText(sub) || !isText(client) || (scope !== undefined && typeof scope !== 'string')) throw invalid('sub, client_id or scope')
     const { subject, tenant, facts } = await resolve(config.issuer, sub)
     const claimed = config.claims?.tenant === undefined ? tenant : claims[config.claims.tenant]
     if (claimed !== tenant || config.tenants?.includes(tenant) === false) throw invalid('tenant')
@@ -96,15 +96,22 @@ function actorOf(claims: JWTPayload, client: string, { interactiveClients }: Iss
   return { agent: named ?? client, delegation: null, run: null, tool: null, call: null, parent: null }
 }
 
+/** RFC 7515 7.1, RFC 6750 2.1 */
+const bearer = /^bearer +([\w-]+\.[\w-]+\.[\w-]+)$/i
+
 function bearerToken({ rawHeaders, url }: CredentialSource): string | null {
   const values = rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === 'authorization')
   // RFC 6750 2.3: a token in a URL ends up in logs; it is refused where others would accept or ignore it.
-  if (/[?&]access_token=/.test(url)) throw new AppError('CREDENTIAL_UNSUPPORTED', 'Send the access token in the Authorization header, not in the URL.')
+  if (url.includes('?') && new URLSearchParams(url.slice(url.indexOf('?'))).has('access_token')) {
+    throw new AppError('CREDENTIAL_UNSUPPORTED', 'Send the access token in the Authorization header, not in the URL.')
+  }
   const [value, ...others] = values
   if (value === undefined) return null
-  const [, token] = /^bearer +([\w~+/.-]+=*)$/i.exec(value) ?? []
-  if (token === undefined || others.length > 0) throw new AppError('CREDENTIAL_UNSUPPORTED')
-  if (token.length > maxTokenLength) throw invalid('too long')
+  if (others.length > 0 || !/^bearer +\S+$/i.test(value)) throw new AppError('CREDENTIAL_UNSUPPORTED')
+  const [, token] = bearer.exec(value) ?? []
+  if (token === undefined || token.length > maxTokenLength) throw invalid('not a JWT of a reasonable length')
+  // RFC 4648 3.5: base64url spells the same bytes in several ways. One is accepted, so that no byte can be altered.
+  if (token.split('.').some((part) => Buffer.from(part, 'base64url').toString('base64url') !== part)) throw invalid('encoding')
   return token
 }
 
@@ -117,5 +124,6 @@ function issuerOf(token: string): string {
   }
 }
 
-const textOrNull = (value: unknown) => (typeof value === 'string' && value !== '' ? value : null)
+const isText = (value: unknown): value is string => typeof value === 'string' && value !== ''
+const textOrNull = (value: unknown) => (isText(value) ? value : null)
 const invalid = (cause: unknown) => new AppError('CREDENTIAL_INVALID', undefined, { cause })

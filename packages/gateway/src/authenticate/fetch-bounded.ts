@@ -1,15 +1,15 @@
 import { request } from 'undici'
 
 const maxBytes = 256 * 1024
-const timeout = 5000
+const defaultTimeout = 5000
 
 /**
  * Reads a small document of an identity provider: https outside loopback, no redirect followed, at most 256 KiB
  * and 5 seconds. A key server that is slow, huge or points elsewhere is an error, not a burden.
  */
-export async function fetchBounded(location: string): Promise<Response> {
+export async function fetchBounded(location: string, timeout = defaultTimeout): Promise<{ readonly status: number; readonly text: string }> {
   const url = new URL(location)
-  if (url.protocol !== 'https:' && !isLoopback(url)) throw new Error(`${url.origin} must be https`)
+  requireSecure(url)
   const { statusCode, body } = await request(url, {
     method: 'GET',
     headers: { accept: 'application/json' },
@@ -22,7 +22,12 @@ export async function fetchBounded(location: string): Promise<Response> {
     if (length > maxBytes) throw new Error(`${url.href} is larger than ${maxBytes} bytes`)
     chunks.push(chunk)
   }
-  return new Response(Buffer.concat(chunks), { status: statusCode, headers: { 'content-type': 'application/json' } })
+  return { status: statusCode, text: Buffer.concat(chunks).toString('utf8') }
+}
+
+/** @throws {TypeError} for a URL whose answers anybody on the way could have written. */
+export function requireSecure(url: URL): void {
+  if (url.protocol !== 'https:' && !isLoopback(url)) throw new TypeError(`${url.origin} must be https.`)
 }
 
 const isLoopback = ({ protocol, hostname }: URL) =>

@@ -7,7 +7,7 @@ import {
   ApolloServerPluginUsageReportingDisabled,
 } from '@apollo/server/plugin/disabled'
 import { type ErrorCode, errorTable } from '@behalf/identity'
-import type { GraphQLFormattedError } from 'graphql'
+import type { GraphQLError, GraphQLFormattedError } from 'graphql'
 import type { Logger } from 'pino'
 import type { RequestContext } from './request-context.ts'
 import type { createSubgraphDataSource } from './subgraph-data-source.ts'
@@ -40,20 +40,31 @@ export async function startGraphQLServer(options: {
       ApolloServerPluginLandingPageDisabled(),
       ApolloServerPluginSchemaReportingDisabled(),
       ApolloServerPluginUsageReportingDisabled(),
-      tellTransaction,
+      finishAnswer,
     ],
   })
   await server.start()
   return server
 }
 
-/** Every answer says its `txn`, and no other extension: the stock executor's describe values it could not complete. */
-const tellTransaction: ApolloServerPlugin<RequestContext & Record<string, unknown>> = {
+/**
+ * Every answer says its `txn`, and no other extension. Where a subgraph's values did not fit the schema, the stock
+ * executor reports it as an extension only; here it is an error, so that null always has its reason.
+ */
+const finishAnswer: ApolloServerPlugin<RequestContext & Record<string, unknown>> = {
   requestDidStart: async () => ({
     willSendResponse: async ({ response: { body }, contextValue }) => {
-      if (body.kind === 'single') body.singleResult.extensions = { txn: contextValue.txn }
+      if (body.kind !== 'single') return
+      const misfits = body.singleResult.extensions?.['valueCompletion']
+      if (Array.isArray(misfits)) body.singleResult.errors = [...(body.singleResult.errors ?? []), ...misfits.map(misfitError)]
+      body.singleResult.extensions = { txn: contextValue.txn }
     },
   }),
+}
+
+function misfitError({ path }: GraphQLError): GraphQLFormattedError {
+  const code: ErrorCode = 'SUBGRAPH_INVALID_RESPONSE'
+  return { message: errorTable[code].message, ...(path && { path }), extensions: { code } }
 }
 
 function maskError(formatted: GraphQLFormattedError, error: unknown, log: Logger): GraphQLFormattedError {
@@ -69,5 +80,6 @@ function maskError(formatted: GraphQLFormattedError, error: unknown, log: Logger
 
 /** @apollo/gateway sends usage data to its maker unless this variable says no, and offers no option for it. */
 function disableApolloTelemetry() {
+  // oxlint-disable-next-line node/no-process-env -- written, not read
   process.env['APOLLO_TELEMETRY_DISABLED'] = 'true'
 }

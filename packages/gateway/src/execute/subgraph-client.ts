@@ -1,92 +1,86 @@
-import { AppError, type ErrorCode, errorTable } from '@behalf/identity'
+import { AppError, type ErrorCode } from '@behalf/identity'
 import { errors, Pool } from 'undici'
-import { z } from 'zod'
+import { readSubgraphResponse, type SubgraphResponse } from './subgraph-response.ts'
 
-/** A subgraph's answer (GraphQL 7.1), with nothing in its errors but what may leave the gateway. */
-export interface SubgraphResponse {
-  readonly data: Record<string, unknown> | null
-  readonly errors: readonly SubgraphError[]
+export interface SubgraphLimits {
+  /** Milliseconds from the request to the last byte of its answer. */
+  readonly timeout: number
+  /** Bytes of an answer. */
+  readonly maxBytes: number
+  /** Requests under way or waiting for a connection. */
+  readonly maxPending: number
 }
 
-export interface SubgraphError {
-  readonly message: string
-  readonly path?: readonly (string | number)[]
-  readonly code: ErrorCode
+export interface SubgraphRequest {
+  readonly body: Uint8Array
+  readonly headers: Record<string, string>
+  /** A query: may be sent again when the connection breaks, and is given up when `signal` says so. */
+  readonly isQuery: boolean
+  readonly signal: AbortSignal | null
 }
 
 export interface SubgraphClient {
   /** @throws {AppError} `SUBGRAPH_*`, or a code of the table with which the subgraph refused the whole request. */
-  send(request: { readonly body: Uint8Array; readonly headers: Record<string, string>; readonly signal: AbortSignal | null }): Promise<SubgraphResponse>
+  send(request: SubgraphRequest): Promise<SubgraphResponse>
+  /** Lets running requests end. */
   close(): Promise<void>
 }
 
-const responseSchema = z.object({
-  data: z.record(z.string(), z.unknown()).nullish(),
-  errors: z
-    .array(
-      z.object({
-        message: z.string().catch(''),
-        path: z.array(z.union([z.string(), z.number()])).optional().catch(undefined),
-        extensions: z.object({ code: z.string().optional().catch(undefined) }).optional().catch(undefined),
-      }),
-    )
-    .optional(),
-})
+/**
+ * One keep-alive pool for one subgraph, bounded in sockets, waiting requests, time and size; follows no redirects.
+ *
+ * @throws {TypeError} for a URL that cannot be used.
+ */
+export function createSubgraphClient(url: string, limits: SubgraphLimits): SubgraphClient {
+  const { protocol, origin, pathname, search } = new URL(url)
+  if (!/^https?:$/.test(protocol) || search !== '') throw new TypeError(`${url} is not an http(s) URL without a query.`)
+  // One deadline for the whole exchange takes the place of the pool's, which only bound the pauses in it.
+  const pool = new Pool(origin, { connections: 64, headersTimeout: 0, bodyTimeout: 0, maxResponseSize: limits.maxBytes })
+  let pending = 0
 
-/** One keep-alive pool for one subgraph, bounded in sockets, time and size; follows no redirects. */
-export function createSubgraphClient(url: string, limits: { readonly timeout: number; readonly maxBytes: number }): SubgraphClient {
-  const { origin, pathname } = new URL(url)
-  const pool = new Pool(origin, {
-    connections: 64,
-    connect: { timeout: limits.timeout },
-    headersTimeout: limits.timeout,
-    bodyTimeout: limits.timeout,
-    maxResponseSize: limits.maxBytes,
-  })
+  async function exchange({ body, headers, isQuery, signal }: SubgraphRequest) {
+    const deadline = AbortSignal.timeout(limits.timeout)
+    const attempt = async () => {
+      const response = await pool.request({
+        method: 'POST',
+        path: pathname,
+        headers,
+        body,
+        signal: isQuery && signal ? AbortSignal.any([signal, deadline]) : deadline,
+      })
+      return { status: response.statusCode, text: await response.body.text() }
+    }
+    try {
+      return await attempt().catch((error: unknown) => {
+        // A kept connection may end just as it is used again.
+        if (isQuery && isReset(error) && !deadline.aborted && signal?.aborted !== true) return attempt()
+        throw error
+      })
+    } catch (cause) {
+      throw new AppError(codeOf(cause, deadline), undefined, { cause })
+    }
+  }
 
   return {
-    async send({ body, headers, signal }) {
-      const { statusCode, text } = await exchange(pool, pathname, body, headers, signal)
-      const parsed = responseSchema.safeParse(parseJson(text))
-      if (!parsed.success) throw new AppError('SUBGRAPH_INVALID_RESPONSE', undefined, { cause: `${statusCode}, not a GraphQL response` })
-      const { data = null, errors: reported = [] } = parsed.data
-      const [first] = reported
-      if (statusCode !== 200) throw refusal(statusCode, first?.extensions?.code)
-      if (data === null && first === undefined) throw new AppError('SUBGRAPH_INVALID_RESPONSE', undefined, { cause: 'neither data nor errors' })
-      return { data, errors: reported.map(({ message, path, extensions }) => ({ ...publicError(extensions?.code, message), ...(path && { path }) })) }
+    async send(request) {
+      if (pending >= limits.maxPending) throw new AppError('SUBGRAPH_UNAVAILABLE', undefined, { cause: `${pending} requests are waiting` })
+      pending++
+      try {
+        const { status, text } = await exchange(request)
+        return readSubgraphResponse(status, text)
+      } finally {
+        pending--
+      }
     },
     close: () => pool.close(),
   }
 }
 
-async function exchange(pool: Pool, path: string, body: Uint8Array, headers: Record<string, string>, signal: AbortSignal | null) {
-  try {
-    const response = await pool.request({ method: 'POST', path, headers, body, ...(signal && { signal }) })
-    return { statusCode: response.statusCode, text: await response.body.text() }
-  } catch (cause) {
-    if (cause instanceof errors.ResponseExceededMaxSizeError) throw new AppError('SUBGRAPH_INVALID_RESPONSE', undefined, { cause })
-    const isTimeout = cause instanceof errors.HeadersTimeoutError || cause instanceof errors.BodyTimeoutError || cause instanceof errors.ConnectTimeoutError
-    throw new AppError(isTimeout ? 'SUBGRAPH_TIMEOUT' : 'SUBGRAPH_UNAVAILABLE', undefined, { cause })
-  }
+function codeOf(error: unknown, deadline: AbortSignal): ErrorCode {
+  if (error instanceof errors.ResponseExceededMaxSizeError) return 'SUBGRAPH_INVALID_RESPONSE'
+  if (error instanceof errors.HTTPParserError) return 'SUBGRAPH_INVALID_RESPONSE'
+  return deadline.aborted || error instanceof errors.ConnectTimeoutError ? 'SUBGRAPH_TIMEOUT' : 'SUBGRAPH_UNAVAILABLE'
 }
 
-/** A context that a subgraph refuses is a fault between us and it: the client is told no more than that. */
-function refusal(status: number, code: string | undefined): AppError {
-  const known = isErrorCode(code) && !code.startsWith('CONTEXT_') ? code : 'SUBGRAPH_INVALID_RESPONSE'
-  return new AppError(known, undefined, { cause: `answered ${status} ${code ?? ''}` })
-}
-
-function publicError(code: string | undefined, message: string): { readonly code: ErrorCode; readonly message: string } {
-  if (isErrorCode(code) && code !== 'INTERNAL') return { code, message: message || errorTable[code].message }
-  return { code: 'INTERNAL', message: errorTable.INTERNAL.message }
-}
-
-const isErrorCode = (code: string | undefined): code is ErrorCode => code !== undefined && Object.hasOwn(errorTable, code)
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
+const isReset = (error: unknown) =>
+  error instanceof errors.SocketError || (error instanceof Error && 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE'))

@@ -5,7 +5,8 @@ import type { Logger } from 'pino'
 import type { TicketSealer } from '../agent/ticket.ts'
 import { type OperationShape, operationShape } from './operation-shape.ts'
 import type { RequestContext } from './request-context.ts'
-import type { SubgraphClient, SubgraphError } from './subgraph-client.ts'
+import type { SubgraphClient } from './subgraph-client.ts'
+import type { SubgraphError } from './subgraph-response.ts'
 
 /** Sends a plan's fetches to one subgraph, each with a context token made for exactly that request. */
 export function createSubgraphDataSource(options: {
@@ -38,16 +39,29 @@ export function createSubgraphDataSource(options: {
       const ticket = await ticketFor(shape, fetch.context)
       const token = signer.sign(principal, { to: name, body, operation: shape.type, txn, facts, scopes, ...(ticket !== null && { ticket }) })
       const headers = { 'content-type': 'application/json', accept: 'application/json', ...trace, [contextTokenHeader]: token }
+      const entities = countOf(variables?.['representations'])
       try {
-        const { data, errors } = await client.send({ body, headers, signal: shape.type === 'query' ? signal : null })
+        const { data, errors } = await client.send({ body, headers, isQuery: shape.type === 'query', signal })
+        if (entities !== null && data !== null && countOf(data['_entities']) !== entities) {
+          throw new AppError('SUBGRAPH_INVALID_RESPONSE', undefined, { cause: `not ${entities} entities` })
+        }
         return { data, ...(errors.length > 0 && { errors: errors.map(formatError) }) }
       } catch (error) {
         if (!(error instanceof AppError)) throw error
-        log.warn({ txn, subgraph: name, code: error.code, cause: String(error.cause) }, 'subgraph request failed')
-        return { data: null, errors: [formatError(error)] }
+        log.warn({ txn, subgraph: name, code: error.code, reason: String(error.cause) }, 'subgraph request failed')
+        const { message, code } = error
+        return { data: null, errors: failedPaths(shape, entities).map((path) => formatError({ message, code, path })) }
       }
     },
   }
 }
+
+const countOf = (list: unknown) => (Array.isArray(list) ? list.length : null)
+
+/** Everything that a failed request was to answer, so that a client can tell failed from empty; at most 100 places. */
+const failedPaths = ({ keys }: OperationShape, entities: number | null): (readonly (string | number)[])[] =>
+  entities === null
+    ? keys.map((key) => [key])
+    : Array.from({ length: Math.min(entities, 100) }, (_, index) => keys.map((key) => ['_entities', index, key])).flat().slice(0, 100)
 
 const formatError = ({ message, path, code }: SubgraphError): GraphQLFormattedError => ({ message, ...(path && { path }), extensions: { code } })

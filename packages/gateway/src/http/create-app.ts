@@ -1,11 +1,11 @@
 import { AppError, type ErrorCode } from '@behalf/identity'
-import fastify, { type FastifyBaseLogger, type FastifyError, type FastifyInstance, type FastifyRequest } from 'fastify'
-import type { Logger } from 'pino'
+import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 
 const codeOfFastify: Readonly<Record<string, ErrorCode>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'PAYLOAD_TOO_LARGE',
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'UNSUPPORTED_MEDIA_TYPE',
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'BAD_REQUEST',
+  FST_ERR_BAD_URL: 'BAD_REQUEST',
 }
 
 /** How an error is written to the client, and with which headers. */
@@ -13,39 +13,59 @@ export type WriteError = (error: AppError, request: FastifyRequest) => { readonl
 
 /**
  * An HTTP server with what both ports have: bodies as bytes, errors from the table and nothing else,
- * health and readiness. Requests are not logged by URL: there may be something in it that should not be.
+ * health and readiness. Requests are not logged by URL or header: there may be something in it that should not be.
  */
 export function createApp(options: {
-  readonly log: Logger
+  readonly log: FastifyBaseLogger
   readonly maxBodyBytes: number
   readonly contentTypes: readonly string[]
   readonly ready: () => Promise<void>
   readonly writeError: WriteError
 }): FastifyInstance {
   const { log, maxBodyBytes, contentTypes, ready, writeError } = options
-  const app = fastify({ loggerInstance: log as FastifyBaseLogger, disableRequestLogging: true, bodyLimit: maxBodyBytes, forceCloseConnections: 'idle', requestTimeout: 30_000 })
+
+  async function refuse(error: Error, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const known = error instanceof AppError ? error : new AppError(codeOf(error), undefined, { cause: error })
+    const reason = describe(known.cause)
+    if (known.code === 'INTERNAL') log.error({ err: known.cause ?? known, code: known.code }, 'request failed')
+    else log[known.status >= 500 ? 'warn' : 'info']({ code: known.code, ...(reason !== null && { reason }) }, 'request refused')
+    const { body, headers = {} } = writeError(known, request)
+    await reply.code(known.status).headers(headers).send(body)
+  }
+
+  const app = fastify({
+    loggerInstance: log,
+    disableRequestLogging: true,
+    bodyLimit: maxBodyBytes,
+    requestTimeout: 30_000,
+    exposeHeadRoutes: false,
+    forceCloseConnections: 'idle',
+    frameworkErrors: (error, request, reply) => void refuse(error, request as FastifyRequest, reply as FastifyReply),
+  })
   app.removeAllContentTypeParsers()
   app.addContentTypeParser([...contentTypes], { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
 
-  app.setErrorHandler<Error>(async (error, request, reply) => {
-    const known = error instanceof AppError ? error : new AppError(codeOfFastify[(error as FastifyError).code] ?? 'INTERNAL', undefined, { cause: error })
-    if (known.status >= 500) log.error({ err: error, code: known.code }, 'request failed')
-    else log.info({ code: known.code, cause: String(known.cause ?? '') }, 'request refused')
-    const { body, headers = {} } = writeError(known, request)
-    await reply.code(known.status).headers(headers).send(body)
-  })
+  app.setErrorHandler(refuse)
   app.setNotFoundHandler(() => {
     throw new AppError('NOT_FOUND')
   })
 
-  let draining = false
-  app.addHook('preClose', async () => {
-    draining = true
-  })
   app.get('/healthz', async () => ({ status: 'ok' }))
   app.get('/readyz', async (_request, reply) => {
-    const status = draining ? 'draining' : await ready().then(() => 'ready', () => 'not ready')
-    await reply.code(status === 'ready' ? 200 : 503).send({ status })
+    const isReady = await ready().then(
+      () => true,
+      (cause: unknown) => log.warn({ reason: describe(cause) }, 'not ready'),
+    )
+    await reply.code(isReady ? 200 : 503).send({ status: isReady ? 'ready' : 'not ready' })
   })
   return app
+}
+
+const codeOf = (error: Error): ErrorCode => ('code' in error ? codeOfFastify[String(error.code)] : undefined) ?? 'INTERNAL'
+
+/** Why, for the log: the chain of causes without their stacks. */
+function describe(cause: unknown): string | null {
+  if (!(cause instanceof Error)) return typeof cause === 'string' ? cause : null
+  const deeper = describe(cause.cause)
+  return deeper === null ? cause.message : `${cause.message}: ${deeper}`
 }

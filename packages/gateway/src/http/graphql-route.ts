@@ -1,5 +1,5 @@
 import { HeaderMap } from '@apollo/server'
-import { AppError, type Principal } from '@behalf/identity'
+import { AppError } from '@behalf/identity'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { v7 as uuidv7 } from 'uuid'
 import type { Authenticate } from '../authenticate/authenticate.ts'
@@ -21,29 +21,40 @@ export function addGraphQLRoute(app: FastifyInstance, options: { readonly authen
   const { authenticate, server } = options
 
   async function handle(request: FastifyRequest, reply: FastifyReply) {
+    if (request.method !== 'GET' && request.method !== 'POST') throw new AppError('METHOD_NOT_ALLOWED')
+    const signal = goneSignal(reply)
     const principal = await authenticate({ rawHeaders: request.raw.rawHeaders, url: request.url })
-    const response = await server.executeHTTPGraphQLRequest({
+    const txn = transactionOf(request)
+    const { status = 200, headers, body } = await server.executeHTTPGraphQLRequest({
       httpGraphQLRequest: {
         method: request.method,
         headers: negotiationHeaders(request),
         search: new URL(request.url, 'http://gateway').search,
         body: Buffer.isBuffer(request.body) ? parseJson(request.body) : undefined,
       },
-      context: async () => contextOf(request, reply, principal),
+      context: async () => ({ principal, txn, trace: traceOf(request), signal }),
     })
-    if (response.body.kind !== 'complete') throw new AppError('INTERNAL', undefined, { cause: 'incremental delivery was not asked for' })
-    await reply.code(response.status ?? 200).headers(Object.fromEntries(response.headers)).header('cache-control', 'no-store').send(response.body.string)
+    if (body.kind !== 'complete') throw new AppError('INTERNAL', undefined, { cause: 'incremental delivery was not asked for' })
+    await reply.code(status).headers(Object.fromEntries(headers)).header('cache-control', 'no-store')
+      .send(status < 400 ? body.string : withTransaction(body.string, txn))
   }
 
-  app.route({ method: ['GET', 'POST'], url: '/graphql', handler: handle })
+  app.all('/graphql', handle)
 }
 
-function contextOf(request: FastifyRequest, reply: FastifyReply, principal: Principal) {
+/** Aborts when the client goes away before it has its answer. */
+function goneSignal(reply: FastifyReply): AbortSignal {
   const gone = new AbortController()
   reply.raw.once('close', () => {
     if (!reply.raw.writableFinished) gone.abort()
   })
-  return { principal, txn: transactionOf(request), trace: traceOf(request), signal: gone.signal }
+  return gone.signal
+}
+
+/** What Apollo Server refuses before there is an operation passes no plugin that could say the `txn`. */
+function withTransaction(text: string, txn: string): string {
+  const answer: unknown = JSON.parse(text)
+  return JSON.stringify({ ...(typeof answer === 'object' && answer), extensions: { txn } })
 }
 
 function negotiationHeaders({ headers }: FastifyRequest): HeaderMap {

@@ -1,10 +1,12 @@
 import { AppError } from '@behalf/identity'
 
-/** @throws {AppError} `BAD_REQUEST`, without repeating what was sent. */
-export function parseJson(bytes: Buffer): unknown {
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
+/** @throws {AppError} `BAD_REQUEST`, with no cause: a parser's message quotes what was sent, and that may be a secret. */
+export function parseJson(bytes: Uint8Array): unknown {
   try {
-    return JSON.parse(bytes.toString('utf8'))
-  } catch (cause) {
-    throw new AppError('BAD_REQUEST', 'The body is not JSON.', { cause })
+    return JSON.parse(utf8.decode(bytes))
+  } catch {
+    throw new AppError('BAD_REQUEST', 'The body is not JSON.')
   }
 }
