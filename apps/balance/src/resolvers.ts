@@ -4,6 +4,7 @@ import {
   readConnection,
   scalars,
   type ConnectionArguments,
+  type Page,
   type SubgraphContext,
 } from '@behalf/subgraph'
 import type { Database } from './database.ts'
@@ -21,7 +22,32 @@ const balances = defineLoader(async (userIds: readonly string[], { db }: Context
   return userIds.map((id) => byUser.get(id) ?? null)
 })
 
-// `where user_id = ...` below says whose account is meant, not who may see it: that is for row-level security to say.
+/** One page of the entries of a user's account, newest first. */
+function entriesOf(db: Context['db'], userId: string, { limit, position }: Page) {
+  let query = db
+    .selectFrom('entries')
+    .innerJoin('accounts', 'accounts.id', 'entries.account_id')
+    .select([
+      'entries.id',
+      'accounts.user_id as userId',
+      'accounts.currency',
+      'entries.amount',
+      'entries.balance_after as balanceAfter',
+      'entries.kind',
+      'entries.description',
+      'entries.counterparty',
+      'entries.booked_at as bookedAt',
+    ])
+    // Whose account is meant, not who may see it: that row-level security says.
+    .where('accounts.user_id', '=', userId)
+  if (position) {
+    query = query.where(({ eb, refTuple, tuple }) =>
+      eb(refTuple('entries.booked_at', 'entries.id'), '<', tuple(position.at, position.id)),
+    )
+  }
+  return query.orderBy('entries.booked_at', 'desc').orderBy('entries.id', 'desc').limit(limit).execute()
+}
+
 export const resolvers = {
   ...scalars,
   User: {
@@ -30,31 +56,7 @@ export const resolvers = {
     transactions: (user: Reference, page: ConnectionArguments, { db }: Context) =>
       readConnection(
         page,
-        ({ limit, position }) =>
-          db
-            .selectFrom('entries')
-            .innerJoin('accounts', 'accounts.id', 'entries.account_id')
-            .select([
-              'entries.id',
-              'accounts.user_id as userId',
-              'accounts.currency',
-              'entries.amount',
-              'entries.balance_after as balanceAfter',
-              'entries.kind',
-              'entries.description',
-              'entries.counterparty',
-              'entries.booked_at as bookedAt',
-            ])
-            .where('accounts.user_id', '=', user.id)
-            .$if(position !== null, (query) =>
-              query.where(({ eb, refTuple, tuple }) =>
-                eb(refTuple('entries.booked_at', 'entries.id'), '<', tuple(position!.at, position!.id)),
-              ),
-            )
-            .orderBy('entries.booked_at', 'desc')
-            .orderBy('entries.id', 'desc')
-            .limit(limit)
-            .execute(),
+        (wanted) => entriesOf(db, user.id, wanted),
         (entry) => ({ at: entry.bookedAt, id: entry.id }),
       ),
     payees: (user: Reference, { first }: Pick<ConnectionArguments, 'first'>, { db }: Context) =>

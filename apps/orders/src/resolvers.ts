@@ -1,4 +1,11 @@
-import { defineLoader, readConnection, scalars, type ConnectionArguments, type SubgraphContext } from '@behalf/subgraph'
+import {
+  defineLoader,
+  readConnection,
+  scalars,
+  type ConnectionArguments,
+  type Page,
+  type SubgraphContext,
+} from '@behalf/subgraph'
 import type { Database } from './database.ts'
 import { deliveryTerms } from './delivery-terms.ts'
 
@@ -43,6 +50,17 @@ const shipments = defineLoader(async (orderIds: readonly string[], { db }: Conte
   return orderIds.map((id) => byOrder.get(id) ?? null)
 })
 
+/** One page of a user's orders, newest first. Whose they are, not who may see them: that row-level security says. */
+function ordersOf(db: Context['db'], userId: string, { limit, position }: Page) {
+  let query = db.selectFrom('orders').select(orderColumns).where('user_id', '=', userId)
+  if (position) {
+    query = query.where(({ eb, refTuple, tuple }) =>
+      eb(refTuple('placed_at', 'id'), '<', tuple(position.at, position.id)),
+    )
+  }
+  return query.orderBy('placed_at', 'desc').orderBy('id', 'desc').limit(limit).execute()
+}
+
 export const resolvers = {
   ...scalars,
   Query: {
@@ -55,21 +73,7 @@ export const resolvers = {
     orders: (user: Reference, page: ConnectionArguments, { db }: Context) =>
       readConnection(
         page,
-        ({ limit, position }) =>
-          db
-            .selectFrom('orders')
-            .select(orderColumns)
-            // Whose page this is, not who may see it: that is for row-level security to say.
-            .where('user_id', '=', user.id)
-            .$if(position !== null, (query) =>
-              query.where(({ eb, refTuple, tuple }) =>
-                eb(refTuple('placed_at', 'id'), '<', tuple(position!.at, position!.id)),
-              ),
-            )
-            .orderBy('placed_at', 'desc')
-            .orderBy('id', 'desc')
-            .limit(limit)
-            .execute(),
+        (wanted) => ordersOf(db, user.id, wanted),
         (order) => ({ at: order.placedAt, id: order.id }),
       ),
   },

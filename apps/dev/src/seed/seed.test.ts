@@ -91,7 +91,7 @@ describe('seed', () => {
   test('two at once fill it once', async () => {
     await admin.query(`update seed.part set version = 'older'`)
     const both = await Promise.all([fill(), fill()])
-    expect(both.map(({ skipped }) => skipped).toSorted()).toEqual([false, true])
+    expect(both.filter(({ skipped }) => skipped)).toHaveLength(1)
   })
 
   test('an administrator that row-level security binds can do it too', async () => {
