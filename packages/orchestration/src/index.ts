@@ -2,7 +2,7 @@
 export { createAgentApi } from './agent-api.ts'
 export type { AgentApi, AgentApiOptions, OfferedTool, ToolCall, ToolOutcome } from './agent-api.ts'
 export { chatErrors, type ChatErrorCode } from './chat-error.ts'
-export { keywordRouter } from './keyword-router.ts'
+export { keywordRouter } from './keyword-router/keyword-router.ts'
 export { languageModel, type LanguageModelOptions } from './language-model.ts'
 export { ModelError } from './model-backend.ts'
 export type { FinishReason, MessageCall, ModelBackend, ModelEvent, ModelMessage, ModelRequest, ModelUsage } from './model-backend.ts'
