@@ -38,7 +38,8 @@ export function createHttpServer({ verifier, answerRequest, ready, limits, log }
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: limits.bodyBytes,
     requestTimeout: limits.arrivalMs,
-    http: { connectionsCheckingInterval: Math.min(1000, limits.arrivalMs) },
+    // Node takes the larger of both for the whole request.
+    http: { headersTimeout: limits.arrivalMs, connectionsCheckingInterval: Math.min(1000, limits.arrivalMs) },
     exposeHeadRoutes: false,
     forceCloseConnections: 'idle',
     frameworkErrors: (_error, _request, reply) => void sendError(reply as FastifyReply, new AppError('BAD_REQUEST')),
