@@ -17,7 +17,7 @@ export interface ResolverOptions extends SendOptions {
 }
 
 export const createResolvers = (options: ResolverOptions) => ({
-  ...scalars,
+  DateTime: scalars.DateTime,
   Query: {
     chatConversation: (_root: unknown, { id }: Reference, context: Context) => conversations(context).load(id),
     chatConversations: async (_root: unknown, page: ConnectionArguments, { db, identity }: Context) => ({
