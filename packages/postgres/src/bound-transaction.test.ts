@@ -24,7 +24,7 @@ const notes = async (who: Identity = ada) => {
   return rows
 }
 const backends = async () =>
-  (await shop.admin.query(`select pid, state from pg_stat_activity where usename = 'shop'`)).rows as { pid: number; state: string }[]
+  (await shop.admin.query('select pid, state from pg_stat_activity where usename = $1', [shop.role])).rows as { pid: number; state: string }[]
 
 describe('a bound transaction', () => {
   it('opens nothing until the first query, and ends what it opened', async () => {
@@ -249,9 +249,27 @@ describe('when the connection is lost', () => {
     const first = (await pid.execute(bound.db)).rows[0]?.pid
     await bound.db.updateTable('notes').set({ body: 'gone' }).execute()
     await kill(first)
-    await expect.poll(async () => (await backends()).some((backend) => backend.pid === first)).toBe(false)
+    await expect(pid.execute(bound.db)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    await expect(pid.execute(bound.db)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
     await expect(bound.commit()).rejects.toMatchObject({ code: 'UNAVAILABLE' })
     expect((await notes())[0]?.body).not.toBe('gone')
+    await bound.rollback()
+    expect((await pid.execute(bound.db)).rows).toHaveLength(1)
+    await bound.rollback()
+  })
+
+  it('while it commits, the outcome is unknown, and said to be', async () => {
+    await shop.admin.query(`create function slowly() returns trigger language plpgsql as 'begin perform pg_sleep(60); return null; end';
+      create constraint trigger slowly after update on notes initially deferred for each row execute function slowly()`)
+    const bound = single.bind(ada, 'write')
+    const first = (await pid.execute(bound.db)).rows[0]?.pid
+    await bound.db.updateTable('notes').set({ body: 'perhaps' }).execute()
+    const committed = expect(bound.commit()).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
+    await expect.poll(async () => (await shop.admin.query('select wait_event from pg_stat_activity where pid = $1', [first])).rows)
+      .toEqual([{ wait_event: 'PgSleep' }])
+    await kill(first)
+    await committed
+    await shop.admin.query('drop trigger slowly on notes; drop function slowly()')
   })
 
   it('the database away altogether is UNAVAILABLE', async () => {

@@ -5,9 +5,9 @@ import { checkCatalogue } from './index.ts'
 let shop: OpenShop
 beforeAll(async () => void (shop = await openShop()))
 afterAll(() => shop[Symbol.asyncDispose]())
-const check = (allow: string[] = []) => checkCatalogue(shop.adminUrl, { schema: 'shop', role: 'shop', allow })
+const check = (allow: string[] = []) => checkCatalogue(shop.adminUrl, { schema: 'shop', role: shop.role, allow })
 
-/** What plants a violation, what it is said to be, and what removes it again. */
+/** What plants a violation, what it is said to be, and what removes it again; ROLE is the app's. */
 const planted: [string, string, RegExp, string][] = [
   ['a table that was forgotten', 'create table secrets (id int)', /Table shop\.secrets has no forced row-level security: call behalf\.own/, 'drop table secrets'],
   ['a table with security of its own making', `create table secrets (id int); alter table secrets enable row level security;
@@ -25,25 +25,25 @@ const planted: [string, string, RegExp, string][] = [
   ['a materialized view', 'create materialized view all_notes as select * from notes', /Materialized view shop\.all_notes/, 'drop materialized view all_notes'],
   ['a SECURITY DEFINER function', `create function peek() returns int language sql security definer return 1`, /Function shop\.peek is SECURITY DEFINER/, 'drop function peek()'],
   ['a grant to PUBLIC', 'grant select, delete on notes to public', /Table shop\.notes is granted to PUBLIC \(delete, select\)/, 'revoke all on notes from public'],
-  ['a role that ignores policies', 'alter role shop bypassrls', /Role shop may ignore row-level security \(BYPASSRLS\): alter role shop nobypassrls/, 'alter role shop nobypassrls'],
-  ['a superuser', 'alter role shop superuser', /SUPERUSER/, 'alter role shop nosuperuser'],
-  ['a role that makes roles', 'alter role shop createrole', /CREATEROLE/, 'alter role shop nocreaterole'],
-  ['a role that makes databases', 'alter role shop createdb', /CREATEDB/, 'alter role shop nocreatedb'],
-  ['a role that replicates', 'alter role shop replication', /REPLICATION/, 'alter role shop noreplication'],
-  ['a role that inherits', 'alter role shop inherit', /INHERIT/, 'alter role shop noinherit'],
-  ['a role in another role', 'grant pg_read_all_data to shop', /Role shop is a member of pg_read_all_data/, 'revoke pg_read_all_data from shop'],
-  ['a role that owns a table', 'alter table notes owner to shop', /Role shop owns table (shop\.)?notes/, 'alter table notes owner to current_user'],
-  ['a role that creates', 'grant create on schema shop to shop', /Role shop may create objects in schema shop/, 'revoke create on schema shop from shop'],
-  ['a role that sees another schema', 'create schema other; grant usage on schema other to shop', /Role shop may use schema other/, 'drop schema other'],
-  ['a role that may empty tables', 'grant truncate on notes to shop', /Role shop may truncate shop\.notes/, 'revoke truncate on notes from shop'],
+  ['a role that ignores policies', 'alter role ROLE bypassrls', /Role shop_\w+ may ignore row-level security \(BYPASSRLS\): alter role shop_\w+ nobypassrls/, 'alter role ROLE nobypassrls'],
+  ['a superuser', 'alter role ROLE superuser', /SUPERUSER/, 'alter role ROLE nosuperuser'],
+  ['a role that makes roles', 'alter role ROLE createrole', /CREATEROLE/, 'alter role ROLE nocreaterole'],
+  ['a role that makes databases', 'alter role ROLE createdb', /CREATEDB/, 'alter role ROLE nocreatedb'],
+  ['a role that replicates', 'alter role ROLE replication', /REPLICATION/, 'alter role ROLE noreplication'],
+  ['a role that inherits', 'alter role ROLE inherit', /INHERIT/, 'alter role ROLE noinherit'],
+  ['a role in another role', 'grant pg_read_all_data to ROLE', /Role shop_\w+ is a member of pg_read_all_data/, 'revoke pg_read_all_data from ROLE'],
+  ['a role that owns a table', 'alter table notes owner to ROLE', /Role shop_\w+ owns table (shop\.)?notes/, 'alter table notes owner to current_user'],
+  ['a role that creates', 'grant create on schema shop to ROLE', /Role shop_\w+ may create objects in schema shop/, 'revoke create on schema shop from ROLE'],
+  ['a role that sees another schema', 'create schema other; grant usage on schema other to ROLE', /Role shop_\w+ may use schema other/, 'drop schema other'],
+  ['a role that may empty tables', 'grant truncate on notes to ROLE', /Role shop_\w+ may truncate shop\.notes/, 'revoke truncate on notes from ROLE'],
 ]
 
 it('has nothing to say of a schema that keeps the rules', async () => expect(await check()).toEqual([]))
 
 describe.each(planted)('%s', (_name, plant, violation, remove) => {
-  beforeEach(() => shop.admin.query(plant))
+  beforeEach(() => shop.admin.query(plant.replace('ROLE', shop.role)))
   afterEach(async () => {
-    await shop.admin.query(remove)
+    await shop.admin.query(remove.replace('ROLE', shop.role))
     expect(await check()).toEqual([])
   })
   it('is found', async () => expect(await check()).toContainEqual(expect.stringMatching(violation)))
@@ -60,6 +60,6 @@ it('exempts what is on the list, by name and nothing else', async () => {
 })
 
 it('does not pass a schema or a role that is not there', async () => {
-  await expect(checkCatalogue(shop.adminUrl, { schema: 'shopp', role: 'shop' })).rejects.toThrow('no schema "shopp"')
+  await expect(checkCatalogue(shop.adminUrl, { schema: 'shopp', role: shop.role })).rejects.toThrow('no schema "shopp"')
   await expect(checkCatalogue(shop.adminUrl, { schema: 'shop', role: 'shopp' })).rejects.toThrow('no role "shopp"')
 })

@@ -171,7 +171,7 @@ describe('the library in a migration', () => {
   it('asks who is calling once per query, not once per row, and uses the owner\'s index', async () => {
     await shop.admin.query('begin')
     await shop.admin.query(`insert into notes select 'n' || i, 'usr_' || i from generate_series(1, 20000) i; analyze notes`)
-    await shop.admin.query(`set local role shop; select set_config('behalf.sub', 'usr_7', true)`)
+    await shop.admin.query(`set local role ${shop.role}; select set_config('behalf.sub', 'usr_7', true)`)
     const { rows } = await shop.admin.query('explain (format json) select * from notes')
     const plan = JSON.stringify(rows[0]['QUERY PLAN'])
     expect(plan).toContain('notes_user_id_idx')

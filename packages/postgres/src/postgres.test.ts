@@ -1,0 +1,76 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { openShop, type OpenShop } from '../fixtures/shop.ts'
+import { postgres } from './index.ts'
+
+let shop: OpenShop
+beforeAll(async () => void (shop = await openShop()))
+afterAll(() => shop[Symbol.asyncDispose]())
+
+describe('consume', () => {
+  beforeEach(() => shop.admin.query('truncate behalf.seen_token'))
+  const inAMinute = () => new Date(Date.now() + 60_000)
+
+  it('is true once, of 50 at the same time in two processes', async () => {
+    const other = shop.connect()
+    const expiresAt = inAMinute()
+    const all = await Promise.all(Array.from({ length: 50 }, (_, i) => (i % 2 === 0 ? shop.db : other).consume('jti', expiresAt)))
+    expect(all.filter(Boolean)).toHaveLength(1)
+    expect(await shop.db.consume('jti-2', expiresAt)).toBe(true)
+  })
+
+  it('is for one receiver: another one has ids of its own', async () => {
+    await shop.db.consume('jti', inAMinute())
+    await shop.admin.query(`update behalf.seen_token set receiver = 'other'`)
+    expect(await shop.db.consume('jti', inAMinute())).toBe(true)
+    expect(await shop.db.consume('jti', inAMinute())).toBe(false)
+  })
+
+  it('clears away what expired long ago, and nothing that a receiver might still accept', async () => {
+    await shop.admin.query(`insert into behalf.seen_token (receiver, id, expires_at) values ($1, 'old', now() - interval '11 minutes'),
+      ($1, 'young', now() - interval '9 minutes'), ('other', 'old', now() - interval '1 day')`, [shop.role])
+    await shop.db.consume('jti', inAMinute())
+    expect((await shop.admin.query('select receiver, id from behalf.seen_token order by receiver, id')).rows)
+      .toEqual([{ receiver: 'other', id: 'old' }, { receiver: shop.role, id: 'jti' }, { receiver: shop.role, id: 'young' }])
+  })
+
+  it('throws where it cannot tell', async () => {
+    await shop.admin.query('alter table behalf.seen_token rename to hidden')
+    await expect(shop.db.consume('jti', inAMinute())).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    await shop.admin.query('alter table behalf.hidden rename to seen_token')
+    expect(await shop.db.consume('jti', inAMinute())).toBe(true)
+    const away = postgres('postgres://shop:x@127.0.0.1:1/postgres')
+    await expect(away.consume('jti', inAMinute())).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    await away.close()
+  })
+})
+
+describe('listen', () => {
+  const listening = async () => (await shop.admin.query(`select pid from pg_stat_activity where query like 'listen %' and usename = $1`, [shop.role])).rows
+
+  it('hears what is sent on its channel, until it is closed', async () => {
+    const heard = vi.fn<(payload: string) => void>()
+    const listener = await shop.db.listen('Odd "name"', heard)
+    await shop.admin.query(`select pg_notify('other', 'no'), pg_notify('Odd "name"', 'yes'), pg_notify('Odd "name"', '')`)
+    await expect.poll(() => heard.mock.calls).toEqual([['yes'], ['']])
+    await listener.close()
+    expect(await listening()).toEqual([])
+  })
+
+  it('comes back when its connection is lost', async () => {
+    const heard = vi.fn<(payload: string) => void>()
+    const listener = await shop.db.listen('news', heard)
+    const [first] = await listening()
+    await shop.admin.query('select pg_terminate_backend($1)', [first.pid])
+    await expect.poll(async () => (await listening()).filter(({ pid }) => pid !== first.pid), { timeout: 5_000 }).toHaveLength(1)
+    await shop.admin.query(`notify news, 'again'`)
+    await expect.poll(() => heard.mock.calls).toEqual([['again']])
+    await listener.close()
+    await expect.poll(listening).toEqual([])
+  })
+
+  it('says so when it cannot begin', async () => {
+    const away = postgres('postgres://shop:x@127.0.0.1:1/postgres')
+    await expect(away.listen('news', () => undefined)).rejects.toThrow()
+    await away.close()
+  })
+})
