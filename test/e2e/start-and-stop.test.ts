@@ -45,101 +45,150 @@ const track = (system: System) => {
   return descendantsOf(system.process.pid!)
 }
 
-test('npm start says how to begin, its commands work as printed, and Ctrl-C leaves nothing', async () => {
-  const env = await systemEnvironment(dataDir)
-  const system = npmStart(env)
-  await system.until('Ctrl-C stops everything.')
-  for (const user of ['ada', 'ben', 'chloe', 'sam']) expect(system.output()).toMatch(new RegExp(`^  ${user} `, 'm'))
+test(
+  'npm start says how to begin, its commands work as printed, and Ctrl-C leaves nothing',
+  async () => {
+    const env = await systemEnvironment(dataDir)
+    const system = npmStart(env)
+    await system.until('Ctrl-C stops everything.')
+    for (const user of ['ada', 'ben', 'chloe', 'sam']) expect(system.output()).toMatch(new RegExp(`^  ${user} `, 'm'))
 
-  const printed = /A first query.*?\n(.*?)\n\nA first chat.*?\n(.*?)\n\n/s.exec(system.output())
-  const { stdout } = await run('bash', ['-c', printed![1]!], { cwd: root, env: { PATH: env['PATH'] } })
-  expect(JSON.parse(stdout)).toMatchObject({ data: { viewer: { id: 'usr_ada', balance: { currency: expect.any(String) } } } })
+    const printed = /A first query.*?\n(.*?)\n\nA first chat.*?\n(.*?)\n\n/s.exec(system.output())
+    const { stdout } = await run('bash', ['-c', printed![1]!], { cwd: root, env: { PATH: env['PATH'] } })
+    expect(JSON.parse(stdout)).toMatchObject({
+      data: { viewer: { id: 'usr_ada', balance: { currency: expect.any(String) } } },
+    })
 
-  const processes = descendantsOf(system.child.pid!)
-  expect(processes.map(({ command }) => command).join('\n')).toMatch(/apps\/gateway[^]*postgres|postgres[^]*apps\/gateway/)
+    const processes = descendantsOf(system.child.pid!)
+    expect(processes.map(({ command }) => command).join('\n')).toMatch(
+      /apps\/gateway[^]*postgres|postgres[^]*apps\/gateway/,
+    )
 
-  // Two at once: the ports are named, with what changes them, and the first one goes on.
-  const second = npmStart(env)
-  expect(await second.exited).toEqual([1, null])
-  expect(second.output()).toContain('perhaps another "npm start"')
-  expect(second.output()).toContain(`${env['GATEWAY_PORT']} for the gateway: GATEWAY_PORT=<another port> changes it`)
-  expect(second.output()).toContain('POSTGRES_PORT')
-  expect(second.output()).not.toMatch(/^\s+at /m)
-  const sameFolder = npmStart({ ...await systemEnvironment(dataDir), BEHALF_DATA_DIR: dataDir })
-  expect(await sameFolder.exited).toEqual([1, null])
-  expect(sameFolder.output()).toMatch(/Another "npm start" \(process \d+\) uses/)
-  expect(stillRunning(processes)).toEqual(processes)
+    // Two at once: the ports are named, with what changes them, and the first one goes on.
+    const second = npmStart(env)
+    expect(await second.exited).toEqual([1, null])
+    expect(second.output()).toContain('perhaps another "npm start"')
+    expect(second.output()).toContain(`${env['GATEWAY_PORT']} for the gateway: GATEWAY_PORT=<another port> changes it`)
+    expect(second.output()).toContain('POSTGRES_PORT')
+    expect(second.output()).not.toMatch(/^\s+at /m)
+    const sameFolder = npmStart({ ...(await systemEnvironment(dataDir)), BEHALF_DATA_DIR: dataDir })
+    expect(await sameFolder.exited).toEqual([1, null])
+    expect(sameFolder.output()).toMatch(/Another "npm start" \(process \d+\) uses/)
+    expect(stillRunning(processes)).toEqual(processes)
 
-  system.interrupt()
-  expect(await system.exited).toEqual([0, null])
-  expect(system.output()).toContain('Stopping.')
-  expect(stillRunning(processes)).toEqual([])
-}, slow)
+    system.interrupt()
+    // npm ends as its shell did, which Ctrl-C interrupted too; the system itself ended in order.
+    expect(await system.exited).toEqual([null, 'SIGINT'])
+    expect(system.output()).toContain('Stopping.')
+    expect(stillRunning(processes)).toEqual([])
+  },
+  slow,
+)
 
-test('a port that is taken is named before anything starts', async () => {
-  const env = await systemEnvironment(dataDir)
-  const { createServer } = await import('node:net')
-  const other = createServer().listen(Number(env['ORDERS_PORT']), '127.0.0.1')
-  await once(other, 'listening')
-  await expect(startSystem({ env, dataDir })).rejects.toThrow(`${env['ORDERS_PORT']} for orders: ORDERS_PORT=<another port>`)
-  other.close()
-}, slow)
+test(
+  'a port that is taken is named before anything starts',
+  async () => {
+    const env = await systemEnvironment(dataDir)
+    const { createServer } = await import('node:net')
+    const other = createServer().listen(Number(env['ORDERS_PORT']), '127.0.0.1')
+    await once(other, 'listening')
+    await expect(startSystem({ env, dataDir })).rejects.toThrow(
+      `${env['ORDERS_PORT']} for orders: ORDERS_PORT=<another port>`,
+    )
+    other.close()
+  },
+  slow,
+)
 
-test('a supervisor that is killed leaves nothing, and the next start works', async () => {
-  const env = await systemEnvironment(dataDir)
-  const first = await startSystem({ env, dataDir })
-  const processes = track(first)
-  expect(processes.length).toBeGreaterThan(6)
-  first.process.kill('SIGKILL')
-  await once(first.process, 'exit')
+test(
+  'a supervisor that is killed leaves nothing, and the next start works',
+  async () => {
+    const env = await systemEnvironment(dataDir)
+    const first = await startSystem({ env, dataDir })
+    const processes = track(first)
+    expect(processes.length).toBeGreaterThan(6)
+    first.process.kill('SIGKILL')
+    await once(first.process, 'exit')
 
-  await using next = await startSystem({ env, dataDir })
-  track(next)
-  expect(stillRunning(processes)).toEqual([])
-  const { body } = await next.graphql(await next.token('ada'), '{ viewer { id } }')
-  expect(body.data).toEqual({ viewer: { id: 'usr_ada' } })
-  expect(await next.stop()).toBe(0)
-}, slow)
+    await using next = await startSystem({ env, dataDir })
+    track(next)
+    expect(stillRunning(processes)).toEqual([])
+    const { body } = await next.graphql(await next.token('ada'), '{ viewer { id } }')
+    expect(body.data).toEqual({ viewer: { id: 'usr_ada' } })
+    expect(await next.stop()).toBe(0)
+  },
+  slow,
+)
 
-test('a process that dies is named with its last lines, and the rest is stopped', async () => {
-  const system = await startSystem({ dataDir })
-  const processes = track(system)
-  const orders = processes.find(({ command }) => command.includes('apps/orders'))
-  process.kill(orders!.pid, 'SIGKILL')
-  const [code] = await once(system.process, 'close') as [number]
-  expect(code).toBe(1)
-  expect(system.output()).toMatch(/orders ended \(SIGKILL\)\. Its last lines, from .*orders\.log:/)
-  expect(stillRunning(processes)).toEqual([])
-}, slow)
+test(
+  'a process that dies is named with its last lines, and the rest is stopped',
+  async () => {
+    const system = await startSystem({ dataDir })
+    const processes = track(system)
+    const orders = processes.find(({ command }) => command.includes('apps/orders'))
+    process.kill(orders!.pid, 'SIGKILL')
+    const [code] = (await once(system.process, 'close')) as [number]
+    expect(code).toBe(1)
+    expect(system.output()).toMatch(/orders ended \(SIGKILL\)\. Its last lines, from .*orders\.log:/)
+    expect(stillRunning(processes)).toEqual([])
+  },
+  slow,
+)
 
-test('neither the root key nor a token is in a log', async () => {
-  await using system = await startSystem({ dataDir, env: { LOG_LEVEL: 'trace' } })
-  track(system)
-  const token = await system.token('ada')
-  await system.graphql(token, '{ viewer { id balance { amount } } }')
-  for (const name of ['gateway', 'identity', 'orders', 'balance', 'orchestrator', 'provider'] as const) {
-    const log = await system.log(name)
-    expect(log).not.toContain(system.rootKey)
-    expect(log).not.toContain(token)
-  }
-  expect(await system.log('gateway')).not.toBe('')
-}, slow)
+test(
+  'neither the root key nor a token is in a log',
+  async () => {
+    await using system = await startSystem({ dataDir, env: { LOG_LEVEL: 'trace' } })
+    track(system)
+    const token = await system.token('ada')
+    await system.graphql(token, '{ viewer { id balance { amount } } }')
+    for (const name of ['gateway', 'identity', 'orders', 'balance', 'orchestrator', 'provider'] as const) {
+      const log = await system.log(name)
+      expect(log).not.toContain(system.rootKey)
+      expect(log).not.toContain(token)
+    }
+    expect(await system.log('gateway')).not.toBe('')
+  },
+  slow,
+)
 
-test('stopped while it starts, it leaves nothing either', async () => {
-  const system = npmStart(await systemEnvironment(dataDir))
-  await system.until(/^ {2}PostgreSQL/m)
-  const processes = descendantsOf(system.child.pid!)
-  system.interrupt()
-  expect(await system.exited).toEqual([0, null])
-  expect(stillRunning(processes)).toEqual([])
-}, slow)
+test(
+  'stopped while it starts, it leaves nothing either',
+  async () => {
+    const system = npmStart(await systemEnvironment(dataDir))
+    await system.until(/^ {2}PostgreSQL/m)
+    const processes = descendantsOf(system.child.pid!)
+    system.interrupt()
+    await system.exited
+    expect(stillRunning(processes)).toEqual([])
+  },
+  slow,
+)
 
-test('faults of the environment are reported together, without a stack', async () => {
-  const env = await systemEnvironment(dataDir)
-  const [port] = await freePorts(1)
-  const failing = npmStart({ ...env, NODE_ENV: 'production', GATEWAY_PORT: 'x', IDP_PORT: String(port) })
-  expect(await failing.exited).toEqual([2, null])
-  expect(failing.output()).toContain('NODE_ENV is production')
-  expect(failing.output()).toContain('GATEWAY_PORT is not a port number')
-  expect(failing.output()).not.toMatch(/^\s+at /m)
-}, slow)
+test.each(['SIGTERM', 'SIGKILL'] as const)(
+  'npm ended by %s leaves nothing',
+  async (signal) => {
+    const system = npmStart(await systemEnvironment(dataDir))
+    await system.until('Ctrl-C stops everything.')
+    const processes = descendantsOf(system.child.pid!)
+    system.child.kill(signal)
+    await vi.waitFor(() => expect(stillRunning(processes)).toEqual([]), { timeout: 20_000 })
+    // The system had the time to end in order: PostgreSQL was told to stop, nothing was cut off.
+    expect(system.output()).not.toContain('was killed')
+  },
+  slow,
+)
+
+test(
+  'faults of the environment are reported together, without a stack',
+  async () => {
+    const env = await systemEnvironment(dataDir)
+    const [port] = await freePorts(1)
+    const failing = npmStart({ ...env, NODE_ENV: 'production', GATEWAY_PORT: 'x', IDP_PORT: String(port) })
+    expect(await failing.exited).toEqual([2, null])
+    expect(failing.output()).toContain('NODE_ENV is production')
+    expect(failing.output()).toContain('GATEWAY_PORT is not a port number')
+    expect(failing.output()).not.toMatch(/^\s+at /m)
+  },
+  slow,
+)

@@ -31,7 +31,9 @@ export async function recordingProxy(target: string): Promise<RecordingProxy> {
       const { method = '', url = '', rawHeaders } = request
       const forwarded = await fetch(new URL(url, target), {
         method,
-        headers: pairs(rawHeaders).filter(([name]) => !/^(host|connection|content-length|transfer-encoding)$/i.test(name)),
+        headers: pairs(rawHeaders).filter(
+          ([name]) => !/^(host|connection|content-length|transfer-encoding)$/i.test(name),
+        ),
         ...(body.length > 0 && { body }),
       })
       const answer = await forwarded.text()
@@ -55,4 +57,6 @@ export async function recordingProxy(target: string): Promise<RecordingProxy> {
 }
 
 const pairs = (rawHeaders: readonly string[]): [string, string][] =>
-  rawHeaders.flatMap((name, index) => (index % 2 === 0 ? [[name, rawHeaders[index + 1] ?? ''] as [string, string]] : []))
+  rawHeaders.flatMap((name, index) =>
+    index % 2 === 0 ? [[name, rawHeaders[index + 1] ?? ''] as [string, string]] : [],
+  )

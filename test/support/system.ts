@@ -17,7 +17,10 @@ const tokenCommand = ['--conditions=@behalf/source', join(root, 'apps/dev/src/to
 const subgraphs = ['identity', 'orders', 'balance', 'orchestrator'] as const
 type Subgraph = (typeof subgraphs)[number]
 const portNames = [
-  'GATEWAY_PORT', 'GATEWAY_INTERNAL_PORT', 'IDP_PORT', 'POSTGRES_PORT',
+  'GATEWAY_PORT',
+  'GATEWAY_INTERNAL_PORT',
+  'IDP_PORT',
+  'POSTGRES_PORT',
   ...subgraphs.map((name) => `${name.toUpperCase()}_PORT`),
 ]
 
@@ -39,7 +42,7 @@ export interface System extends AsyncDisposable {
   /** What the supervisor has printed so far. */
   output(): string
   /** An access token of a demo user, by the authorization code flow; default: for `/graphql`, all scopes of the user. */
-  token(user: string, options?: { for?: 'graphql' | 'mcp', scopes?: readonly string[] }): Promise<string>
+  token(user: string, options?: { for?: 'graphql' | 'mcp'; scopes?: readonly string[] }): Promise<string>
   /** Asks the gateway; without a token if that is null. */
   graphql(token: string | null, query: string, variables?: Record<string, unknown>): Promise<GraphqlAnswer>
   /** Log of one of its processes, as it is now. */
@@ -54,7 +57,7 @@ export interface GraphqlAnswer {
   readonly body: {
     // What is asked for is known where it is asked.
     readonly data?: Record<string, any> | null // oxlint-disable-line typescript/no-explicit-any
-    readonly errors?: readonly { message: string, path?: (string | number)[], extensions?: Record<string, unknown> }[]
+    readonly errors?: readonly { message: string; path?: (string | number)[]; extensions?: Record<string, unknown> }[]
     readonly extensions?: { readonly txn?: string }
   }
 }
@@ -84,9 +87,9 @@ export async function temporaryDataDir(): Promise<string> {
  * @param options.dataDir to keep after the end; without it a temporary folder is used and removed
  * @throws with everything that was printed, if it does not start
  */
-export async function startSystem(options: { env?: Record<string, string>, dataDir?: string } = {}): Promise<System> {
-  const dataDir = options.dataDir ?? await temporaryDataDir()
-  const env = { ...await systemEnvironment(dataDir), ...options.env }
+export async function startSystem(options: { env?: Record<string, string>; dataDir?: string } = {}): Promise<System> {
+  const dataDir = options.dataDir ?? (await temporaryDataDir())
+  const env = { ...(await systemEnvironment(dataDir)), ...options.env }
   const supervisor = spawn(process.execPath, start, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] })
   const exited = once(supervisor, 'exit') as Promise<[number | null]>
   const output = await untilReady(supervisor)
@@ -123,20 +126,27 @@ export async function startSystem(options: { env?: Record<string, string>, dataD
       const args = [user, '--for', purpose, ...scopes]
       const key = args.join(' ')
       let token = tokens.get(key)
-      if (!token) tokens.set(key, token = askForToken(args, env))
+      if (!token) tokens.set(key, (token = askForToken(args, env)))
       return token
     },
     async graphql(token, query, variables = {}) {
       const response = await fetch(urls.graphql, {
         method: 'POST',
-        headers: { 'content-type': 'application/json', ...(token === null ? {} : { authorization: `Bearer ${token}` }) },
+        headers: {
+          'content-type': 'application/json',
+          ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+        },
         body: JSON.stringify({ query, variables }),
       })
-      return { status: response.status, headers: response.headers, body: await response.json() as GraphqlAnswer['body'] }
+      return {
+        status: response.status,
+        headers: response.headers,
+        body: (await response.json()) as GraphqlAnswer['body'],
+      }
     },
     log: (name) => readFile(join(dataDir, 'logs', `${name}.log`), 'utf8'),
     stop,
-    [Symbol.asyncDispose]: async () => void await stop(),
+    [Symbol.asyncDispose]: async () => void (await stop()),
   }
 }
 
