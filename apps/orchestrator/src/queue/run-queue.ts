@@ -56,6 +56,8 @@ export async function startRunQueue(options: RunQueueOptions): Promise<RunQueue>
   const stopping = new AbortController()
   const pool = new pg.Pool({ connectionString: databaseUrl, max: Math.min(concurrency, 4) + 2 })
   pool.on('error', (err) => log.warn({ err }, 'queue connection lost'))
+  // A connection that is lost while it is used fails its query, which says so.
+  pool.on('connect', (client) => client.on('error', () => undefined))
   const events: WorkerEvents = new EventEmitter()
   const created = Promise.withResolvers<string>()
   events.once('pool:create', ({ workerPool }) => created.resolve(workerPool.id))

@@ -1,0 +1,168 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { contextTokenHeader, createContextSigner, createWorkloadVerifier, deriveContextKeys, deriveWorkloadKey, workloadTokenHeader } from '@behalf/identity'
+import type { ModelBackend, ModelEvent, ModelRequest, OfferedTool, ToolOutcome } from '@behalf/orchestration'
+import { testDatabase } from '@behalf/postgres/embedded'
+import { testPrincipal } from '@behalf/testing'
+import pg from 'pg'
+import { readConfig } from './config.ts'
+import { orchestrator } from './subgraph.ts'
+
+const trustDomain = 'behalf.test'
+
+/** What the stand-in for the gateway's agent API was asked, and what it answers. */
+export interface AgentApiStandIn {
+  readonly url: string
+  tools: readonly OfferedTool[]
+  answer: (call: { readonly call: string; readonly name: string; readonly arguments: unknown; readonly delegation: string }) => ToolOutcome | Promise<ToolOutcome>
+  /** False: every delegation has ended. */
+  delegationsHold: boolean
+  readonly redeemed: string[]
+  /** Every call that arrived, repeats included. */
+  readonly calls: { readonly call: string; readonly name: string; readonly arguments: unknown; readonly delegation: string }[]
+}
+
+export const balanceTool: OfferedTool = {
+  name: 'get_balance',
+  title: 'Get balance',
+  description: 'What the account of the user holds.',
+  inputSchema: { type: 'object', properties: {}, additionalProperties: false },
+  readOnly: true,
+  requiresApproval: false,
+  examples: ['what is my balance?'],
+}
+
+/** A backend that plays what it is told, and can be made to wait. */
+export function scripted(script: (request: ModelRequest) => readonly ModelEvent[] | Promise<readonly ModelEvent[]>): ModelBackend {
+  return {
+    kind: 'LANGUAGE_MODEL',
+    name: 'scripted',
+    async *generate(request) {
+      yield* await script(request)
+    },
+  }
+}
+
+export const say = (text: string): readonly ModelEvent[] => [
+  { type: 'text', text },
+  { type: 'finish', reason: 'done', usage: { inputTokens: 10, outputTokens: 2, cachedInputTokens: 0 } },
+]
+
+export const callTool = (name: string, args: unknown = {}): readonly ModelEvent[] => [
+  { type: 'call', name, arguments: JSON.stringify(args) },
+  { type: 'finish', reason: 'done', usage: { inputTokens: 10, outputTokens: 2, cachedInputTokens: 0 } },
+]
+
+interface Answer {
+  // oxlint-disable-next-line typescript/no-explicit-any -- whatever the query asked for
+  readonly data: any
+  readonly errors?: readonly { readonly message: string; readonly extensions: { readonly code: string } }[]
+}
+
+/** A real subgraph on a real database, with callers as the gateway would make them. */
+export async function startChat(backend: ModelBackend, replicas = 1) {
+  await using started = new AsyncDisposableStack()
+  const rootKey = randomBytes(32).toString('base64url')
+  const database = started.use(await testDatabase())
+  const databaseUrl = await database.provision('orchestrator', fileURLToPath(new URL('../migrations', import.meta.url)))
+  const admin = new pg.Pool({ connectionString: database.url, max: 2, options: '-c search_path=orchestrator' })
+  started.defer(() => admin.end())
+  const { server, agentApi } = await standIn(rootKey)
+  started.defer(() => new Promise<void>((resolve) => server.close(() => resolve())))
+
+  const env = {
+    DATABASE_URL: databaseUrl,
+    BEHALF_CONTEXT_KEYS: deriveContextKeys(rootKey, 'orchestrator', [1]),
+    BEHALF_TRUST_DOMAIN: trustDomain,
+    BEHALF_WORKLOAD_KEY: deriveWorkloadKey(rootKey, 'orchestrator', 1),
+    GATEWAY_INTERNAL_URL: agentApi.url,
+    LOG_LEVEL: 'silent',
+  }
+  const start = async () => {
+    const listening = await orchestrator(readConfig(env), { backend }).listen({ port: 0 })
+    started.defer(() => listening.close())
+    return listening
+  }
+  const listening = [await start()]
+  while (listening.length < replicas) listening.push(await start())
+
+  const signer = createContextSigner({ rootKey, trustDomain })
+  const as = (name: string, scopes: readonly string[] = ['chat']) => ({
+    async run(query: string, variables: object = {}, { ticket = `ticket-${randomUUID()}`, replica = 0 } = {}): Promise<Answer> {
+      const body = new TextEncoder().encode(JSON.stringify({ query, variables }))
+      const operation = query.trimStart().startsWith('mutation') ? 'mutation' : 'query'
+      const token = signer.sign(testPrincipal(name, { scopes }), { to: 'orchestrator', body, operation, txn: randomUUID(), facts: [], scopes, ticket })
+      const response = await fetch(listening[replica]!.url, { method: 'POST', headers: { 'content-type': 'application/json', [contextTokenHeader]: token }, body })
+      return (await response.json()) as Answer
+    },
+    send(input: object, options?: { ticket?: string; replica?: number }) {
+      return this.run(sendText, { input: { idempotencyKey: randomUUID(), ...input } }, options)
+    },
+  })
+
+  const running = started.move()
+  return {
+    as,
+    admin,
+    agentApi,
+    env,
+    replicas: listening,
+    start: async () => void listening.push(await start()),
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  }
+}
+
+const runFields = `{
+  id status finishedAt conversation { id title } message { role text run { id } }
+  toolCalls { id tool arguments status result resultTruncated errorCode durationMs }
+  usage { inputTokens outputTokens modelCalls toolCalls reported } backend { kind name } error { code message retryable }
+}`
+export const sendText = `mutation Send($input: ChatSendInput!) { chatSend(input: $input) { run ${runFields} error { code retryable } } }`
+export const runText = `query Run($id: ID!) { chatRun(id: $id) ${runFields} }`
+
+async function standIn(rootKey: string): Promise<{ server: Server; agentApi: AgentApiStandIn }> {
+  const verifier = createWorkloadVerifier({ rootKey, epochs: [1], workloads: ['orchestrator'], trustDomain })
+  const used = new Set<string>()
+  const consume = (id: string) => Promise.resolve(!used.has(id) && used.add(id).has(id))
+  const state: Omit<AgentApiStandIn, 'url'> = {
+    tools: [balanceTool],
+    answer: () => ({ ok: true, result: { viewer: { balance: { amount: '1250.00', currency: 'EUR' } } }, truncated: false }),
+    delegationsHold: true,
+    redeemed: [],
+    calls: [],
+  }
+  const server = createServer((request, response) => {
+    const chunks: Buffer[] = []
+    request.on('data', (chunk: Buffer) => chunks.push(chunk))
+    request.on('end', () => {
+      const body = Buffer.concat(chunks)
+      const path = request.url ?? ''
+      const token = String(request.headers[workloadTokenHeader])
+      const send = (status: number, answer: object) => response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(answer))
+      verifier
+        .verify(token, { method: 'POST', path, body }, consume)
+        .then(() => reply(path, body.toString()))
+        .then(({ status, answer }) => send(status, answer))
+        .catch((error: unknown) => send(401, { error: { code: 'WORKLOAD_REFUSED', message: String(error) } }))
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const agentApi = Object.assign(state, { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` })
+  return { server, agentApi }
+
+  async function reply(path: string, body: string): Promise<{ status: number; answer: object }> {
+    if (path === '/internal/token') {
+      const ticket = new URLSearchParams(body).get('subject_token') ?? ''
+      if (state.redeemed.includes(ticket)) return { status: 400, answer: { error: { code: 'TICKET_REFUSED', message: 'used' } } }
+      state.redeemed.push(ticket)
+      return { status: 200, answer: { access_token: `handle of ${ticket}`, delegation: `dlg_${randomUUID()}` } }
+    }
+    if (!state.delegationsHold) return { status: 403, answer: { error: { code: 'DELEGATION_REFUSED', message: 'ended' } } }
+    const asked = JSON.parse(body) as AgentApiStandIn['calls'][number]
+    if (path === '/internal/tools/list') return { status: 200, answer: { tools: state.tools } }
+    state.calls.push(asked)
+    return { status: 200, answer: await state.answer(asked) }
+  }
+}
