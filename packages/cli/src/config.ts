@@ -4,6 +4,6 @@ export interface Config {
   readonly rootKey: string | null
 }
 
-export function readConfig(env: NodeJS.ProcessEnv): Config {
+export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   return Object.freeze({ rootKey: env['BEHALF_ROOT_KEY'] || null })
 }

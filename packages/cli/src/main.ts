@@ -2,7 +2,7 @@
 import { readConfig } from './config.ts'
 import { run } from './run.ts'
 
-process.exitCode = await run(process.argv.slice(2), readConfig(process.env), {
+process.exitCode = await run(process.argv.slice(2), readConfig(), {
   cwd: process.cwd(),
   out: (line) => console.log(line),
   error: (line) => console.error(line),

@@ -75,11 +75,24 @@ function readAuth(node: { readonly directives?: readonly DirectiveNode[] | undef
 
 function agentAccess(coordinate: string, declarations: Declarations, problems: Problems): AgentAccess {
   const declared = declarations.fields.get(coordinate) ?? []
+  for (const { node, root } of declared) {
+    if (root !== 'mutation' && readRule(node, root).agent === 'APPROVE') {
+      problems.add(
+        'DIRECTIVE_MISPLACED',
+        node,
+        `@agent(access: APPROVE) on ${coordinate}: only mutations are approved.`,
+      )
+    }
+  }
   const each = declared.map(({ node, root }) => readRule(node, root).agent)
   const access = strictest(each)
   const looser = declared[each.findIndex((other) => other !== access)]
   if (looser) {
-    problems.warn('RULES_DISAGREE', looser.node, `${coordinate} is @agent(access: ${access}) in another subgraph than ${looser.subgraph}.`)
+    problems.warn(
+      'RULES_DISAGREE',
+      looser.node,
+      `${coordinate} is @agent(access: ${access}) in another subgraph than ${looser.subgraph}.`,
+    )
   }
   return access
 }
@@ -94,10 +107,16 @@ function delegates(coordinate: string, declarations: Declarations, problems: Pro
     return agent === null ? [] : [{ agent, subgraph, node, root }]
   })
   for (const { node, root } of declared) {
-    if (root !== 'mutation') problems.add('DIRECTIVE_MISPLACED', node, `@delegates on ${coordinate}: only Mutation fields start agents.`)
+    if (root !== 'mutation')
+      problems.add('DIRECTIVE_MISPLACED', node, `@delegates on ${coordinate}: only Mutation fields start agents.`)
   }
   const [first, second] = declared
-  if (second) problems.add('DELEGATES_TWICE', second.node, `${coordinate} has @delegates in ${first?.subgraph} and ${second.subgraph}.`)
+  if (second)
+    problems.add(
+      'DELEGATES_TWICE',
+      second.node,
+      `${coordinate} has @delegates in ${first?.subgraph} and ${second.subgraph}.`,
+    )
   return first ? { agent: first.agent, subgraph: first.subgraph } : null
 }
 

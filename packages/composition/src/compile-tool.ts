@@ -1,4 +1,4 @@
-import { print, validate } from 'graphql'
+import { NoSchemaIntrospectionCustomRule, OperationTypeNode, print, specifiedRules, validate } from 'graphql'
 import type { ToolDefinition } from '@behalf/identity'
 import { conjoinRules, defaultRule, type Rules } from './build-rules.ts'
 import { canonicalHash } from './canonical-hash.ts'
@@ -26,11 +26,11 @@ export function compileTool(source: ToolSource, graph: ToolGraph, problems: Prob
   const mark = readToolMark(operation, problems)
   const bindings = readBindings(operation, problems)
   const document = executableDocument(source.document, problems)
-  if (operation.operation === 'subscription') {
+  if (operation.operation === OperationTypeNode.SUBSCRIPTION) {
     problems.add('TOOL_OPERATION', place, `${source.name} is a subscription.`)
     return null
   }
-  const errors = validate(graph.api, document)
+  const errors = validate(graph.api, document, [...specifiedRules, NoSchemaIntrospectionCustomRule])
   for (const error of errors) {
     problems.add('TOOL_INVALID', error.nodes?.find((node) => node.loc) ?? place, `${source.name}: ${error.message}`)
   }
@@ -61,7 +61,7 @@ export function compileTool(source: ToolSource, graph: ToolGraph, problems: Prob
     bindings,
     scopes,
     policies,
-    readOnly: operation.operation === 'query',
+    readOnly: operation.operation === OperationTypeNode.QUERY,
     approval: approved?.field.name ?? null,
     examples: mark?.examples ?? [],
   }
@@ -72,12 +72,22 @@ export function compileTool(source: ToolSource, graph: ToolGraph, problems: Prob
 function proveAccess(source: ToolSource, fields: readonly FieldUse[], rules: Rules, problems: Problems): void {
   for (const use of fields) {
     if (rules[use.coordinate]?.agent === 'DENY') {
-      problems.add('TOOL_DENIED_FIELD', use.node.loc ? use.node : source.place, `${source.name} uses ${use.coordinate}, which is @agent(access: DENY).`)
+      problems.add(
+        'TOOL_DENIED_FIELD',
+        use.node.loc ? use.node : source.place,
+        `${source.name} uses ${use.coordinate}, which is @agent(access: DENY).`,
+      )
     }
   }
-  const roots = new Set(fields.flatMap(({ enclosing, node }) => (enclosing ? [] : [node.alias?.value ?? node.name.value])))
-  if (source.operation.operation === 'mutation' && roots.size > 1) {
-    problems.add('TOOL_ROOTS', source.place, `${source.name} is a mutation over ${roots.size} fields: ${[...roots].join(', ')}.`)
+  const roots = new Set(
+    fields.flatMap(({ enclosing, node }) => (enclosing ? [] : [node.alias?.value ?? node.name.value])),
+  )
+  if (source.operation.operation === OperationTypeNode.MUTATION && roots.size > 1) {
+    problems.add(
+      'TOOL_ROOTS',
+      source.place,
+      `${source.name} is a mutation over ${roots.size} fields: ${[...roots].join(', ')}.`,
+    )
   }
 }
 

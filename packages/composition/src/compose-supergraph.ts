@@ -15,7 +15,7 @@ export interface Supergraph {
   readonly api: GraphQLSchema
 }
 
-const authSpecs = ['authenticated', 'requiresScopes', 'policy']
+const authSpecs = new Set(['authenticated', 'requiresScopes', 'policy'])
 const authSpecUrl = /^https:\/\/specs\.apollo\.dev\/(authenticated|requiresScopes|policy)\/v/
 /** Specifications with a purpose that @apollo/gateway 2.14 can execute. */
 const executableSpecUrl = /^https:\/\/specs\.apollo\.dev\/(core|link|join|tag|inaccessible)\/v/
@@ -35,7 +35,8 @@ export function composeSupergraph(subgraphs: readonly SubgraphSource[], problems
         code: typeof error.extensions['code'] === 'string' ? error.extensions['code'] : 'COMPOSITION_FAILED',
         message: error.message,
         ...placeOf(error),
-        advice: 'See https://www.apollographql.com/docs/graphos/schema-design/federated-schemas/reference/errors for this code.',
+        advice:
+          'See https://www.apollographql.com/docs/graphos/schema-design/federated-schemas/reference/errors for this code.',
       })
     }
     return null
@@ -52,12 +53,15 @@ export function composeSupergraph(subgraphs: readonly SubgraphSource[], problems
 }
 
 function withoutAuth(document: DocumentNode): DocumentNode {
-  const links = new Set<DirectiveNode>(linkedSpecs(document).flatMap((link) => (authSpecUrl.test(link.url) ? [link.node] : [])))
+  const links = new Set<DirectiveNode>(
+    linkedSpecs(document).flatMap((link) => (authSpecUrl.test(link.url) ? [link.node] : [])),
+  )
   return visit(document, {
-    Directive: (node) => (links.has(node) || authSpecs.includes(node.name.value) ? null : undefined),
-    DirectiveDefinition: (node) => (authSpecs.includes(node.name.value) ? null : undefined),
+    Directive: (node) => (links.has(node) || authSpecs.has(node.name.value) ? null : undefined),
+    DirectiveDefinition: (node) => (authSpecs.has(node.name.value) ? null : undefined),
     ScalarTypeDefinition: (node) =>
-      /^(requiresScopes__Scope|policy__Policy|federation__Scope|federation__Policy)$/.test(node.name.value) ? null : undefined,
+      /^(requiresScopes__Scope|policy__Policy|federation__Scope|federation__Policy)$/.test(node.name.value)
+        ? null
+        : undefined,
   })
 }
-

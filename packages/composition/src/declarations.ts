@@ -43,7 +43,8 @@ export function indexDeclarations(subgraphs: readonly SubgraphSource[]): Declara
     const declared = <N>(node: N, root: OperationType | null): Declared<N> => ({ subgraph: app.name, node, root })
     for (const node of document.definitions) {
       if (node.kind === Kind.INPUT_OBJECT_TYPE_DEFINITION || node.kind === Kind.INPUT_OBJECT_TYPE_EXTENSION) {
-        for (const field of node.fields ?? []) push(inputs, `${node.name.value}.${field.name.value}`, declared(field, null))
+        for (const field of node.fields ?? [])
+          push(inputs, `${node.name.value}.${field.name.value}`, declared(field, null))
       }
       if (!isComposed(node)) continue
       const root = roots.get(node.name.value) ?? null

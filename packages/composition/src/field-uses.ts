@@ -1,4 +1,13 @@
-import { Kind, getNamedType, isCompositeType, isInputObjectType, isInterfaceType, isListType, isNonNullType, isObjectType } from 'graphql'
+import {
+  Kind,
+  getNamedType,
+  isCompositeType,
+  isInputObjectType,
+  isInterfaceType,
+  isListType,
+  isNonNullType,
+  isObjectType,
+} from 'graphql'
 import type {
   DocumentNode,
   FieldNode,
@@ -83,7 +92,7 @@ export function inputsOf(api: GraphQLSchema, use: FieldUse): InputUse[] {
   const descend = (value: ValueNode, type: GraphQLInputType): void => {
     const nullable = isNonNullType(type) ? type.ofType : type
     if (value.kind === Kind.LIST) {
-      value.values.forEach((item) => descend(item, isListType(nullable) ? (nullable.ofType as GraphQLInputType) : nullable))
+      value.values.forEach((item) => descend(item, isListType(nullable) ? nullable.ofType : nullable))
       return
     }
     const named = getNamedType(type)

@@ -44,7 +44,11 @@ function readTool(root: string, path: string, problems: Problems): ToolSource | 
   }
   const name = basename(path, '.graphql')
   if (operation.name?.value !== name || name.length > 64) {
-    problems.add('TOOL_NAME', operation, `The operation is called ${operation.name?.value ?? 'nothing'} in the file ${name}.graphql.`)
+    problems.add(
+      'TOOL_NAME',
+      operation,
+      `The operation is called ${operation.name?.value ?? 'nothing'} in the file ${name}.graphql.`,
+    )
     return null
   }
   return { name, document, operation, place: operation, generated: false }

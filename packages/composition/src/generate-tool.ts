@@ -1,4 +1,14 @@
-import { Kind, OperationTypeNode, astFromValue, getNamedType, isCompositeType, isLeafType, isRequiredArgument, parse, print } from 'graphql'
+import {
+  Kind,
+  OperationTypeNode,
+  astFromValue,
+  getNamedType,
+  isCompositeType,
+  isLeafType,
+  isRequiredArgument,
+  parse,
+  print,
+} from 'graphql'
 import type { GraphQLArgument, GraphQLField, GraphQLSchema } from 'graphql'
 import { readSubject } from '@behalf/identity'
 import { defaultRule, restricts, type Rules } from './build-rules.ts'
@@ -36,13 +46,21 @@ export function generateTools(generation: Generation, problems: Problems): ToolS
       const root = generation.api.getRootType(operationTypes[declaration.root ?? 'query'])
       const field = root && fieldOf(root, declaration.node.name.value)
       if ((declaration.root !== 'query' && declaration.root !== 'mutation') || !field) {
-        problems.add('DIRECTIVE_MISPLACED', declaration.node, `@tool on ${coordinate}: tools are Query and Mutation fields.`)
+        problems.add(
+          'DIRECTIVE_MISPLACED',
+          declaration.node,
+          `@tool on ${coordinate}: tools are Query and Mutation fields.`,
+        )
         return []
       }
       const name = mark.name ?? snakeCase(field.name)
       const text = operationText(generation, name, declaration.root, field, coordinate, mark)
       if (text === null || !/^[A-Za-z_]\w{0,63}$/.test(name)) {
-        problems.add('FIELD_NOT_GENERATABLE', declaration.node, `There is no operation for ${coordinate} as the tool "${name}".`)
+        problems.add(
+          'FIELD_NOT_GENERATABLE',
+          declaration.node,
+          `There is no operation for ${coordinate} as the tool "${name}".`,
+        )
         return []
       }
       const document = parse(text, { noLocation: true })
@@ -62,16 +80,23 @@ function operationText(
 ): string | null {
   const selection = selectionOf(generation, field, 1)
   if (selection === null) return null
-  const variables = field.args.map((argument) => variable(argument, generation.declarations.inputs.get(`${coordinate}(${argument.name}:)`)))
+  const variables = field.args.map((argument) =>
+    variable(argument, generation.declarations.inputs.get(`${coordinate}(${argument.name}:)`)),
+  )
   const given = field.args.map((argument) => `${argument.name}: $${argument.name}`)
   const title = mark.title === null ? '' : `title: ${JSON.stringify(mark.title)}, `
-  const description = field.description ? `${print({ kind: Kind.STRING, value: field.description, block: true })}\n` : ''
+  const description = field.description
+    ? `${print({ kind: Kind.STRING, value: field.description, block: true })}\n`
+    : ''
   return `${description}${kind} ${name}${inParentheses(variables)} @tool(${title}examples: ${JSON.stringify(mark.examples)}) {
     ${field.name}${inParentheses(given)} ${selection}
   }`
 }
 
-function variable(argument: GraphQLArgument, declared: readonly Declared<Parameters<typeof readSubject>[0]>[] = []): string {
+function variable(
+  argument: GraphQLArgument,
+  declared: readonly Declared<Parameters<typeof readSubject>[0]>[] = [],
+): string {
   const subject = declared.map(({ node }) => readSubject(node)).find((mark) => mark !== null)
   if (subject) return `$${argument.name}: ${String(argument.type)} @subject(claim: ${JSON.stringify(subject.claim)})`
   const value = argument.defaultValue === undefined ? null : astFromValue(argument.defaultValue, argument.type)
@@ -86,7 +111,8 @@ function selectionOf(generation: Generation, field: GraphQLField<unknown, unknow
   const inner = 'getFields' in type ? Object.values(type.getFields()) : []
   const selections = inner.flatMap((each) => {
     const rule = generation.rules[`${type.name}.${each.name}`] ?? defaultRule
-    if (restricts(rule) || rule.agent === 'DENY' || each.args.some((argument) => isRequiredArgument(argument))) return []
+    if (restricts(rule) || rule.agent === 'DENY' || each.args.some((argument) => isRequiredArgument(argument)))
+      return []
     if (isLeafType(getNamedType(each.type))) return [each.name]
     if (depth >= maxDepth) return []
     const page = each.args.find(({ name }) => name === 'first' || name === 'limit')

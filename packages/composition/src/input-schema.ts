@@ -51,7 +51,9 @@ export function inputSchema(parts: InputSchemaParts, problems: Problems): JsonSc
     if (parts.bound.has(name)) continue
     const type = typeFromAST(parts.api, definition.type as never) as GraphQLInputType | undefined
     if (!type) continue
-    const flow = given.find(({ value, description }) => value.kind === Kind.VARIABLE && value.name.value === name && description)
+    const flow = given.find(
+      ({ value, description }) => value.kind === Kind.VARIABLE && value.name.value === name && description,
+    )
     const schema = schemaOf(type, [], parts, problems)
     const description = definition.description?.value ?? flow?.description
     properties[name] = {
@@ -65,10 +67,15 @@ export function inputSchema(parts: InputSchemaParts, problems: Problems): JsonSc
   return { type: 'object', properties, required, additionalProperties: false }
 }
 
-function schemaOf(type: GraphQLInputType, path: readonly string[], parts: InputSchemaParts, problems: Problems): JsonSchema {
+function schemaOf(
+  type: GraphQLInputType,
+  path: readonly string[],
+  parts: InputSchemaParts,
+  problems: Problems,
+): JsonSchema {
   const nullable = getNullableType(type)
   if (isListType(nullable)) {
-    const items = schemaOf(nullable.ofType as GraphQLInputType, path, parts, problems)
+    const items = schemaOf(nullable.ofType, path, parts, problems)
     return { type: 'array', items, maxItems: maxListSize }
   }
   if (isEnumType(nullable)) return enumSchema(nullable)
@@ -105,7 +112,12 @@ function objectSchema(
   }
 }
 
-function fieldSchema(field: GraphQLInputField, path: readonly string[], parts: InputSchemaParts, problems: Problems): JsonSchema {
+function fieldSchema(
+  field: GraphQLInputField,
+  path: readonly string[],
+  parts: InputSchemaParts,
+  problems: Problems,
+): JsonSchema {
   const schema = schemaOf(field.type, path, parts, problems)
   const value = field.defaultValue === undefined ? null : astFromValue(field.defaultValue, field.type)
   return {

@@ -33,7 +33,7 @@ function readLink(node: ConstDirectiveNode): LinkedSpec {
   }
   return {
     node,
-    url: String(given['url'] ?? ''),
+    url: typeof given['url'] === 'string' ? given['url'] : '',
     as: typeof given['as'] === 'string' ? given['as'] : null,
     for: typeof given['for'] === 'string' ? given['for'] : null,
     imports,

@@ -4,7 +4,8 @@ import type { Declarations, Declared, ObjectNode } from './declarations.ts'
 import type { Problems } from './problem.ts'
 import { conjoin } from './scope-sets.ts'
 
-const claims = ['sub', 'tenant']
+const claims = new Set(['sub', 'tenant'])
+const strictness = { public: 0, owned: 1, owner: 2 } as const
 
 /** Whose the objects of a type are, from all subgraphs; `principal`: they own themselves, as users do. */
 export type TypeOwnership = Ownership & { readonly principal: boolean }
@@ -45,13 +46,16 @@ export function mergeOwnership(declarations: Declarations, problems: Problems): 
       else if (describe(first.ownership) !== describe(ownership)) problems.warn('OWNERSHIP_DISAGREES', node, message)
     }
     for (const { ownership, node } of said) {
-      if (ownership.kind === 'owner' && !claims.includes(ownership.claim)) {
+      if (ownership.kind === 'owner' && !claims.has(ownership.claim)) {
         problems.add('CLAIM_UNKNOWN', node, `@owner of ${type} names the claim "${ownership.claim}".`)
       }
     }
     const keys = new Set(nodes.flatMap(({ node }) => keysOf(node).map(({ fields }) => fields)))
-    const principal = said.some(({ ownership }) => ownership.kind === 'owner' && (ownership.field === 'id' || keys.has(ownership.field)))
-    ownerships.set(type, { ...first.ownership, principal })
+    const principal = said.some(
+      ({ ownership }) => ownership.kind === 'owner' && (ownership.field === 'id' || keys.has(ownership.field)),
+    )
+    const strictest = said.toSorted((a, b) => strictness[b.ownership.kind] - strictness[a.ownership.kind])[0] ?? first
+    ownerships.set(type, { ...strictest.ownership, principal })
   }
   return { of: ownerships, unsaid }
 }
@@ -84,13 +88,16 @@ function isStub(nodes: readonly Declared<ObjectNode>[]): boolean {
   const keys = nodes.flatMap(({ node }) => keysOf(node))
   const keyFields = new Set(keys.flatMap(({ fields }) => fields.match(/\w+/g) ?? []))
   const isReference = nodes.every(
-    ({ node }) => node.kind === Kind.OBJECT_TYPE_EXTENSION || node.directives?.some(({ name }) => /(^|__)extends$/.test(name.value)),
+    ({ node }) =>
+      node.kind === Kind.OBJECT_TYPE_EXTENSION ||
+      node.directives?.some(({ name }) => /(^|__)extends$/.test(name.value)),
   )
   return (
     (isReference || (keys.length > 0 && keys.every(({ resolvable }) => !resolvable))) &&
     nodes.every(({ node }) =>
       (node.fields ?? []).every(
-        (field) => keyFields.has(field.name.value) || field.directives?.some(({ name }) => /(^|__)external$/.test(name.value)),
+        (field) =>
+          keyFields.has(field.name.value) || field.directives?.some(({ name }) => /(^|__)external$/.test(name.value)),
       ),
     )
   )

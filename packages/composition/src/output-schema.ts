@@ -1,12 +1,4 @@
-import {
-  Kind,
-  getNullableType,
-  isAbstractType,
-  isCompositeType,
-  isEnumType,
-  isListType,
-  isNonNullType,
-} from 'graphql'
+import { Kind, getNullableType, isAbstractType, isCompositeType, isEnumType, isListType, isNonNullType } from 'graphql'
 import type {
   DirectiveNode,
   DocumentNode,
@@ -41,7 +33,9 @@ interface Collected {
 /** The JSON Schema (2020-12) of an operation's `data`: by response keys, exact for every type that can be returned. */
 export function outputSchema(parts: OutputSchemaParts, problems: Problems): JsonSchema {
   const fragments = new Map(
-    parts.document.definitions.flatMap((node) => (node.kind === Kind.FRAGMENT_DEFINITION ? [[node.name.value, node]] : [])),
+    parts.document.definitions.flatMap((node) =>
+      node.kind === Kind.FRAGMENT_DEFINITION ? [[node.name.value, node]] : [],
+    ),
   )
 
   const objectSchema = (type: GraphQLObjectType, sets: readonly SelectionSetNode[]): JsonSchema => {
@@ -69,7 +63,12 @@ export function outputSchema(parts: OutputSchemaParts, problems: Problems): Json
     if (isCompositeType(type)) return objectSchema(type, sets)
     if (isEnumType(type)) return { type: 'string', enum: type.getValues().map(({ name }) => name) }
     const schema = parts.scalars[String(type)]
-    if (!schema) problems.add('SCALAR_UNMAPPED', parts.place, `There is no JSON Schema for the scalar ${String(type)}, in the result.`)
+    if (!schema)
+      problems.add(
+        'SCALAR_UNMAPPED',
+        parts.place,
+        `There is no JSON Schema for the scalar ${String(type)}, in the result.`,
+      )
     return schema ?? {}
   }
 

@@ -4,7 +4,8 @@ export const adviceByCode = {
   APP_INVALID: 'Write behalf.json as { "name": "orders", "schema": "src/schema.graphql", "port": 4102 }.',
   APP_DUPLICATE: 'Give every app its own name and port.',
   NO_SUBGRAPHS: 'Add apps/<name>/behalf.json and the schema that it names.',
-  SETTINGS_INVALID: 'Write behalf.json in the root as { "subjectNames": ["^member_no$"], "scalars": { "Url": { "type": "string" } } }.',
+  SETTINGS_INVALID:
+    'Write behalf.json in the root as { "subjectNames": ["^member_no$"], "scalars": { "Url": { "type": "string" } } }.',
 
   // schemas
   SYNTAX: 'Correct the syntax.',
@@ -44,7 +45,8 @@ export const adviceByCode = {
   TOOL_NAME: 'Name the operation after its file, in at most 64 letters, digits and underscores.',
   TOOL_DUPLICATE: 'Rename one of them: the name of a tool is unique in the whole graph.',
   TOOL_NOT_MARKED: 'Mark the operation with @tool.',
-  TOOL_DESCRIPTION: 'Put a description in """ before the operation: at most 1024 characters on what it does and when to use it.',
+  TOOL_DESCRIPTION:
+    'Put a description in """ before the operation: at most 1024 characters on what it does and when to use it.',
   TOOL_DENIED_FIELD: 'Remove the field from the tool: @agent(access: DENY) keeps it from agents.',
   TOOL_ROOTS: 'Make one tool for each mutation field: a call is approved and performed as one.',
   TOOL_DIRECTIVE: 'Only @include, @skip, @tool and, on variables, @subject have a meaning in a tool.',

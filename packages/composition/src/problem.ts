@@ -35,7 +35,6 @@ export interface Problems {
   warn(code: ProblemCode, place: Place, message: string, advice?: string): void
   /** A problem in the words of Federation, under its code. */
   addForeign(problem: Problem): void
-  warnForeign(problem: Problem): void
   readonly warnings: readonly Problem[]
   /** @throws {CompositionError} if there are problems */
   throwIfAny(): void
@@ -55,7 +54,6 @@ export function collectProblems(): Problems {
     add: (...parts) => put(problems, build(...parts)),
     warn: (...parts) => put(warnings, build(...parts)),
     addForeign: (problem) => put(problems, problem),
-    warnForeign: (problem) => put(warnings, problem),
     get warnings() {
       return sorted(warnings)
     },

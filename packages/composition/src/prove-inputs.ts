@@ -15,7 +15,10 @@ export interface InputProof {
   readonly namesSubject: (name: string) => boolean
 }
 
-type Mark = { readonly kind: 'subject'; readonly claim: string } | { readonly kind: 'notSubject' } | { readonly kind: 'unsaid' }
+type Mark =
+  | { readonly kind: 'subject'; readonly claim: string }
+  | { readonly kind: 'notSubject' }
+  | { readonly kind: 'unsaid' }
 
 /**
  * Proves that nothing a model fills in chooses whose rows or whose authority are used: what `@subject` marks is
@@ -37,7 +40,11 @@ export function proveInputs(
     if (mark.kind === 'subject') {
       const claim = input.value.kind === Kind.VARIABLE ? bound.get(input.value.name.value) : undefined
       if (input.value.kind !== Kind.NULL && claim !== mark.claim) {
-        problems.add('SUBJECT_UNBOUND', at, `${coordinate} is @subject(claim: "${mark.claim}") and is not bound to it here.`)
+        problems.add(
+          'SUBJECT_UNBOUND',
+          at,
+          `${coordinate} is @subject(claim: "${mark.claim}") and is not bound to it here.`,
+        )
       }
       continue
     }
@@ -48,9 +55,17 @@ export function proveInputs(
       const principal = input.argumentOf && leadsToPrincipal(proof, input.argumentOf.field)
       const telling = [input.name, ...(input.value.kind === Kind.VARIABLE ? free : [])].find(proof.namesSubject)
       if (principal) {
-        problems.add('PRINCIPAL_CHOSEN', at, `$${variable} chooses ${coordinate}, whose field returns ${principal}: it could be anybody's.`)
+        problems.add(
+          'PRINCIPAL_CHOSEN',
+          at,
+          `$${variable} chooses ${coordinate}, whose field returns ${principal}: it could be anybody's.`,
+        )
       } else if (telling !== undefined) {
-        problems.add('SUBJECT_BY_NAME', at, `A model fills ${coordinate} with $${variable}; "${telling}" says that it names somebody.`)
+        problems.add(
+          'SUBJECT_BY_NAME',
+          at,
+          `A model fills ${coordinate} with $${variable}; "${telling}" says that it names somebody.`,
+        )
       }
     }
     if (input.value.kind === Kind.VARIABLE) proveInside(proof, input.type, variable, at, problems)
@@ -70,7 +85,11 @@ function proveInside(proof: InputProof, type: GraphQLInputType, variable: string
       if (mark.kind === 'subject') {
         problems.add('SUBJECT_UNBOUND', at, `$${variable} brings ${coordinate}, which is @subject, from the model.`)
       } else if (mark.kind === 'unsaid' && proof.namesSubject(field.name)) {
-        problems.add('SUBJECT_BY_NAME', at, `$${variable} brings ${coordinate} from the model; "${field.name}" says that it names somebody.`)
+        problems.add(
+          'SUBJECT_BY_NAME',
+          at,
+          `$${variable} brings ${coordinate} from the model; "${field.name}" says that it names somebody.`,
+        )
       }
       descend(field.type)
     }
@@ -115,4 +134,3 @@ export function leadsToPrincipal(
   }
   return search(field)
 }
-

@@ -37,16 +37,28 @@ export function proveLists(
     const sizes = !around?.sizedFields || around.sizedFields.includes(use.field.name)
     const bounded =
       isBounded(use, own, operation, bounding) ||
-      (use.enclosing !== null && !isListOfObjects(use.enclosing.field.type) && sizes && isBounded(use.enclosing, around, operation, bounding)) ||
+      (use.enclosing !== null &&
+        !isListOfObjects(use.enclosing.field.type) &&
+        sizes &&
+        isBounded(use.enclosing, around, operation, bounding)) ||
       (own?.assumedSize ?? Infinity) <= maxListSize
     if (!bounded) {
-      problems.add('LIST_UNBOUNDED', use.node.loc ? use.node : place, `${use.coordinate} is a list without a bound of at most ${maxListSize}.`)
+      problems.add(
+        'LIST_UNBOUNDED',
+        use.node.loc ? use.node : place,
+        `${use.coordinate} is a list without a bound of at most ${maxListSize}.`,
+      )
     }
   }
   return bounding
 }
 
-function isBounded(use: FieldUse, size: ListSize | null, operation: OperationDefinitionNode, bounding: Set<string>): boolean {
+function isBounded(
+  use: FieldUse,
+  size: ListSize | null,
+  operation: OperationDefinitionNode,
+  bounding: Set<string>,
+): boolean {
   const slicing = size?.slicingArguments ?? conventionalArguments
   return use.field.args.some((argument) => {
     if (!slicing.includes(argument.name)) return false

@@ -31,7 +31,8 @@ export function proveOwnership(
     const isRoot = isObjectType(type) && roots.has(type)
     if (isObjectType(type) && !isRoot) {
       const all = declarations.objects.get(type.name) ?? []
-      for (const { node, subgraph } of ownerships.unsaid.get(type.name) ?? (ownerships.of.has(type.name) ? [] : all.slice(0, 1))) {
+      for (const { node, subgraph } of ownerships.unsaid.get(type.name) ??
+        (ownerships.of.has(type.name) ? [] : all.slice(0, 1))) {
         problems.add('OWNERSHIP_UNSAID', node, `${subgraph} does not say whose objects of the type ${type.name} are.`)
       }
     }
@@ -45,7 +46,11 @@ export function proveOwnership(
       const possible = possibleObjects(api, field)
       const owner = possible.find((object) => ownerships.of.get(object.name)?.kind === 'owner')
       if (owner && hasNonNullPosition(field.type)) {
-        problems.add('NOT_NULLABLE', place, `${coordinate} returns ${owner.name}, which is withheld from others, and cannot be null.`)
+        problems.add(
+          'NOT_NULLABLE',
+          place,
+          `${coordinate} returns ${owner.name}, which is withheld from others, and cannot be null.`,
+        )
       }
       if (isInterfaceType(type)) continue
       for (const object of possible) {
@@ -56,7 +61,11 @@ export function proveOwnership(
         const expected = ownership.through === 'parent' || ownership.through === type.name
         if (!owned || !expected) {
           const through = ownership.through === 'parent' ? 'an owned parent' : ownership.through
-          problems.add('OWNED_WITHOUT_PARENT', place, `${coordinate} returns ${object.name}, which is reached through ${through} only.`)
+          problems.add(
+            'OWNED_WITHOUT_PARENT',
+            place,
+            `${coordinate} returns ${object.name}, which is reached through ${through} only.`,
+          )
         }
       }
     }
@@ -80,7 +89,10 @@ export function reachableTypes(api: GraphQLSchema): Set<GraphQLCompositeType> {
 }
 
 /** The object types that a field can return, through lists, interfaces and unions. */
-export function possibleObjects(api: GraphQLSchema, field: GraphQLField<unknown, unknown>): readonly GraphQLObjectType[] {
+export function possibleObjects(
+  api: GraphQLSchema,
+  field: GraphQLField<unknown, unknown>,
+): readonly GraphQLObjectType[] {
   const type = getNamedType(field.type)
   if (isObjectType(type)) return [type]
   return isAbstractType(type) ? api.getPossibleTypes(type) : []
@@ -89,6 +101,6 @@ export function possibleObjects(api: GraphQLSchema, field: GraphQLField<unknown,
 /** Whether an object in this position, as the field's value or as an item of a list, cannot be null. */
 function hasNonNullPosition(type: GraphQLOutputType): boolean {
   const nullable = getNullableType(type)
-  if (isListType(nullable)) return hasNonNullPosition(nullable.ofType as GraphQLOutputType)
+  if (isListType(nullable)) return hasNonNullPosition(nullable.ofType)
   return isNonNullType(type)
 }

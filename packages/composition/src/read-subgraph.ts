@@ -1,6 +1,15 @@
 import { readFileSync } from 'node:fs'
 import { identityDirectiveNames, identityDirectives, identitySpecUrl } from '@behalf/identity'
-import { GraphQLError, Kind, Source, buildASTSchema, getDirectiveValues, parse, visit } from 'graphql'
+import {
+  DirectiveLocation,
+  GraphQLError,
+  Kind,
+  Source,
+  buildASTSchema,
+  getDirectiveValues,
+  parse,
+  visit,
+} from 'graphql'
 import type { ASTNode, DirectiveNode, DocumentNode } from 'graphql'
 import { relativePath, type App } from './find-apps.ts'
 import { linkedSpecs } from './linked-specs.ts'
@@ -46,7 +55,8 @@ function checkLinks(document: DocumentNode, file: string, problems: Problems): v
   else if (identity.url !== identitySpecUrl) {
     problems.add('IDENTITY_NOT_LINKED', identity.node, `Only ${identitySpecUrl} is known, not ${identity.url}.`)
   }
-  if (identity?.as) problems.add('DIRECTIVE_RENAMED', identity.node, 'The identity specification is linked under another name.')
+  if (identity?.as)
+    problems.add('DIRECTIVE_RENAMED', identity.node, 'The identity specification is linked under another name.')
   for (const [name, as] of identity?.imports ?? []) {
     if (!identityDirectiveNames.has(name.slice(1)) || !name.startsWith('@')) {
       problems.add('DIRECTIVE_INVALID', identity?.node, `The identity specification has no ${name}.`)
@@ -57,7 +67,8 @@ function checkLinks(document: DocumentNode, file: string, problems: Problems): v
   for (const link of links) {
     for (const name of enforcedDirectives) {
       const as = link.imports.get(`@${name}`)
-      if (as !== undefined && as !== `@${name}`) problems.add('DIRECTIVE_RENAMED', link.node, `@${name} is imported as ${as}.`)
+      if (as !== undefined && as !== `@${name}`)
+        problems.add('DIRECTIVE_RENAMED', link.node, `@${name} is imported as ${as}.`)
     }
   }
   const known = new Set<string>([...identityDirectiveNames, ...enforcedDirectives])
@@ -80,23 +91,26 @@ function checkLinks(document: DocumentNode, file: string, problems: Problems): v
   })
 }
 
-const locations: Partial<Record<ASTNode['kind'], string>> = {
-  [Kind.SCHEMA_DEFINITION]: 'SCHEMA',
-  [Kind.SCHEMA_EXTENSION]: 'SCHEMA',
-  [Kind.OBJECT_TYPE_DEFINITION]: 'OBJECT',
-  [Kind.OBJECT_TYPE_EXTENSION]: 'OBJECT',
-  [Kind.FIELD_DEFINITION]: 'FIELD_DEFINITION',
+const locations: Partial<Record<ASTNode['kind'], DirectiveLocation>> = {
+  [Kind.SCHEMA_DEFINITION]: DirectiveLocation.SCHEMA,
+  [Kind.SCHEMA_EXTENSION]: DirectiveLocation.SCHEMA,
+  [Kind.OBJECT_TYPE_DEFINITION]: DirectiveLocation.OBJECT,
+  [Kind.OBJECT_TYPE_EXTENSION]: DirectiveLocation.OBJECT,
+  [Kind.FIELD_DEFINITION]: DirectiveLocation.FIELD_DEFINITION,
 }
 
 /** Arguments and places of our directives, as the definitions have them; and no empty lists of scopes. */
 function checkDirectives(document: DocumentNode, problems: Problems): void {
-  const check = (owner: ASTNode & { readonly directives?: readonly DirectiveNode[] | undefined }, location: string | undefined) => {
+  const check = (
+    owner: ASTNode & { readonly directives?: readonly DirectiveNode[] | undefined },
+    location: DirectiveLocation | undefined,
+  ) => {
     const seen = new Set<string>()
     for (const directive of owner.directives ?? []) {
       const name = directive.name.value
       const definition = identityDirectiveNames.has(name) ? definitions.getDirective(name) : null
       if (definition) {
-        if (!location || !definition.locations.some((allowed) => allowed === location)) {
+        if (!location || !definition.locations.includes(location)) {
           problems.add('DIRECTIVE_MISPLACED', directive, `@${name} has no meaning here.`)
         }
         if (seen.has(name)) problems.add('DIRECTIVE_INVALID', directive, `@${name} is here twice.`)
@@ -111,8 +125,15 @@ function checkDirectives(document: DocumentNode, problems: Problems): void {
       if (!('directives' in node)) return
       const owner = ancestors.findLast((ancestor) => !('length' in ancestor))
       const isInputValue = node.kind === Kind.INPUT_VALUE_DEFINITION
-      const inInput = owner && 'kind' in owner && String(owner.kind).startsWith('InputObject')
-      check(node, isInputValue ? (inInput ? 'INPUT_FIELD_DEFINITION' : 'ARGUMENT_DEFINITION') : locations[node.kind])
+      const inInput = owner && 'kind' in owner && owner.kind.startsWith('InputObject')
+      check(
+        node,
+        isInputValue
+          ? inInput
+            ? DirectiveLocation.INPUT_FIELD_DEFINITION
+            : DirectiveLocation.ARGUMENT_DEFINITION
+          : locations[node.kind],
+      )
     },
   })
 }
@@ -137,7 +158,8 @@ function checkArguments(directive: DirectiveNode, problems: Problems): void {
 function checkNotEmpty(directive: DirectiveNode, problems: Problems): void {
   visit(directive, {
     ListValue(list) {
-      if (list.values.length === 0) problems.add('SCOPES_EMPTY', directive, `@${directive.name.value} has an empty list.`)
+      if (list.values.length === 0)
+        problems.add('SCOPES_EMPTY', directive, `@${directive.name.value} has an empty list.`)
     },
   })
 }

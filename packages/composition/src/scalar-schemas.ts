@@ -9,7 +9,11 @@ export const scalarSchemas: ScalarSchemas = {
   Int: { type: 'integer' },
   Float: { type: 'number' },
   Boolean: { type: 'boolean' },
-  Decimal: { type: 'string', pattern: String.raw`^-?\d+(\.\d+)?$`, description: 'An exact decimal number, such as "12.50".' },
+  Decimal: {
+    type: 'string',
+    pattern: String.raw`^-?\d+(\.\d+)?$`,
+    description: 'An exact decimal number, such as "12.50".',
+  },
   DateTime: { type: 'string', format: 'date-time' },
   Date: { type: 'string', format: 'date' },
 }

@@ -18,6 +18,8 @@ export function namesIn(...sets: readonly ScopeSets[]): string[] {
 function minimal(sets: ScopeSets): string[][] {
   const alternatives = [...new Map(sets.map((set) => [namesIn([set]).join('\n'), namesIn([set])])).values()]
   return alternatives
-    .filter((set) => !alternatives.some((other) => other.length < set.length && other.every((name) => set.includes(name))))
+    .filter(
+      (set) => !alternatives.some((other) => other.length < set.length && other.every((name) => set.includes(name))),
+    )
     .toSorted((x, y) => x.length - y.length || compare(x.join('\n'), y.join('\n')))
 }

@@ -1,5 +1,5 @@
 import { identityDirectiveNames, identityDirectives, readSubject } from '@behalf/identity'
-import { GraphQLError, buildASTSchema, getDirectiveValues, parse, visit } from 'graphql'
+import { GraphQLError, Kind, buildASTSchema, getDirectiveValues, parse, visit } from 'graphql'
 import type { ASTNode, DirectiveNode, DocumentNode, OperationDefinitionNode } from 'graphql'
 import type { ToolDefinition } from '@behalf/identity'
 import type { Problems } from './problem.ts'
@@ -47,8 +47,8 @@ export function readBindings(operation: OperationDefinitionNode, problems: Probl
   return (operation.variableDefinitions ?? []).flatMap((definition): Binding[] => {
     const subject = readSubject(definition)
     if (!subject) return []
-    const type = definition.type.kind === 'NonNullType' ? definition.type.type : definition.type
-    const isText = type.kind === 'NamedType' && (type.name.value === 'ID' || type.name.value === 'String')
+    const type = definition.type.kind === Kind.NON_NULL_TYPE ? definition.type.type : definition.type
+    const isText = type.kind === Kind.NAMED_TYPE && (type.name.value === 'ID' || type.name.value === 'String')
     const variable = definition.variable.name.value
     if (!isText || definition.defaultValue) {
       problems.add('SUBJECT_TYPE', definition, `$${variable} is bound to the caller.`)
@@ -70,11 +70,19 @@ export function executableDocument(document: DocumentNode, problems: Problems): 
       const owner = ancestors.findLast((ancestor) => !('length' in ancestor))
       const kind = owner && 'kind' in owner ? owner.kind : null
       const allowed =
-        (name === 'tool' && kind === 'OperationDefinition') || (name === 'subject' && kind === 'VariableDefinition')
+        (name === 'tool' && kind === Kind.OPERATION_DEFINITION) ||
+        (name === 'subject' && kind === Kind.VARIABLE_DEFINITION)
       if (!allowed) problems.add('TOOL_DIRECTIVE', node, `@${name} has no meaning here.`)
       return identityDirectiveNames.has(name) ? null : undefined
     },
-    OperationDefinition: { leave: ({ description: _, ...node }) => node },
-    VariableDefinition: { leave: ({ description: _, ...node }) => node },
+    OperationDefinition: { leave: withoutDescription },
+    VariableDefinition: { leave: withoutDescription },
+    FragmentDefinition: { leave: withoutDescription },
   })
+}
+
+/** Servers need not know descriptions in operations yet. */
+function withoutDescription<N extends { readonly description?: unknown }>(node: N): Omit<N, 'description'> {
+  const { description, ...rest } = node
+  return description === undefined ? node : rest
 }

@@ -38,7 +38,8 @@ describe('the predicate', () => {
     const outcome = await registry.call(caller, call('get_order_status', { orderId: 'ord_1' }))
     expect(outcome.ok).toBe(offered)
     expect(executions).toHaveLength(offered ? 1 : 0)
-    if (!outcome.ok) expect(outcome).toEqual(await registry.call(caller, call('no_such_tool', {})))
+    const unknown = await registry.call(caller, call('no_such_tool', {}))
+    expect(JSON.stringify(outcome) === JSON.stringify(unknown)).toBe(!offered)
   })
 
   it('narrows the scopes to the alternative that is satisfied', async () => {
@@ -56,12 +57,16 @@ describe('the predicate', () => {
 describe('arguments', () => {
   it.each([
     ['a missing argument', {}, '"orderId" is missing'],
-    ['one that does not exist', { orderId: 'a', userId: 'usr_ben' }, 'there is no argument "userId" (there is: orderId, first, status, since)'],
+    [
+      'one that does not exist',
+      { orderId: 'a', userId: 'usr_ben' },
+      'there is no argument "userId" (there is: orderId, first, status, since)',
+    ],
     ['a wrong type', { orderId: 7 }, '"orderId" must be string'],
     ['a number beyond its bound', { orderId: 'a', first: 101 }, '"first" must be <= 100'],
     ['a value not in the list', { orderId: 'a', status: 'LOST' }, '"status" must be one of PLACED, SHIPPED'],
     ['a moment that is none', { orderId: 'a', since: 'yesterday' }, '"since" must match format "date-time"'],
-    ['an unsafe integer', { orderId: 'a', first: 9_007_199_254_740_993 }, 'can be kept exactly'],
+    ['an unsafe integer', { orderId: 'a', first: 2 ** 53 }, 'can be kept exactly'],
     ['text', '{"orderId":"a"}', 'one JSON object'],
     ['a list', [], 'one JSON object'],
     ['nothing', undefined, 'one JSON object'],
@@ -70,8 +75,10 @@ describe('arguments', () => {
   ])('refuses %s', async (_case, given, reason) => {
     const { registry, executions } = registryOf([tool()])
     const outcome = await registry.call(principal(), call('get_order_status', given))
-    expect(outcome).toMatchObject({ ok: false, error: { code: 'TOOL_ARGUMENTS_INVALID' } })
-    if (!outcome.ok) expect(outcome.error.message).toContain(reason)
+    expect(outcome).toMatchObject({
+      ok: false,
+      error: { code: 'TOOL_ARGUMENTS_INVALID', message: expect.stringContaining(reason) },
+    })
     expect(executions).toEqual([])
   })
 
@@ -83,16 +90,24 @@ describe('arguments', () => {
   })
 
   const bound = tool({
-    inputSchema: { type: 'object', properties: { note: { type: 'string' } }, required: [], additionalProperties: false },
+    inputSchema: {
+      type: 'object',
+      properties: { note: { type: 'string' } },
+      required: [],
+      additionalProperties: false,
+    },
     bindings: [
       { variable: 'userId', claim: 'sub' },
       { variable: 'tenant', claim: 'tenant' },
     ],
   })
   const names = fc.constantFrom('userId', 'tenant', 'note', 'sub', '__proto__', 'constructor', 'toString')
-  const anything = fc.oneof(fc.dictionary(fc.oneof(names, fc.string()), fc.jsonValue(), { noNullPrototype: false }), fc.jsonValue())
+  const anything = fc.oneof(
+    fc.dictionary(fc.oneof(names, fc.string()), fc.jsonValue(), { noNullPrototype: false }),
+    fc.jsonValue(),
+  )
 
-  it('whatever a model sends: only declared variables are executed, and the bound ones are the caller\'s', async () => {
+  it("whatever a model sends: only declared variables are executed, and the bound ones are the caller's", async () => {
     let executed = 0
     await fc.assert(
       fc.asyncProperty(anything, async (given) => {
@@ -124,7 +139,11 @@ describe('outcomes', () => {
     createRegistry({ tools: [tool(parts)], execute }).call(principal(), call('get_order_status', { orderId: 'a' }))
 
   it('passes on the data', async () => {
-    expect(await run(async () => ({ data: { order: null } }))).toEqual({ ok: true, result: { order: null }, truncated: false })
+    expect(await run(async () => ({ data: { order: null } }))).toEqual({
+      ok: true,
+      result: { order: null },
+      truncated: false,
+    })
   })
 
   it('tells nothing of an exception', async () => {
@@ -158,7 +177,9 @@ describe('outcomes', () => {
   it('does not call a mutation failed that has happened', async () => {
     const errors = [{ message: 'shipment is down' }]
     const mutation = { readOnly: false }
-    expect(await run(async () => ({ data: { cancelOrder: { id: 'a' } }, errors }), mutation)).toMatchObject({ ok: true })
+    expect(await run(async () => ({ data: { cancelOrder: { id: 'a' } }, errors }), mutation)).toMatchObject({
+      ok: true,
+    })
     expect(await run(async () => ({ data: { cancelOrder: null }, errors }), mutation)).toMatchObject({ ok: false })
     expect(await run(async () => ({ data: null, errors }), mutation)).toMatchObject({ ok: false })
   })

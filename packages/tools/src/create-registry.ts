@@ -79,7 +79,8 @@ function bind(tool: ToolDefinition, principal: Principal): Record<string, string
  * whose field has a value has happened, and must not look as if it had not.
  */
 function outcomeOf(tool: ToolDefinition, { data, errors = [] }: ToolAnswer): ToolOutcome {
-  const happened = !tool.readOnly && typeof data === 'object' && data !== null && Object.values(data).some((value) => value !== null)
+  const happened =
+    !tool.readOnly && typeof data === 'object' && data !== null && Object.values(data).some((value) => value !== null)
   if (!happened) {
     if (errors.length > 0) return failure(codeOfAnswer(errors[0]))
     if (typeof data !== 'object' || data === null) return failure('TOOL_FAILED')

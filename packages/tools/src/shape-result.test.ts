@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { maxResultBytes, shapeResult } from './shape-result.ts'
 
+const shapedResult = (shaped: ReturnType<typeof shapeResult>): unknown => shaped?.result
 const bytes = (value: unknown) => Buffer.byteLength(JSON.stringify(value))
 
 describe('shapeResult', () => {
@@ -17,7 +18,7 @@ describe('shapeResult', () => {
     const short = [{ id: 1 }, { id: 2 }]
     const long = Array.from({ length: 100 }, (_, index) => ({ index, text: 'x'.repeat(50) }))
     const shaped = shapeResult({ short, long }, 2000)
-    const result = shaped?.result as { short: unknown[]; long: unknown[] }
+    const result = shapedResult(shaped) as { short: unknown[]; long: unknown[] }
     expect(shaped?.truncated).toBe(true)
     expect(result.short).toEqual(short)
     expect(result.long).toEqual(long.slice(0, result.long.length))
@@ -28,9 +29,12 @@ describe('shapeResult', () => {
   it('makes the next page start with what was dropped', () => {
     const edges = Array.from({ length: 50 }, (_, index) => ({ cursor: `c${index}`, node: { text: 'x'.repeat(50) } }))
     const shaped = shapeResult({ orders: { edges, pageInfo: { hasNextPage: false, endCursor: 'c49' } } }, 1000)
-    const { orders } = shaped?.result as { orders: { edges: { cursor: string }[]; pageInfo: unknown } }
+    const { orders } = shapedResult(shaped) as { orders: { edges: { cursor: string }[]; pageInfo: unknown } }
     expect(orders.pageInfo).toEqual({ hasNextPage: true, endCursor: orders.edges.at(-1)?.cursor })
-    const bare = shapeResult({ orders: { edges: edges.map(({ node }) => ({ node })), pageInfo: { endCursor: 'c49' } } }, 1000)
+    const bare = shapeResult(
+      { orders: { edges: edges.map(({ node }) => ({ node })), pageInfo: { endCursor: 'c49' } } },
+      1000,
+    )
     expect(bare?.result).toMatchObject({ orders: { pageInfo: { endCursor: null } } })
   })
 
@@ -41,7 +45,9 @@ describe('shapeResult', () => {
         expect(shaped).not.toBeNull()
         expect(bytes(shaped?.result)).toBeLessThanOrEqual(max)
         expect(shaped?.truncated).toBe(bytes(lists) > max)
-        ;(shaped?.result as string[][]).forEach((list, index) => expect(lists[index]?.slice(0, list.length)).toEqual(list))
+        ;(shapedResult(shaped) as string[][]).forEach((list, index) =>
+          expect(lists[index]?.slice(0, list.length)).toEqual(list),
+        )
       }),
     )
   })

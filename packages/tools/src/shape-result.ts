@@ -20,7 +20,10 @@ export function shapeResult(data: unknown, maxBytes = maxResultBytes): ShapedRes
   if (excess <= 0) return { result: data, truncated: false }
   const result = structuredClone(data)
   while (excess > 0) {
-    const longest = findLists(result).reduce<FoundList | null>((best, list) => (best && best.bytes >= list.bytes ? best : list), null)
+    const longest = findLists(result).reduce<FoundList | null>(
+      (best, list) => (best && best.bytes >= list.bytes ? best : list),
+      null,
+    )
     if (!longest) return null
     let dropped = 0
     while (longest.items.length > 0 && dropped < excess) dropped += bytesOf(longest.items.pop()) + 1
@@ -43,7 +46,8 @@ function correctPage({ items, parent }: FoundList): void {
   const page = parent['pageInfo']
   const last = items.at(-1)
   if ('hasNextPage' in page) page['hasNextPage'] = true
-  if ('endCursor' in page) page['endCursor'] = isRecord(last) && typeof last['cursor'] === 'string' ? last['cursor'] : null
+  if ('endCursor' in page)
+    page['endCursor'] = isRecord(last) && typeof last['cursor'] === 'string' ? last['cursor'] : null
 }
 
 function bytesOf(value: unknown): number {

@@ -51,7 +51,8 @@ function short(name: string): string {
 
 /** RFC 8785 maps integers beyond 2^53 to the text of others: an approval of one would be that of another. */
 function findUnsafeNumber(value: unknown): number | null {
-  if (typeof value === 'number') return Number.isFinite(value) && (!Number.isInteger(value) || Number.isSafeInteger(value)) ? null : value
+  if (typeof value === 'number')
+    return Number.isFinite(value) && (!Number.isInteger(value) || Number.isSafeInteger(value)) ? null : value
   if (typeof value !== 'object' || value === null) return null
   for (const item of Object.values(value)) {
     const unsafe = findUnsafeNumber(item)
@@ -64,7 +65,9 @@ function findUnsafeNumber(value: unknown): number | null {
 function withoutNulls(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutNulls)
   if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(Object.entries(value).flatMap(([key, item]) => (item === null ? [] : [[key, withoutNulls(item)]])))
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([key, item]) => (item === null ? [] : [[key, withoutNulls(item)]])),
+  )
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
