@@ -90,6 +90,7 @@ export interface Config {
   readonly model: Readonly<Record<string, string>>
   /** What the operating system needs to have in any process. */
   readonly system: Readonly<Record<string, string>>
+  readonly startedByNpm: boolean
   /** Settings of where things are, as far as they were given: a later command needs the same. */
   readonly given: Readonly<Record<string, string>>
 }
@@ -123,6 +124,7 @@ export function readConfig(env: Environment, apps: readonly ConfigurableApp[]): 
     logging: pick(env, ['LOG_LEVEL']),
     model: pick(env, ['MODEL_BASE_URL', 'MODEL_API_KEY', 'MODEL_NAME']),
     system: pick(env, ['SystemRoot', 'TEMP', 'TMP']),
+    startedByNpm: Boolean(env['npm_lifecycle_event']),
     given: pick(env, ['GATEWAY_PORT', 'IDP_PORT', 'GRAPHQL_RESOURCE', 'MCP_RESOURCE']),
   })
 }

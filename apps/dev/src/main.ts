@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { CompositionError, findApps } from '@behalf/composition'
 import { ConfigError, readConfig } from './config.ts'
 import { Failure } from './supervisor/failure.ts'
+import { watchStarter } from './supervisor/starter.ts'
 import { supervise } from './supervisor/supervise.ts'
 
 const usage = `Usage: npm start
@@ -52,6 +53,7 @@ async function run(): Promise<number> {
   try {
     const apps = findApps(root)
     const config = readConfig(process.env, apps)
+    if (config.startedByNpm) watchStarter('apps/dev/src/main.ts', () => stop.abort())
     await supervise({ config, root, apps, signal: stop.signal, show: (line) => process.stdout.write(`${line}\n`) })
     return 0
   } catch (error) {

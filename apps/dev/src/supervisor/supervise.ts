@@ -53,6 +53,11 @@ export async function supervise({ config, root, apps, signal, show }: Supervisio
     show(`  ${name.padEnd(12)} ${seconds(begun)} s`)
     return result
   }
+  // The database is not stopped under those who work in it.
+  const finishing = <T>(work: Promise<T>) => {
+    running.defer(async () => void await work.catch(() => undefined))
+    return work
+  }
   const launch = (plan: PlannedProcess): RunningProcess => {
     const child = startProcess(plan, { logFile: join(logs, `${plan.name}.log`), show })
     void child.ended.then(({ stopped, story }) => stopped || failure.abort(new Failure(story)))
@@ -62,6 +67,7 @@ export async function supervise({ config, root, apps, signal, show }: Supervisio
     waitUntilReady(plan.name, plan.ready, { within: readyWithin, signal: halted })
 
   show('Starting Behalf. Ctrl-C stops it.')
+  signal.addEventListener('abort', () => show('Stopping.'), { once: true })
   const opening = openDatabase(config, postgresDir)
   running.defer(async () => (await opening.catch(() => null))?.[Symbol.asyncDispose]())
   const composer = startProcess({
@@ -79,12 +85,12 @@ export async function supervise({ config, root, apps, signal, show }: Supervisio
   if (config.ownProvider) running.use(launch(provider))
 
   const { adminUrl } = await step('PostgreSQL', opening)
-  const databaseUrl = await step('migrations', provisionAll(adminUrl, apps))
+  const databaseUrl = await step('migrations', finishing(provisionAll(adminUrl, apps)))
   const plan = planSystem({ config, root, apps, databaseUrl, graphFile })
   const subgraphs = plan.subgraphs.map(launch)
   running.defer(async () => void await Promise.all(subgraphs.map((child) => child[Symbol.asyncDispose]())))
   const { seed } = await import('../seed/seed.ts')
-  const seeded = step('seed', seed({ adminUrl, issuer: config.issuer }))
+  const seeded = step('seed', finishing(seed({ adminUrl, issuer: config.issuer })))
   seeded.catch(() => undefined)
   await composed
   running.use(launch(plan.gateway))
@@ -94,7 +100,6 @@ export async function supervise({ config, root, apps, signal, show }: Supervisio
   show(summary({ config, users: demoUsers, logs: shortest(logs), seconds: seconds(begun) }))
   await rejectedOn(halted).catch(() => undefined)
   if (failure.signal.aborted) throw failure.signal.reason
-  show('Stopping.')
 }
 
 /** Sees that the ports are free and nobody else uses the folder, after ending what a killed supervisor left. */
