@@ -52,7 +52,7 @@ export async function testSubgraph<Tables = unknown>(options: TestSubgraphOption
 
   const pool = new pg.Pool({ connectionString: database.url, max: 2, options: `-c search_path=${name}` })
   // The server goes away right after: what its last word does to an idle connection is of no interest.
-  pool.on('connect', (client) => client.on('error', () => undefined))
+  pool.on('error', () => undefined)
   const admin = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
   started.defer(() => admin.destroy())
 
