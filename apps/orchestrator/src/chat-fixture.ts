@@ -2,7 +2,15 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
-import { contextTokenHeader, createContextSigner, createWorkloadVerifier, deriveContextKeys, deriveWorkloadKey, workloadTokenHeader } from '@behalf/identity'
+import {
+  contextTokenHeader,
+  createContextSigner,
+  createWorkloadVerifier,
+  deriveContextKeys,
+  deriveWorkloadKey,
+  workloadTokenHeader,
+  type Actor,
+} from '@behalf/identity'
 import type { ModelBackend, ModelEvent, ModelRequest, OfferedTool, ToolOutcome } from '@behalf/orchestration'
 import { testDatabase } from '@behalf/postgres/embedded'
 import { testPrincipal } from '@behalf/testing'
@@ -68,6 +76,9 @@ export async function startChat(backend: ModelBackend, replicas = 1) {
   const database = started.use(await testDatabase())
   const databaseUrl = await database.provision('orchestrator', fileURLToPath(new URL('../migrations', import.meta.url)))
   const admin = new pg.Pool({ connectionString: database.url, max: 2, options: '-c search_path=orchestrator' })
+  // The embedded server may stop before a connection that was let go is closed.
+  admin.on('error', () => undefined)
+  admin.on('connect', (client) => client.on('error', () => undefined))
   started.defer(() => admin.end())
   const { server, agentApi } = await standIn(rootKey)
   started.defer(() => new Promise<void>((resolve) => server.close(() => resolve())))
@@ -89,11 +100,11 @@ export async function startChat(backend: ModelBackend, replicas = 1) {
   while (listening.length < replicas) listening.push(await start())
 
   const signer = createContextSigner({ rootKey, trustDomain })
-  const as = (name: string, scopes: readonly string[] = ['chat']) => ({
+  const as = (name: string, scopes: readonly string[] = ['chat'], actor: Actor | null = null) => ({
     async run(query: string, variables: object = {}, { ticket = `ticket-${randomUUID()}`, replica = 0 } = {}): Promise<Answer> {
       const body = new TextEncoder().encode(JSON.stringify({ query, variables }))
       const operation = query.trimStart().startsWith('mutation') ? 'mutation' : 'query'
-      const token = signer.sign(testPrincipal(name, { scopes }), { to: 'orchestrator', body, operation, txn: randomUUID(), facts: [], scopes, ticket })
+      const token = signer.sign(testPrincipal(name, { scopes, actor }), { to: 'orchestrator', body, operation, txn: randomUUID(), facts: [], scopes, ticket })
       const response = await fetch(listening[replica]!.url, { method: 'POST', headers: { 'content-type': 'application/json', [contextTokenHeader]: token }, body })
       return (await response.json()) as Answer
     },
@@ -112,6 +123,19 @@ export async function startChat(backend: ModelBackend, replicas = 1) {
     start: async () => void listening.push(await start()),
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }
+}
+
+/** A run as chatSend stores it, but without a job: for a test that works it itself. */
+export async function seedRun(admin: pg.Pool, owner: string, text: string): Promise<string> {
+  const [conversation, run, message] = ['cnv', 'run', 'msg'].map((kind) => `${kind}_${randomUUID().replaceAll('-', '')}`)
+  await admin.query('insert into conversation (id, user_id, title) values ($1, $2, $3)', [conversation, owner, text])
+  await admin.query(
+    `insert into run (id, conversation_id, user_id, idempotency_key, backend_kind, backend_name) values ($1, $2, $3, $1, 'LANGUAGE_MODEL', 'scripted')`,
+    [run, conversation, owner],
+  )
+  await admin.query(`insert into message (id, conversation_id, run_id, user_id, role, text, position) values ($1, $2, $3, $4, 'USER', $5, 1)`, [message, conversation, run, owner, text])
+  await admin.query('insert into run_delegation (run_id, user_id, handle) values ($1, $2, $3)', [run, owner, 'handle'])
+  return run as string
 }
 
 const runFields = `{
