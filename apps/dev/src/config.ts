@@ -15,14 +15,16 @@ export class ConfigError extends Error {
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-const port = (fallback: number) => z.coerce
-  .number('is not a port number')
-  .int('is not a port number')
-  .min(1, 'is not a port number')
-  .max(65535, 'is not a port number')
-  .default(fallback)
+const port = (fallback: number) =>
+  z.coerce
+    .number('is not a port number')
+    .int('is not a port number')
+    .min(1, 'is not a port number')
+    .max(65535, 'is not a port number')
+    .default(fallback)
 const webUrl = z.url({ protocol: /^https?$/, error: 'is not an http or https URL' })
-const notProduction = z.string()
+const notProduction = z
+  .string()
   .refine((value) => value !== 'production', 'is production: this starts demo users without passwords')
   .optional()
 
@@ -42,7 +44,8 @@ const supervisorVariables = {
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/, error: 'is not a postgres:// URL' }).optional(),
   OIDC_ISSUER: webUrl.optional(),
   INTERACTIVE_CLIENTS: z.string().default(`${clientIds.console},${clientIds.cli}`),
-  BEHALF_ROOT_KEY: z.string()
+  BEHALF_ROOT_KEY: z
+    .string()
     .refine((value) => {
       const bytes = Buffer.from(value, 'base64url')
       return bytes.length >= 32 && bytes.toString('base64url') === value
@@ -53,7 +56,8 @@ const supervisorVariables = {
   MODEL_BASE_URL: webUrl.optional(),
   MODEL_API_KEY: z.string().optional(),
   MODEL_NAME: z.string().optional(),
-  SUBGRAPHS: z.string()
+  SUBGRAPHS: z
+    .string()
     .regex(/^[a-z][a-z0-9-]*=https?:[^,]+(,[a-z][a-z0-9-]*=https?:[^,]+)*$/, 'is not a list of name=url')
     .optional(),
 }
@@ -100,7 +104,7 @@ export interface Config {
  *
  * @throws ConfigError
  */
-export function readConfig(env: Environment, apps: readonly ConfigurableApp[]): Config {
+export function readConfig(apps: readonly ConfigurableApp[], env: Environment = process.env): Config {
   const portVariables = Object.fromEntries(apps.map((app) => [portVariable(app.name), port(app.port)]))
   const { values, appPorts } = parse({ values: z.object(supervisorVariables), appPorts: z.object(portVariables) }, env)
   refuseSharedPorts({ ...values, ...appPorts })
@@ -132,10 +136,16 @@ export function readConfig(env: Environment, apps: readonly ConfigurableApp[]): 
 /** `orders` has `ORDERS_PORT`. */
 export const portVariable = (app: string) => `${app.toUpperCase().replaceAll('-', '_')}_PORT`
 
-const namedUrls = (list = '') => new Map(list.split(',').filter(Boolean).map((entry) => {
-  const split = entry.indexOf('=')
-  return [entry.slice(0, split), entry.slice(split + 1)] as const
-}))
+const namedUrls = (list = '') =>
+  new Map(
+    list
+      .split(',')
+      .filter(Boolean)
+      .map((entry) => {
+        const split = entry.indexOf('=')
+        return [entry.slice(0, split), entry.slice(split + 1)] as const
+      }),
+  )
 
 function pick(env: Environment, names: readonly string[]): Record<string, string> {
   return Object.fromEntries(names.flatMap((name) => (env[name] ? [[name, env[name]]] : [])))
@@ -155,7 +165,7 @@ export interface ProviderConfig {
 }
 
 /** @throws ConfigError */
-export function readProviderConfig(env: Environment): ProviderConfig {
+export function readProviderConfig(env: Environment = process.env): ProviderConfig {
   const { values } = parse({ values: z.object(developmentVariables) }, env)
   return Object.freeze({
     port: values.IDP_PORT,
@@ -170,7 +180,7 @@ export interface TokenConfig {
 }
 
 /** @throws ConfigError */
-export function readTokenConfig(env: Environment): TokenConfig {
+export function readTokenConfig(env: Environment = process.env): TokenConfig {
   const { values } = parse({ values: z.object(developmentVariables) }, env)
   return Object.freeze({ issuer: `http://127.0.0.1:${values.IDP_PORT}`, resources: resourcesOf(values) })
 }

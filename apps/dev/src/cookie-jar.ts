@@ -1,14 +1,14 @@
 /** The cookies of one browser at one origin, as far as a sign-in needs them: names, values, paths, removal. */
 export class CookieJar {
-  readonly #cookies = new Map<string, { name: string, value: string, path: string }>()
+  readonly #cookies = new Map<string, { name: string; value: string; path: string }>()
 
   store(response: Response): void {
     for (const line of response.headers.getSetCookie()) {
       const [pair = '', ...attributes] = line.split(';').map((part) => part.trim())
       const split = pair.indexOf('=')
       const name = pair.slice(0, split)
-      const attribute = (key: string) => attributes
-        .find((candidate) => candidate.toLowerCase().startsWith(`${key}=`))?.slice(key.length + 1)
+      const attribute = (key: string) =>
+        attributes.find((candidate) => candidate.toLowerCase().startsWith(`${key}=`))?.slice(key.length + 1)
       const path = attribute('path') ?? '/'
       const expires = attribute('expires')
       const ended = expires !== undefined && Date.parse(expires) <= Date.now()

@@ -52,7 +52,7 @@ async function run(): Promise<number> {
   process.stdout.on('error', () => stop.abort())
   try {
     const apps = findApps(root)
-    const config = readConfig(process.env, apps)
+    const config = readConfig(apps)
     if (config.startedByNpm) watchStarter('apps/dev/src/main.ts', () => stop.abort())
     await supervise({ config, root, apps, signal: stop.signal, show: (line) => process.stdout.write(`${line}\n`) })
     return 0
@@ -68,7 +68,9 @@ function explain(error: unknown): number {
     return 2
   }
   if (error instanceof CompositionError) {
-    const problems = error.problems.map(({ file, line, code, message, advice }) => `${file}:${line}  ${code} ${message}\n    ${advice}\n`)
+    const problems = error.problems.map(
+      ({ file, line, code, message, advice }) => `${file}:${line}  ${code} ${message}\n    ${advice}\n`,
+    )
     process.stderr.write(`${error.message}\n${problems.join('')}`)
     return 1
   }

@@ -1,6 +1,6 @@
 import * as oauth from 'openid-client'
 import { CookieJar } from './cookie-jar.ts'
-import { clientIds, cliRedirectUri } from './provider/clients.ts'
+import { type clientIds, cliRedirectUri } from './provider/clients.ts'
 import { signingAlgorithm } from './provider/provider-configuration.ts'
 
 /** A sign-in that did not give a token, with a sentence for whoever wanted it. */
@@ -47,12 +47,17 @@ export async function signIn({ issuer, user, scopes, resource, client }: SignIn)
 
   try {
     const end = await browse(start, user)
-    const tokens = await oauth.authorizationCodeGrant(config, end, {
-      pkceCodeVerifier: verifier,
-      expectedState: state,
-      expectedNonce: nonce,
-      idTokenExpected: true,
-    }, { resource })
+    const tokens = await oauth.authorizationCodeGrant(
+      config,
+      end,
+      {
+        pkceCodeVerifier: verifier,
+        expectedState: state,
+        expectedNonce: nonce,
+        idTokenExpected: true,
+      },
+      { resource },
+    )
     const granted = new Set(tokens.scope?.split(' '))
     const withheld = wanted.filter((scope) => !granted.has(scope))
     if (withheld.length > 0) throw new SignInError(`${user} does not have ${list(withheld)}.`)
@@ -79,7 +84,9 @@ async function discover(issuer: string, client: string): Promise<oauth.Configura
       { execute: [oauth.allowInsecureRequests, oauth.enableNonRepudiationChecks], timeout: 5 },
     )
   } catch (error) {
-    throw new SignInError(`The development provider does not answer at ${issuer}. Run "npm start" first.`, { cause: error })
+    throw new SignInError(`The development provider does not answer at ${issuer}. Run "npm start" first.`, {
+      cause: error,
+    })
   }
 }
 

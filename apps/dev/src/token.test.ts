@@ -18,9 +18,10 @@ afterAll(() => provider.close())
 
 /** `npm run --silent token -- <args>` with only these variables. */
 function token(args: string[], env: Record<string, string> = { IDP_PORT: new URL(provider.issuer).port }) {
-  return new Promise<{ code: number, stdout: string, stderr: string }>((resolve) => {
+  return new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
     execFile(process.execPath, ['--conditions=@behalf/source', script, ...args], { env }, (error, stdout, stderr) =>
-      resolve({ code: error ? Number(error.code) : 0, stdout, stderr }))
+      resolve({ code: error ? Number(error.code) : 0, stdout, stderr }),
+    )
   })
 }
 
@@ -36,7 +37,12 @@ describe('prints a token and nothing else', () => {
 
   test('for /mcp with some scopes', async () => {
     const { stdout } = await token(['ada', '--for', 'mcp', 'orders:read', 'profile'])
-    expect(decodeJwt(stdout)).toMatchObject({ sub: 'ada', client_id: 'mcp-dev', aud: resources.mcp, scope: 'orders:read profile' })
+    expect(decodeJwt(stdout)).toMatchObject({
+      sub: 'ada',
+      client_id: 'mcp-dev',
+      aud: resources.mcp,
+      scope: 'orders:read profile',
+    })
   })
 })
 
@@ -59,7 +65,7 @@ describe('says what is wrong, in a sentence, with an exit code', () => {
     expect(await token(['ada'], { NODE_ENV: 'production' })).toMatchObject({ code: 2, stdout: '' })
   })
 
-  test('1 for a scope that is not the user\'s', async () => {
+  test("1 for a scope that is not the user's", async () => {
     const { code, stdout, stderr } = await token(['ada', 'profile', 'users:read'])
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
     expect(sentence(stderr)).toBe('ada does not have the scope "users:read".\n')
@@ -72,6 +78,8 @@ describe('says what is wrong, in a sentence, with an exit code', () => {
     await once(server.close(), 'close')
     const { code, stdout, stderr } = await token(['ada'], { IDP_PORT: String(port) })
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
-    expect(sentence(stderr)).toBe(`The development provider does not answer at http://127.0.0.1:${port}. Run "npm start" first.\n`)
+    expect(sentence(stderr)).toBe(
+      `The development provider does not answer at http://127.0.0.1:${port}. Run "npm start" first.\n`,
+    )
   })
 })

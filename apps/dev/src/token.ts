@@ -21,7 +21,7 @@ function refuse(reason: string, exitCode: 1 | 2): never {
   process.exit(exitCode)
 }
 
-function readArguments(args: string[]): { user: ProviderUser, purpose: 'graphql' | 'mcp', scopes: readonly string[] } {
+function readArguments(args: string[]): { user: ProviderUser; purpose: 'graphql' | 'mcp'; scopes: readonly string[] } {
   let parsed
   try {
     parsed = parseArgs({
@@ -51,7 +51,7 @@ function readArguments(args: string[]): { user: ProviderUser, purpose: 'graphql'
 
 function readConfigOrRefuse(): TokenConfig {
   try {
-    return readTokenConfig(process.env)
+    return readTokenConfig()
   } catch (error) {
     if (error instanceof ConfigError) return refuse(error.faults.join('\n'), 2)
     throw error

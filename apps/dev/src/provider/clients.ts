@@ -12,8 +12,10 @@ const publicClient = {
   response_types: ['code'],
 } as const
 
-const loopbackRedirects = ['http://127.0.0.1', 'http://localhost']
-  .flatMap((origin) => [`${origin}/callback`, `${origin}/oauth/callback`])
+const loopbackRedirects = ['http://127.0.0.1', 'http://localhost'].flatMap((origin) => [
+  `${origin}/callback`,
+  `${origin}/oauth/callback`,
+])
 
 /** @param consoleUrl origin of the console, which the gateway serves */
 export function developmentClients(consoleUrl: string): ClientMetadata[] {

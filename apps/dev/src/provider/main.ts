@@ -4,7 +4,7 @@ import { startProvider } from './provider.ts'
 
 let config: ProviderConfig
 try {
-  config = readProviderConfig(process.env)
+  config = readProviderConfig()
 } catch (error) {
   if (!(error instanceof ConfigError)) throw error
   for (const fault of error.faults) console.error(fault)

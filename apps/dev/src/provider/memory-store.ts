@@ -37,7 +37,10 @@ export function createMemoryStore(clock: () => number = Date.now): AdapterFactor
     return {
       async upsert(id, payload, expiresIn) {
         if (entries.size >= capacity) makeRoom()
-        entries.set(prefix + id, { payload, expiresAt: expiresIn === undefined ? Infinity : clock() + expiresIn * 1000 })
+        entries.set(prefix + id, {
+          payload,
+          expiresAt: expiresIn === undefined ? Infinity : clock() + expiresIn * 1000,
+        })
       },
       async find(id) {
         const entry = entries.get(prefix + id)

@@ -29,30 +29,42 @@ export function contentSecurityPolicy(formTargets: string[]): string {
 }
 
 /** One button per demo user. Whoever can open the page can be any of them: hence the warning. */
-export function loginPage({ action, clientName, users }: {
+export function loginPage({
+  action,
+  clientName,
+  users,
+}: {
   action: string
   clientName: string
   users: readonly ProviderUser[]
 }): string {
-  const buttons = users.map((user) => `
+  const buttons = users.map(
+    (user) => `
       <li><button name="user" value="${escape(user.name)}">
         <strong>${escape(user.name)}</strong> <span>${escape(user.description)}</span>
-      </button></li>`)
-  return page('Choose a demo user', `
+      </button></li>`,
+  )
+  return page(
+    'Choose a demo user',
+    `
     <p>${escape(clientName)} asks you to sign in.</p>
     <p class="note">For development only: there is no password, and anyone on this machine can be anyone.</p>
     <form method="post" action="${escape(action)}">
       <ul aria-label="Demo users">${buttons.join('')}
       </ul>
       <button class="quiet" name="cancel" value="yes">Cancel</button>
-    </form>`)
+    </form>`,
+  )
 }
 
 /** @param form the hidden form that oidc-provider made, with id `op.logoutForm` */
 export function logoutPage(form: string): string {
-  return page('Sign out?', `${form}
+  return page(
+    'Sign out?',
+    `${form}
     <button form="op.logoutForm" type="submit" name="logout" value="yes">Sign out</button>
-    <button class="quiet" form="op.logoutForm" type="submit">Stay signed in</button>`)
+    <button class="quiet" form="op.logoutForm" type="submit">Stay signed in</button>`,
+  )
 }
 
 export function signedOutPage(): string {

@@ -1,7 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { exportJWK, generateKeyPair } from 'jose'
 import {
-  errors, interactionPolicy, type Configuration, type KoaContextWithOIDC, type UnknownObject,
+  errors,
+  interactionPolicy,
+  type Configuration,
+  type KoaContextWithOIDC,
+  type UnknownObject,
 } from 'oidc-provider'
 import { clientIds, developmentClients } from './clients.ts'
 import { createMemoryStore } from './memory-store.ts'
@@ -24,7 +28,11 @@ export interface ProviderResources {
   readonly mcp: string
 }
 
-export async function providerConfiguration({ users, resources, consoleUrl }: {
+export async function providerConfiguration({
+  users,
+  resources,
+  consoleUrl,
+}: {
   users: ReadonlyMap<string, ProviderUser>
   resources: ProviderResources
   consoleUrl: string
@@ -36,7 +44,11 @@ export async function providerConfiguration({ users, resources, consoleUrl }: {
   return {
     clients: developmentClients(consoleUrl),
     clientDefaults: { id_token_signed_response_alg: signingAlgorithm },
-    jwks: { keys: [{ ...await exportJWK(privateKey), alg: signingAlgorithm, use: 'sig', kid: randomBytes(8).toString('hex') }] },
+    jwks: {
+      keys: [
+        { ...(await exportJWK(privateKey)), alg: signingAlgorithm, use: 'sig', kid: randomBytes(8).toString('hex') },
+      ],
+    },
     adapter: createMemoryStore(),
     cookies: { keys: [randomBytes(32).toString('base64url')] },
     clockTolerance: 5,
@@ -115,10 +127,13 @@ export async function providerConfiguration({ users, resources, consoleUrl }: {
  */
 function alwaysChooseUser() {
   const policy = interactionPolicy.base()
-  policy.get('login')?.checks.add(
-    new interactionPolicy.Check('choose_user', 'a demo user has to be chosen', 'login_required', (ctx) =>
-      ctx.oidc.result?.login ? interactionPolicy.Check.NO_NEED_TO_PROMPT : interactionPolicy.Check.REQUEST_PROMPT),
-  )
+  policy
+    .get('login')
+    ?.checks.add(
+      new interactionPolicy.Check('choose_user', 'a demo user has to be chosen', 'login_required', (ctx) =>
+        ctx.oidc.result?.login ? interactionPolicy.Check.NO_NEED_TO_PROMPT : interactionPolicy.Check.REQUEST_PROMPT,
+      ),
+    )
   return policy
 }
 

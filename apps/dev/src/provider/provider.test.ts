@@ -22,12 +22,18 @@ beforeAll(async () => {
 })
 afterAll(() => provider.close())
 
-const asAda = () => ({
-  issuer: provider.issuer, user: 'ada', scopes: customer, resource: resources.graphql, client: 'behalf-cli',
-} as const)
+const asAda = () =>
+  ({
+    issuer: provider.issuer,
+    user: 'ada',
+    scopes: customer,
+    resource: resources.graphql,
+    client: 'behalf-cli',
+  }) as const
 const claimsOf = async (token: string, audience: string) => {
   const keys = createRemoteJWKSet(new URL('/jwks', provider.issuer))
-  return (await jwtVerify(token, keys, { issuer: provider.issuer, audience, typ: 'at+jwt', algorithms: ['ES256'] })).payload
+  return (await jwtVerify(token, keys, { issuer: provider.issuer, audience, typ: 'at+jwt', algorithms: ['ES256'] }))
+    .payload
 }
 
 describe('an access token', () => {
@@ -37,8 +43,14 @@ describe('an access token', () => {
     const claims = await claimsOf(token, resources.graphql)
     expect(decodeProtectedHeader(token)).toMatchObject({ typ: 'at+jwt', alg: 'ES256', kid: expect.any(String) })
     expect(claims).toMatchObject({
-      iss: provider.issuer, sub: 'ada', aud: resources.graphql, client_id: 'behalf-cli', tenant: 'acme', acr: '0',
-      sid: expect.any(String), jti: expect.any(String),
+      iss: provider.issuer,
+      sub: 'ada',
+      aud: resources.graphql,
+      client_id: 'behalf-cli',
+      tenant: 'acme',
+      acr: '0',
+      sid: expect.any(String),
+      jti: expect.any(String),
     })
     expect(String(claims['scope']).split(' ').toSorted()).toEqual(customer.toSorted())
     expect(claims['auth_time']).toBeGreaterThanOrEqual(before)
@@ -63,8 +75,10 @@ describe('an access token', () => {
 })
 
 describe('the provider refuses', () => {
-  test('a scope that is not the user\'s, and grants it to whom it belongs', async () => {
-    await expect(signIn({ ...asAda(), scopes: ['users:read'] })).rejects.toThrow('ada does not have the scope "users:read".')
+  test("a scope that is not the user's, and grants it to whom it belongs", async () => {
+    await expect(signIn({ ...asAda(), scopes: ['users:read'] })).rejects.toThrow(
+      'ada does not have the scope "users:read".',
+    )
     await expect(signIn({ ...asAda(), scopes: ['orders:read', 'users:read'] })).rejects.toThrow('"users:read"')
     const claims = await claimsOf(await signIn({ ...asAda(), user: 'sam', scopes: ['users:read'] }), resources.graphql)
     expect(claims['scope']).toBe('users:read')
@@ -75,7 +89,9 @@ describe('the provider refuses', () => {
     ['mcp-dev', resources.graphql],
     ['behalf-cli', 'http://127.0.0.1:4000/other'],
   ] as const)('%s asking for %s', async (client, resource) => {
-    await expect(signIn({ ...asAda(), client, resource })).rejects.toThrow(`${client} may not ask for a token for this resource`)
+    await expect(signIn({ ...asAda(), client, resource })).rejects.toThrow(
+      `${client} may not ask for a token for this resource`,
+    )
   })
 
   test('a user who does not exist', async () => {
@@ -87,8 +103,12 @@ describe('the provider refuses', () => {
     const ask = async (change: Record<string, string>, proof: Record<string, string> = pkce) => {
       const url = new URL('/auth', provider.issuer)
       url.search = new URLSearchParams({
-        client_id: 'behalf-cli', response_type: 'code', scope: 'openid', redirect_uri: 'http://127.0.0.1/callback',
-        ...proof, ...change,
+        client_id: 'behalf-cli',
+        response_type: 'code',
+        scope: 'openid',
+        redirect_uri: 'http://127.0.0.1/callback',
+        ...proof,
+        ...change,
       }).toString()
       const response = await fetch(url, { redirect: 'manual' })
       return { status: response.status, location: response.headers.get('location') ?? '' }
@@ -103,12 +123,15 @@ describe('the provider refuses', () => {
 
   test('a name that is not its own (DNS rebinding)', async () => {
     const { request } = await import('node:http')
-    const statusFor = (host: string) => new Promise<number | undefined>((resolve, reject) => {
-      request(new URL('/.well-known/openid-configuration', provider.issuer), { headers: { host } }, (response) => {
-        response.resume()
-        resolve(response.statusCode)
-      }).on('error', reject).end()
-    })
+    const statusFor = (host: string) =>
+      new Promise<number | undefined>((resolve, reject) => {
+        request(new URL('/.well-known/openid-configuration', provider.issuer), { headers: { host } }, (response) => {
+          response.resume()
+          resolve(response.statusCode)
+        })
+          .on('error', reject)
+          .end()
+      })
     expect(await statusFor('evil.example')).toBe(421)
     expect(await statusFor(new URL(provider.issuer).host)).toBe(200)
   })
@@ -118,11 +141,18 @@ describe('the login page', () => {
   const open = async () => {
     const url = new URL('/auth', provider.issuer)
     url.search = new URLSearchParams({
-      client_id: 'mcp-dev', response_type: 'code', scope: 'openid', redirect_uri: 'http://127.0.0.1:5999/callback',
-      code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM', code_challenge_method: 'S256',
+      client_id: 'mcp-dev',
+      response_type: 'code',
+      scope: 'openid',
+      redirect_uri: 'http://127.0.0.1:5999/callback',
+      code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM',
+      code_challenge_method: 'S256',
     }).toString()
     const asked = await fetch(url, { redirect: 'manual' })
-    const cookie = asked.headers.getSetCookie().map((line) => line.split(';')[0]).join('; ')
+    const cookie = asked.headers
+      .getSetCookie()
+      .map((line) => line.split(';')[0])
+      .join('; ')
     return { url: new URL(asked.headers.get('location')!, provider.issuer), cookie }
   }
 

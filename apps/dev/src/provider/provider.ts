@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import Provider, { errors } from 'oidc-provider'
+import { errors, Provider } from 'oidc-provider'
 import { contentSecurityPolicy, errorPage, loginPage } from './pages.ts'
 import { noAssurance, providerConfiguration, type ProviderResources } from './provider-configuration.ts'
 import type { ProviderUser } from './provider-user.ts'
@@ -21,7 +21,12 @@ export interface DevelopmentProvider {
  * @param port 0 takes a free one
  * @param consoleUrl origin of the console, where its sign-in ends
  */
-export async function startProvider({ port, users, resources, consoleUrl }: {
+export async function startProvider({
+  port,
+  users,
+  resources,
+  consoleUrl,
+}: {
   port: number
   users: readonly ProviderUser[]
   resources: ProviderResources
@@ -45,7 +50,7 @@ export async function startProvider({ port, users, resources, consoleUrl }: {
     if (request.headers.host !== authority) {
       return sendPage(response, 421, errorPage('misdirected_request', `This provider answers as ${issuer} only.`))
     }
-    if (!path.startsWith('/interaction/')) return void await handleOidc(request, response)
+    if (!path.startsWith('/interaction/')) return handleOidc(request, response)
     if (request.method === 'GET') return showLogin(request, response)
     if (request.method === 'POST') return finishLogin(request, response)
     response.writeHead(405, { allow: 'GET, POST' }).end()
@@ -73,13 +78,13 @@ export async function startProvider({ port, users, resources, consoleUrl }: {
     if (!user) return sendPage(response, 400, errorPage('invalid_request', 'There is no such demo user.'))
 
     // Consent is given with the choice, to what was asked for and is the user's own.
-    const asked = String(params.scope ?? '').split(' ')
+    const asked = texts(params.scope).flatMap((scope) => scope.split(' '))
     const granted = asked.filter((scope) => user.scopes.includes(scope))
     const grant = new provider.Grant({ accountId: user.name, clientId: String(params.client_id) })
     if (asked.includes('openid')) grant.addOIDCScope('openid')
-    for (const resource of [params.resource ?? []].flat()) {
-      grant.addResourceScope(String(resource), granted.join(' '))
-      grant.rejectResourceScope(String(resource), asked.filter((scope) => !user.scopes.includes(scope)).join(' '))
+    for (const resource of texts(params.resource)) {
+      grant.addResourceScope(resource, granted.join(' '))
+      grant.rejectResourceScope(resource, asked.filter((scope) => !user.scopes.includes(scope)).join(' '))
     }
     await provider.interactionFinished(request, response, {
       login: { accountId: user.name, acr: noAssurance },
@@ -108,15 +113,20 @@ export async function startProvider({ port, users, resources, consoleUrl }: {
   }
 }
 
+/** Of a parameter that may be there not at all, once or several times. */
+const texts = (value: unknown) => [value].flat().filter((text) => typeof text === 'string')
+
 function sendPage(response: ServerResponse, status: number, body: string, formTargets: string[] = []): void {
   if (response.headersSent) return void response.end()
-  response.writeHead(status, {
-    'content-type': 'text/html; charset=utf-8',
-    'content-security-policy': contentSecurityPolicy(formTargets),
-    'cache-control': 'no-store',
-    'referrer-policy': 'no-referrer',
-    'x-content-type-options': 'nosniff',
-  }).end(body)
+  response
+    .writeHead(status, {
+      'content-type': 'text/html; charset=utf-8',
+      'content-security-policy': contentSecurityPolicy(formTargets),
+      'cache-control': 'no-store',
+      'referrer-policy': 'no-referrer',
+      'x-content-type-options': 'nosniff',
+    })
+    .end(body)
 }
 
 async function readBody(request: IncomingMessage): Promise<string> {

@@ -33,11 +33,14 @@ test('a process gets the environment that it was given, and no other', async () 
 })
 
 test('warnings are shown, the rest is only written down', async () => {
-  const { child, shown, log } = await start('logs', `
+  const { child, shown, log } = await start(
+    'logs',
+    `
     console.log(JSON.stringify({ level: 30, msg: 'usual' }))
     console.log(JSON.stringify({ level: 40, msg: 'strange' }))
     console.error(JSON.stringify({ level: 50, msg: 'bad', err: { message: 'because' } }))
-    console.error('plain')`)
+    console.error('plain')`,
+  )
   await child.ended
   expect(shown).toHaveLength(2)
   expect(shown.join('\n')).toMatch(/logs: .*warning.* strange\nlogs: .*error.* bad: because/)
@@ -47,12 +50,17 @@ test('warnings are shown, the rest is only written down', async () => {
 test('a process that ends by itself says how, with its last lines', async () => {
   const { child } = await start('dies', `console.error('the reason'); process.exitCode = 7`)
   expect(await child.ended).toMatchObject({
-    stopped: false, succeeded: false, story: expect.stringMatching(/^dies ended \(exit code 7\)[^]*the reason/),
+    stopped: false,
+    succeeded: false,
+    story: expect.stringMatching(/^dies ended \(exit code 7\)[^]*the reason/),
   })
 })
 
 test('a process is stopped gently, and killed when that does not help', async () => {
-  const gentle = await start('gentle', `process.once('SIGTERM', () => { console.log('bye'); process.exit(0) }); console.log('up'); ${idle}`)
+  const gentle = await start(
+    'gentle',
+    `process.once('SIGTERM', () => { console.log('bye'); process.exit(0) }); console.log('up'); ${idle}`,
+  )
   await vi.waitFor(async () => expect(await gentle.log()).toContain('up'))
   await gentle.child[Symbol.asyncDispose]()
   await vi.waitFor(async () => expect(await gentle.log()).toContain('bye'))
@@ -69,13 +77,16 @@ test('no process outlives its supervisor, even one that is killed', async () => 
   await writeFile(script, idle)
   const supervisor = join(folder, 'supervisor.mjs')
   const preload = fileURLToPath(new URL('exit-with-parent.ts', import.meta.url))
-  await writeFile(supervisor, `
+  await writeFile(
+    supervisor,
+    `
     import { spawn } from 'node:child_process'
     const child = spawn(process.execPath, ['--import', ${JSON.stringify(preload)}, ${JSON.stringify(script)}], { stdio: ['ignore', 'ignore', 'ignore', 'ipc'], detached: true })
     console.log(child.pid)
-    ${idle}`)
+    ${idle}`,
+  )
   const parent = spawn(process.execPath, [supervisor], { stdio: ['ignore', 'pipe', 'inherit'] })
-  const [printed] = await once(parent.stdout, 'data') as [Buffer]
+  const [printed] = (await once(parent.stdout, 'data')) as [Buffer]
   const pid = Number(printed.toString())
   expect(() => process.kill(pid, 0)).not.toThrow()
   parent.kill('SIGKILL')

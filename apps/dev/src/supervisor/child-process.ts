@@ -37,12 +37,19 @@ export interface ProcessEnd {
  *
  * @param stopWithin milliseconds it has to end after SIGTERM, before it is killed
  */
-export function startProcess(plan: ProcessPlan, { logFile, show, stopWithin = 12_000 }: {
-  logFile: string
-  show: (line: string) => void
-  stopWithin?: number
-}): RunningProcess {
-  const args = ['--conditions=@behalf/source', `--import=${exitWithParent}`, plan.script, ...plan.args ?? []]
+export function startProcess(
+  plan: ProcessPlan,
+  {
+    logFile,
+    show,
+    stopWithin = 12_000,
+  }: {
+    logFile: string
+    show: (line: string) => void
+    stopWithin?: number
+  },
+): RunningProcess {
+  const args = ['--conditions=@behalf/source', `--import=${exitWithParent}`, plan.script, ...(plan.args ?? [])]
   const child = spawn(process.execPath, args, {
     env: plan.env,
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -58,7 +65,9 @@ export function startProcess(plan: ProcessPlan, { logFile, show, stopWithin = 12
   const closed = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>
   const ended = closed.then(([code, signal]): ProcessEnd => {
     const how = signal === null ? `exit code ${code}` : signal
-    const lines = lastLines().map((line) => `  ${line}`).join('\n')
+    const lines = lastLines()
+      .map((line) => `  ${line}`)
+      .join('\n')
     return {
       stopped: stopping,
       succeeded: code === 0,

@@ -23,7 +23,7 @@ export async function openDatabase(config: Config, postgresDir: string): Promise
  */
 export async function provisionAll(
   adminUrl: string,
-  apps: readonly { readonly name: string, readonly directory: string }[],
+  apps: readonly { readonly name: string; readonly directory: string }[],
 ): Promise<(role: string) => string> {
   const wanted = [
     { name: 'gateway', schema: 'authority', migrations: authorityMigrations },

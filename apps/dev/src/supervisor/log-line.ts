@@ -18,7 +18,7 @@ export function readLogLine(text: string): LogLine {
     return { level: null, message: text }
   }
   if (typeof fields !== 'object' || fields === null) return { level: null, message: text }
-  const { level, msg, err } = fields as { level?: unknown, msg?: unknown, err?: unknown }
+  const { level, msg, err } = fields as { level?: unknown; msg?: unknown; err?: unknown }
   if (typeof level !== 'number') return { level: null, message: text }
   const error = typeof err === 'object' && err !== null && 'message' in err ? String(err.message) : ''
   const parts = [typeof msg === 'string' ? msg : '', error]

@@ -9,10 +9,17 @@ const pause = 40
  * @param within milliseconds
  * @throws Failure if it does not, with what it answered last; the signal's reason if that comes first
  */
-export async function waitUntilReady(name: string, url: string, { within, signal }: {
-  within: number
-  signal: AbortSignal
-}): Promise<void> {
+export async function waitUntilReady(
+  name: string,
+  url: string,
+  {
+    within,
+    signal,
+  }: {
+    within: number
+    signal: AbortSignal
+  },
+): Promise<void> {
   const end = performance.now() + within
   let last = 'no answer'
   while (performance.now() < end) {

@@ -24,7 +24,9 @@ export function watchStarter(script: string, gone: () => void): () => void {
 /** Undefined where the system does not tell without starting a program: only Linux does. */
 function parentOf(pid: number): number | undefined {
   // The program's name is in brackets and may hold anything; state and parent follow it (proc(5)).
-  const [, parent] = readProc(pid, 'stat').replace(/^.*\) /s, '').split(' ')
+  const [, parent] = readProc(pid, 'stat')
+    .replace(/^.*\) /s, '')
+    .split(' ')
   return parent === undefined ? undefined : Number(parent)
 }
 

@@ -7,7 +7,12 @@ const chat = `mutation { chatSend(input: { text: "What is my balance?", idempote
     run { status message { text } toolCalls { tool status } } error { code message } } }`
 
 /** What a newcomer needs once everything runs. The first line is what tests and scripts wait for. */
-export function summary({ config, users, logs, seconds }: {
+export function summary({
+  config,
+  users,
+  logs,
+  seconds,
+}: {
   config: Config
   users: readonly DemoUser[]
   /** Folder of the log files. */
@@ -16,8 +21,12 @@ export function summary({ config, users, logs, seconds }: {
 }): string {
   const graphql = `http://${reachable(config.host)}:${config.gatewayPort}/graphql`
   // What was set for this start has to be set for the token command too.
-  const settings = Object.entries(config.given).map(([name, value]) => `${name}=${shellWord(value)} `).join('')
-  const post = (text: string) => `curl -sS ${graphql} -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \\
+  const settings = Object.entries(config.given)
+    .map(([name, value]) => `${name}=${shellWord(value)} `)
+    .join('')
+  const post = (
+    text: string,
+  ) => `curl -sS ${graphql} -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \\
     --data '${JSON.stringify({ query: text.replaceAll(/\s+/g, ' ') })}'`
   const signIn = config.ownProvider
     ? `TOKEN=$(${settings}npm run --silent token -- ada)`

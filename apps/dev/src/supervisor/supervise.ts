@@ -18,7 +18,7 @@ export interface Supervision {
   readonly config: Config
   /** Of the repository. */
   readonly root: string
-  readonly apps: readonly { readonly name: string, readonly directory: string, readonly port: number }[]
+  readonly apps: readonly { readonly name: string; readonly directory: string; readonly port: number }[]
   /** Aborted to stop the system. */
   readonly signal: AbortSignal
   /** Shows a line to whoever started the system. */
@@ -55,7 +55,7 @@ export async function supervise({ config, root, apps, signal, show }: Supervisio
   }
   // The database is not stopped under those who work in it.
   const finishing = <T>(work: Promise<T>) => {
-    running.defer(async () => void await work.catch(() => undefined))
+    running.defer(async () => void (await work.catch(() => undefined)))
     return work
   }
   const launch = (plan: PlannedProcess): RunningProcess => {
@@ -63,23 +63,23 @@ export async function supervise({ config, root, apps, signal, show }: Supervisio
     void child.ended.then(({ stopped, story }) => stopped || failure.abort(new Failure(story)))
     return child
   }
-  const ready = (plan: PlannedProcess) =>
-    waitUntilReady(plan.name, plan.ready, { within: readyWithin, signal: halted })
+  const ready = (plan: PlannedProcess) => waitUntilReady(plan.name, plan.ready, { within: readyWithin, signal: halted })
 
   show('Starting Behalf. Ctrl-C stops it.')
   signal.addEventListener('abort', () => show('Stopping.'), { once: true })
   const opening = openDatabase(config, postgresDir)
   running.defer(async () => (await opening.catch(() => null))?.[Symbol.asyncDispose]())
-  const composer = startProcess({
-    name: 'compose',
-    script: join(root, 'packages/cli/src/main.ts'),
-    args: ['compose', '--root', root, '--out', graphFile],
-    env: config.system,
-  }, { logFile: join(logs, 'compose.log'), show })
+  const composer = startProcess(
+    {
+      name: 'compose',
+      script: join(root, 'packages/cli/src/main.ts'),
+      args: ['compose', '--root', root, '--out', graphFile],
+      env: config.system,
+    },
+    { logFile: join(logs, 'compose.log'), show },
+  )
   running.use(composer)
-  const composed = step('graph', composer.ended.then(({ succeeded, story }) => {
-    if (!succeeded) throw new Failure(story)
-  }))
+  const composed = step('graph', succeeding(composer))
   composed.catch(() => undefined)
   const provider = planProvider(config, root)
   if (config.ownProvider) running.use(launch(provider))
@@ -88,7 +88,7 @@ export async function supervise({ config, root, apps, signal, show }: Supervisio
   const databaseUrl = await step('migrations', finishing(provisionAll(adminUrl, apps)))
   const plan = planSystem({ config, root, apps, databaseUrl, graphFile })
   const subgraphs = plan.subgraphs.map(launch)
-  running.defer(async () => void await Promise.all(subgraphs.map((child) => child[Symbol.asyncDispose]())))
+  running.defer(async () => void (await Promise.all(subgraphs.map((child) => child[Symbol.asyncDispose]()))))
   const { seed } = await import('../seed/seed.ts')
   const seeded = step('seed', finishing(seed({ adminUrl, issuer: config.issuer })))
   seeded.catch(() => undefined)
@@ -109,12 +109,16 @@ async function clearTheWay(config: Config, dataDir: string, postgresDir: string)
   // What was left by a killed supervisor ends by itself in a moment.
   const taken = await takenPorts(portNeeds(config), lastRun === 'killed' ? 5000 : 0)
   if (taken.length > 0) {
-    const lines = taken.map(({ what, variable, port }) => `  ${port} for ${what}: ${variable}=<another port> changes it`)
+    const lines = taken.map(
+      ({ what, variable, port }) => `  ${port} for ${what}: ${variable}=<another port> changes it`,
+    )
     throw new Failure(`Something listens already, perhaps another "npm start":\n${lines.join('\n')}`)
   }
   if (typeof lastRun === 'object') {
-    throw new Failure(`Another "npm start" (process ${lastRun.runningAs}) uses ${dataDir}.\n` +
-      'Stop it first, or give this one a folder of its own with BEHALF_DATA_DIR.')
+    throw new Failure(
+      `Another "npm start" (process ${lastRun.runningAs}) uses ${dataDir}.\n` +
+        'Stop it first, or give this one a folder of its own with BEHALF_DATA_DIR.',
+    )
   }
 }
 
@@ -122,11 +126,20 @@ function portNeeds(config: Config): PortNeed[] {
   const host = '127.0.0.1'
   return [
     { what: 'the gateway', variable: 'GATEWAY_PORT', host: config.host, port: config.gatewayPort },
-    { what: 'the gateway\'s internal API', variable: 'GATEWAY_INTERNAL_PORT', host, port: config.internalPort },
+    { what: "the gateway's internal API", variable: 'GATEWAY_INTERNAL_PORT', host, port: config.internalPort },
     ...[...config.appPorts].map(([name, port]) => ({ what: name, variable: portVariable(name), host, port })),
-    ...(config.ownProvider ? [{ what: 'the development provider', variable: 'IDP_PORT', host, port: config.providerPort }] : []),
-    ...(config.databaseUrl === null ? [{ what: 'PostgreSQL', variable: 'POSTGRES_PORT', host, port: config.postgresPort }] : []),
+    ...(config.ownProvider
+      ? [{ what: 'the development provider', variable: 'IDP_PORT', host, port: config.providerPort }]
+      : []),
+    ...(config.databaseUrl === null
+      ? [{ what: 'PostgreSQL', variable: 'POSTGRES_PORT', host, port: config.postgresPort }]
+      : []),
   ]
+}
+
+async function succeeding({ ended }: RunningProcess): Promise<void> {
+  const { succeeded, story } = await ended
+  if (!succeeded) throw new Failure(story)
 }
 
 const shortest = (path: string) => {

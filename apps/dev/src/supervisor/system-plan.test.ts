@@ -7,11 +7,23 @@ const apps = [
   { name: 'orchestrator', port: 4104, directory: '/repo/apps/orchestrator' },
 ]
 const plan = (env: Record<string, string> = {}) => {
-  const config = readConfig({ PATH: '/bin', SOMETHING: 'else', ...env }, apps)
+  const config = readConfig(apps, { PATH: '/bin', SOMETHING: 'else', ...env })
   const databaseUrl = (role: string) => `postgres://${role}@127.0.0.1:4300/postgres`
-  const { subgraphs, gateway } = planSystem({ config, root: '/repo', apps, databaseUrl, graphFile: '/repo/.behalf/graph.json' })
+  const { subgraphs, gateway } = planSystem({
+    config,
+    root: '/repo',
+    apps,
+    databaseUrl,
+    graphFile: '/repo/.behalf/graph.json',
+  })
   const [orders, orchestrator] = subgraphs
-  return { config, provider: planProvider(config, '/repo').env, orders: orders!.env, orchestrator: orchestrator!.env, gateway: gateway.env }
+  return {
+    config,
+    provider: planProvider(config, '/repo').env,
+    orders: orders!.env,
+    orchestrator: orchestrator!.env,
+    gateway: gateway.env,
+  }
 }
 
 describe('each process is told what it needs and nothing else', () => {
@@ -24,20 +36,25 @@ describe('each process is told what it needs and nothing else', () => {
   test('the orchestrator: also how to reach the gateway and the model', () => {
     const { orchestrator, orders } = plan({ MODEL_API_KEY: 'key' })
     expect(Object.keys(orchestrator).toSorted()).toEqual([
-      'BEHALF_CONTEXT_KEYS', 'BEHALF_WORKLOAD_KEY', 'DATABASE_URL', 'GATEWAY_INTERNAL_URL', 'MODEL_API_KEY', 'ORCHESTRATOR_PORT',
+      'BEHALF_CONTEXT_KEYS',
+      'BEHALF_WORKLOAD_KEY',
+      'DATABASE_URL',
+      'GATEWAY_INTERNAL_URL',
+      'MODEL_API_KEY',
+      'ORCHESTRATOR_PORT',
     ])
     expect(orchestrator['BEHALF_CONTEXT_KEYS']).not.toBe(orders['BEHALF_CONTEXT_KEYS'])
     expect(JSON.stringify(orders)).not.toContain('MODEL')
   })
 
-  test('the root key goes to the gateway alone, the model\'s key never there', () => {
+  test("the root key goes to the gateway alone, the model's key never there", () => {
     const { config, provider, orders, orchestrator, gateway } = plan({ MODEL_API_KEY: 'key' })
     expect(gateway['BEHALF_ROOT_KEY']).toBe(config.rootKey)
     expect(JSON.stringify([provider, orders, orchestrator])).not.toContain(config.rootKey)
     expect(JSON.stringify([provider, orders, gateway])).not.toContain('MODEL_API_KEY')
   })
 
-  test('the supervisor\'s own environment reaches none of them', () => {
+  test("the supervisor's own environment reaches none of them", () => {
     const { config: _config, ...environments } = plan()
     for (const env of Object.values(environments)) {
       expect(Object.keys(env)).not.toContain('PATH')
@@ -47,7 +64,10 @@ describe('each process is told what it needs and nothing else', () => {
 })
 
 test('the gateway can be pointed at something in between', () => {
-  expect(plan().gateway['SUBGRAPHS']).toBe('orders=http://127.0.0.1:4102/graphql,orchestrator=http://127.0.0.1:4104/graphql')
-  expect(plan({ SUBGRAPHS: 'orders=http://127.0.0.1:9/graphql' }).gateway['SUBGRAPHS'])
-    .toBe('orders=http://127.0.0.1:9/graphql,orchestrator=http://127.0.0.1:4104/graphql')
+  expect(plan().gateway['SUBGRAPHS']).toBe(
+    'orders=http://127.0.0.1:4102/graphql,orchestrator=http://127.0.0.1:4104/graphql',
+  )
+  expect(plan({ SUBGRAPHS: 'orders=http://127.0.0.1:9/graphql' }).gateway['SUBGRAPHS']).toBe(
+    'orders=http://127.0.0.1:9/graphql,orchestrator=http://127.0.0.1:4104/graphql',
+  )
 })

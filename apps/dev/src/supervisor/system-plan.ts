@@ -38,18 +38,23 @@ export function planProvider(config: Config, root: string): PlannedProcess {
  *
  * @param databaseUrl of a role, by the name of its app
  */
-export function planSystem({ config, root, apps, databaseUrl, graphFile }: {
+export function planSystem({
+  config,
+  root,
+  apps,
+  databaseUrl,
+  graphFile,
+}: {
   config: Config
   root: string
-  apps: readonly { readonly name: string, readonly directory: string }[]
+  apps: readonly { readonly name: string; readonly directory: string }[]
   databaseUrl: (role: string) => string
   graphFile: string
 }): SystemPlan {
   const shared = { ...config.system, ...config.logging }
   const appPort = (name: string) => String(config.appPorts.get(name))
   const ready = (port: number | string, host = loopback) => `http://${host}:${port}/readyz`
-  const subgraphUrl = (name: string) =>
-    config.subgraphUrls.get(name) ?? `http://${loopback}:${appPort(name)}/graphql`
+  const subgraphUrl = (name: string) => config.subgraphUrls.get(name) ?? `http://${loopback}:${appPort(name)}/graphql`
 
   // The one app that may ask the gateway to act: only it is given a key to prove itself with.
   const agentEnvironment = {
