@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config'
 
-const conditions = ['@behalf/source', 'module', 'node']
+const conditions = ['@behalf/source', 'node']
 
 // As Node does it: graphql's "module" field and its index.mjs would be a second copy beside the one that CommonJS
 // packages load.
