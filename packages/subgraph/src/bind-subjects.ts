@@ -1,5 +1,12 @@
 import { anonymousSubject, AppError, type Identity, readSubject, type ScopeSets } from '@behalf/identity'
-import { getNamedType, type GraphQLArgumentConfig, type GraphQLInputType, isInputObjectType } from 'graphql'
+import {
+  getNamedType,
+  getNullableType,
+  type GraphQLArgumentConfig,
+  type GraphQLInputType,
+  isInputObjectType,
+  isListType,
+} from 'graphql'
 import { holdsOneOf } from './enforce-rules.ts'
 
 type Values = Readonly<Record<string, unknown>>
@@ -39,17 +46,22 @@ function bindInputs(
   }
 }
 
-function subjectBind(name: string, { astNode }: Input): Bind | null {
+function subjectBind(name: string, { astNode, type }: Input): Bind | null {
   const subject = astNode ? readSubject(astNode) : null
   if (!subject) return null
   const claimOf = readerOf(subject.claim)
   return (value, identity) => {
     const own = claimOf(identity)
-    if (value === undefined && own !== null) return own
+    if (value === undefined && own !== null) return asValueOf(type, own)
     if (own !== null && namesOnly(value, own)) return value
     if (value !== undefined && mayNameOthers(identity, subject.unless)) return value
     throw new AppError('UNAUTHORIZED_FIELD_OR_TYPE', `"${name}" can only name the caller.`)
   }
+}
+
+function asValueOf(type: GraphQLInputType, own: string): unknown {
+  const nullable = getNullableType(type)
+  return isListType(nullable) ? [asValueOf(nullable.ofType, own)] : own
 }
 
 /** An agent never may, whatever it holds. */

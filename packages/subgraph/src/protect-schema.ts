@@ -58,7 +58,8 @@ function protectReferences(type: GraphQLObjectType): GraphQLObjectType | undefin
   const guard = typeGuard(type)
   if (!original || !guard) return undefined
 
-  const resolveReference: GraphQLReferenceResolver<Context> = (reference, context, info): unknown => {
+  // As a promise: what throws at once takes all other entities of the request with it.
+  const resolveReference: GraphQLReferenceResolver<Context> = async (reference, context, info): Promise<unknown> => {
     guard(context.identity)
     return original(reference, context, info)
   }

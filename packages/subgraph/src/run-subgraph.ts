@@ -18,6 +18,10 @@ export interface SubgraphProcess<Config extends ProcessConfig> {
  */
 export async function runSubgraph<Config extends ProcessConfig>(process_: SubgraphProcess<Config>): Promise<void> {
   const { name, readConfig, create } = process_
+  const told = Promise.withResolvers<void>()
+  // From the first moment on: a process that is told to end while it starts does not have to be told again.
+  for (const event of ['SIGTERM', 'SIGINT', 'disconnect']) process.on(event, () => told.resolve())
+
   let config: Config
   try {
     // oxlint-disable-next-line node/no-process-env -- handed on to the one place that reads it
@@ -35,21 +39,12 @@ export async function runSubgraph<Config extends ProcessConfig>(process_: Subgra
     process.exit(1)
   }
 
-  const end = () => {
-    // A second signal means now.
-    process.once('SIGINT', () => process.exit(1)).once('SIGTERM', () => process.exit(1))
-    listening.close().then(
+  void told.promise
+    .then(() => listening.close())
+    .then(
       () => process.exit(0),
       () => process.exit(1),
     )
-  }
-  let ending = false
-  const endOnce = () => {
-    if (!ending) end()
-    ending = true
-  }
-  process.once('SIGTERM', endOnce).once('SIGINT', endOnce).once('disconnect', endOnce)
-  if (process.channel && !process.connected) endOnce()
 }
 
 /** One line per fault. Faults of a schema library (Standard Schema) come as `issues`, with the path of the variable. */
