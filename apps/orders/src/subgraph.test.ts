@@ -1,7 +1,9 @@
+import type { SubgraphContext } from '@behalf/subgraph'
 import { testSubgraph, type TestCaller, type TestSubgraph } from '@behalf/testing'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Database } from './database.ts'
+import { resolvers } from './resolvers.ts'
 import { orders } from './subgraph.ts'
 
 const order = `query ($id: ID!) {
@@ -215,6 +217,23 @@ describe('orders', () => {
         expect(node.shipment).toEqual(Number(node.id.slice(-3)) % 2 ? { status: 'IN_TRANSIT' } : null)
       }
     })
+  })
+
+  test('a page of orders reads all its items in one query, and all its shipments in another', async () => {
+    let queries = 0
+    const db = app.admin.withPlugin({
+      transformQuery({ node }) {
+        queries += 1
+        return node
+      },
+      transformResult: ({ result }) => Promise.resolve(result),
+    })
+    const context = { db } as unknown as SubgraphContext<Database>
+    const { items, shipment } = resolvers.Order
+    const found = Array.from({ length: 25 }, (_, index) => ({ id: `ord_ada${String(index).padStart(3, '0')}` }))
+    const read = found.flatMap((one) => [items(one, {}, context), shipment(one, {}, context)])
+    expect(await Promise.all(read)).toHaveLength(50)
+    expect(queries).toBe(2)
   })
 
   describe('deliveryTerms', () => {
