@@ -1,9 +1,9 @@
-import { readRule, type AgentAccess, type FieldRule } from '@behalf/identity'
+import { readRule, type AgentAccess, type FieldRule, type ScopeSets } from '@behalf/identity'
 import { Kind } from 'graphql'
 import type { DirectiveNode, DocumentNode, TypeNode } from 'graphql'
 import type { Declarations } from './declarations.ts'
 import type { Problems } from './problem.ts'
-import { conjoin, type ScopeSets } from './scope-sets.ts'
+import { conjoin } from './scope-sets.ts'
 
 /** By coordinate: `Query.order`, and `Order` for types with rules of their own. */
 export type Rules = Readonly<Record<string, FieldRule>>
@@ -131,7 +131,7 @@ function implementationsOf(document: DocumentNode): Map<string, string[]> {
   return implementations
 }
 
-export function namedType(type: TypeNode): string {
+function namedType(type: TypeNode): string {
   return type.kind === Kind.NAMED_TYPE ? type.name.value : namedType(type.type)
 }
 

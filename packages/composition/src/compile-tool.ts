@@ -24,6 +24,9 @@ export interface ToolGraph extends InputProof {
 export function compileTool(source: ToolSource, graph: ToolGraph, problems: Problems): ToolDefinition | null {
   const { operation, place } = source
   const mark = readToolMark(operation, problems)
+  if (mark?.name != null && mark.name !== source.name) {
+    problems.add('TOOL_NAME', place, `${source.name} is called ${mark.name} by its @tool.`)
+  }
   const bindings = readBindings(operation, problems)
   const document = executableDocument(source.document, problems)
   if (operation.operation === OperationTypeNode.SUBSCRIPTION) {

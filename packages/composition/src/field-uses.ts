@@ -128,6 +128,12 @@ export function inputsOf(api: GraphQLSchema, use: FieldUse): InputUse[] {
   return inputs
 }
 
+/** Variables that are the value, or items of the list that it is. */
+export function directVariablesIn(value: ValueNode): string[] {
+  if (value.kind === Kind.VARIABLE) return [value.name.value]
+  return value.kind === Kind.LIST ? value.values.flatMap(directVariablesIn) : []
+}
+
 /** Every variable that a value is made of. */
 export function variablesIn(value: ValueNode): string[] {
   if (value.kind === Kind.VARIABLE) return [value.name.value]

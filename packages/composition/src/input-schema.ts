@@ -127,7 +127,7 @@ function fieldSchema(
   }
 }
 
-export function enumSchema(type: GraphQLEnumType): JsonSchema {
+function enumSchema(type: GraphQLEnumType): JsonSchema {
   const values = type.getValues()
   const lines = values.flatMap(({ name, description }) => (description ? [`${name}: ${description}`] : []))
   const description = [...(type.description ? [type.description] : []), ...lines].join('\n')

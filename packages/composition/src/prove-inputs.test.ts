@@ -41,6 +41,18 @@ const cases: [string, string, Repository, Repository][] = [
   ],
   [
     'SUBJECT_UNBOUND',
+    'inside an input of the model, in a list',
+    tool('query t($i: In!) @tool { f(in: [$i]) }', `input In { who: ID @subject } ${query('f(in: [In!]!): Int')}`),
+    tool('query t($i: In!) @tool { f(in: [$i]) }', `input In { what: ID } ${query('f(in: [In!]!): Int')}`),
+  ],
+  [
+    'SUBJECT_BY_NAME',
+    'of a variable, in a list',
+    tool('query t($userId: ID!) @tool { f(in: [$userId]) }', query('f(in: [ID!]!): Int')),
+    tool('query t($x: ID!) @tool { f(in: [$x]) }', query('f(in: [ID!]!): Int')),
+  ],
+  [
+    'SUBJECT_UNBOUND',
     'through a fragment',
     tool('query t($id: ID!) @tool { ...F } fragment F on Query { user(id: $id) { id } }'),
     tool('query t($id: ID! @subject) @tool { ...F } fragment F on Query { user(id: $id) { id } }'),

@@ -2,7 +2,7 @@ import { readSubject } from '@behalf/identity'
 import { Kind, getNamedType, isInputObjectType, isObjectType } from 'graphql'
 import type { GraphQLInputType, GraphQLField, GraphQLSchema } from 'graphql'
 import type { Declarations } from './declarations.ts'
-import { inputsOf, variablesIn, type FieldUse } from './field-uses.ts'
+import { directVariablesIn, inputsOf, variablesIn, type FieldUse } from './field-uses.ts'
 import type { Ownerships } from './merge-ownership.ts'
 import type { Place, Problems } from './problem.ts'
 import { possibleObjects } from './prove-ownership.ts'
@@ -49,11 +49,12 @@ export function proveInputs(
       continue
     }
     const free = variablesIn(input.value).filter((variable) => !bound.has(variable))
+    const direct = directVariablesIn(input.value).filter((each) => !bound.has(each))
     const [variable] = free
     if (variable === undefined) continue
     if (mark.kind === 'unsaid') {
       const principal = input.argumentOf && leadsToPrincipal(proof, input.argumentOf.field)
-      const telling = [input.name, ...(input.value.kind === Kind.VARIABLE ? free : [])].find(proof.namesSubject)
+      const telling = [input.name, ...direct].find(proof.namesSubject)
       if (principal) {
         problems.add(
           'PRINCIPAL_CHOSEN',
@@ -68,7 +69,7 @@ export function proveInputs(
         )
       }
     }
-    if (input.value.kind === Kind.VARIABLE) proveInside(proof, input.type, variable, at, problems)
+    for (const whole of direct) proveInside(proof, input.type, whole, at, problems)
   }
 }
 

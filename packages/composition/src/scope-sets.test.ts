@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { conjoin, namesIn, type ScopeSets } from './scope-sets.ts'
+import type { ScopeSets } from '@behalf/identity'
+import { conjoin, namesIn } from './scope-sets.ts'
 
 const name = fc.constantFrom('a', 'b', 'c', 'd')
 const sets = fc.array(fc.array(name, { minLength: 1, maxLength: 3 }), { maxLength: 3 })

@@ -1,7 +1,5 @@
+import type { ScopeSets } from '@behalf/identity'
 import { compare } from './problem.ts'
-
-/** Alternatives (OR), each a list of names that are needed together (AND). Empty: nothing is needed. */
-export type ScopeSets = readonly (readonly string[])[]
 
 /** What both ask for together, in disjunctive normal form: sorted, without repeats and without alternatives that another makes needless. */
 export function conjoin(a: ScopeSets, b: ScopeSets): ScopeSets {
