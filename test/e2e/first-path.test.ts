@@ -178,7 +178,7 @@ describe('[P5] what a subgraph receives', () => {
     })
     expect(claimsOf('orders', wire.orders.exchanges.at(-1)!)).toMatchObject({
       scope: 'orders:read',
-      tctx: { tenant: 'acme', facts: {} },
+      tctx: { tenant: 'acme', facts: { tier: 'premium' } },
     })
   })
 })

@@ -52,7 +52,7 @@ const supervisorVariables = {
     }, 'is not 32 random bytes in base64url')
     .default(() => randomBytes(32).toString('base64url')),
   BEHALF_DATA_DIR: z.string().default('.behalf'),
-  LOG_LEVEL: z.enum(['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'], 'is not a log level').optional(),
+  LOG_LEVEL: z.enum(['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'], 'is not a log level').default('debug'),
   MODEL_BASE_URL: webUrl.optional(),
   MODEL_API_KEY: z.string().optional(),
   MODEL_NAME: z.string().optional(),
@@ -125,7 +125,7 @@ export function readConfig(apps: readonly ConfigurableApp[], env: Environment = 
     rootKey: values.BEHALF_ROOT_KEY,
     dataDir: values.BEHALF_DATA_DIR,
     subgraphUrls: namedUrls(values.SUBGRAPHS),
-    logging: pick(env, ['LOG_LEVEL']),
+    logging: { LOG_LEVEL: values.LOG_LEVEL },
     model: pick(env, ['MODEL_BASE_URL', 'MODEL_API_KEY', 'MODEL_NAME']),
     system: pick(env, ['SystemRoot', 'TEMP', 'TMP']),
     startedByNpm: Boolean(env['npm_lifecycle_event']),

@@ -21,7 +21,7 @@ Environment
   MODEL_BASE_URL, MODEL_API_KEY, MODEL_NAME   an OpenAI-compatible server; without one, keyword routing
   BEHALF_ROOT_KEY    32 random bytes in base64url (new at every start)
   SUBGRAPHS          name=url,...: where the gateway reaches a subgraph, if not where it was started
-  LOG_LEVEL          of the log files (info)
+  LOG_LEVEL          of the log files (debug)
 `
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))

@@ -29,7 +29,7 @@ const plan = (env: Record<string, string> = {}) => {
 describe('each process is told what it needs and nothing else', () => {
   test('a subgraph: its port, its role, its keys', () => {
     const { orders } = plan()
-    expect(Object.keys(orders).toSorted()).toEqual(['BEHALF_CONTEXT_KEYS', 'DATABASE_URL', 'ORDERS_PORT'])
+    expect(Object.keys(orders).toSorted()).toEqual(['BEHALF_CONTEXT_KEYS', 'DATABASE_URL', 'LOG_LEVEL', 'ORDERS_PORT'])
     expect(orders['DATABASE_URL']).toContain('//orders@')
   })
 
@@ -40,6 +40,7 @@ describe('each process is told what it needs and nothing else', () => {
       'BEHALF_WORKLOAD_KEY',
       'DATABASE_URL',
       'GATEWAY_INTERNAL_URL',
+      'LOG_LEVEL',
       'MODEL_API_KEY',
       'ORCHESTRATOR_PORT',
     ])

@@ -1,0 +1,83 @@
+import { globSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { errorTable } from '@behalf/identity'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { runSteps, type Step, stepsOf, withOpenParts } from './support/documents.ts'
+import { root, startSystem, type System } from './support/system.ts'
+
+/** These two are what `startSystem` stands for; everything else runs as it is printed. */
+const installAndStart = 'npm ci\nnpm start\n'
+
+let system: System
+beforeAll(async () => {
+  system = await startSystem()
+})
+afterAll(async () => void (await system.stop()))
+
+/** The same document for a system on other ports, with its logs elsewhere. */
+function relocated(markdown: string): string {
+  const { urls, dataDir } = system
+  return markdown
+    .replaceAll('http://127.0.0.1:4000', urls.gateway)
+    .replaceAll('http://127.0.0.1:4102/graphql', urls.subgraphs.orders)
+    .replaceAll('.behalf/logs', join(dataDir, 'logs'))
+}
+
+describe.each(['README.md', 'docs/get-started/README.md'])('%s', (path) => {
+  const markdown = readFileSync(join(root, path), 'utf8')
+
+  it('begins with the two commands', () => {
+    expect(stepsOf(markdown)[0]?.command).toBe(installAndStart)
+  })
+
+  it('prints what it says it prints', async () => {
+    const steps: Step[] = stepsOf(relocated(markdown)).filter(({ command }) => command !== installAndStart)
+    const printed = await runSteps(steps, { cwd: root, env: { ...system.env } })
+    expect(printed).toHaveLength(steps.length)
+    for (const [index, { line, answer }] of steps.entries()) {
+      if (answer === null) continue
+      const documented: unknown = JSON.parse(answer)
+      const actual = withOpenParts(JSON.parse(printed[index] ?? ''), documented)
+      expect({ line, answer: actual }).toEqual({ line, answer: documented })
+    }
+  })
+})
+
+describe('the comparison', () => {
+  it('goes red where an answer differs, and not where the document leaves it open', () => {
+    expect(withOpenParts({ a: 1, txn: 'x' }, { a: 1, txn: '…' })).toEqual({ a: 1, txn: '…' })
+    expect(withOpenParts({ a: 2, txn: 'x' }, { a: 1, txn: '…' })).not.toEqual({ a: 1, txn: '…' })
+    expect(withOpenParts({ a: [1, 2] }, { a: ['…'] })).not.toEqual({ a: ['…'] })
+  })
+})
+
+const reference = (name: string) => readFileSync(join(root, 'docs/reference', name), 'utf8')
+
+describe('docs/reference/errors.md', () => {
+  it('is the error table', () => {
+    const rows = Array.from(
+      reference('errors.md').matchAll(/^\| `(\w+)` \| (\d{3}) \| (.*?) \|$/gm),
+      ([, code, status, message]) => [code, Number(status), message],
+    )
+    expect(rows).toEqual(Object.entries(errorTable).map(([code, { status, message }]) => [code, status, message]))
+  })
+})
+
+describe('docs/reference/config.md', () => {
+  const variables = (text: string, pattern: RegExp) => new Set(Array.from(text.matchAll(pattern), ([, name]) => name))
+
+  it.each(globSync('apps/*/src/config.ts', { cwd: root }))('has every variable of %s', (path) => {
+    const read = variables(readFileSync(join(root, path), 'utf8'), /^\s+([A-Z][A-Z0-9_]+): /gm)
+    expect(read.size).toBeGreaterThan(0)
+    const documented = variables(reference('config.md'), /`([A-Z][A-Z0-9_]+)`/g)
+    expect([...read].filter((name) => !documented.has(name))).toEqual([])
+  })
+
+  it('has no other', () => {
+    const sources = globSync('{apps,packages}/*/src/**/config.ts', { cwd: root })
+      .map((path) => readFileSync(join(root, path), 'utf8'))
+      .join('\n')
+    const documented = variables(reference('config.md'), /^\| `([A-Z][A-Z0-9_]+)`/gm)
+    expect([...documented].filter((name) => !sources.includes(name ?? '') && !name?.endsWith('_PORT'))).toEqual([])
+  })
+})

@@ -1,0 +1,54 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+
+/** A command of a document, and the JSON that the document says it prints. */
+export interface Step {
+  readonly line: number
+  readonly command: string
+  readonly answer: string | null
+}
+
+/** The `sh` blocks of a document, each with the `json` block that follows it, if one does. */
+export function stepsOf(markdown: string): Step[] {
+  const blocks = Array.from(
+    markdown.matchAll(/^```(\w+)\n(.*?)^```$/gms),
+    ({ 1: language = '', 2: text = '', index }) => ({
+      language,
+      text,
+      line: markdown.slice(0, index).split('\n').length,
+    }),
+  )
+  return blocks.flatMap(({ language, text, line }, index) => {
+    const next = blocks[index + 1]
+    return language === 'sh' ? [{ line, command: text, answer: next?.language === 'json' ? next.text : null }] : []
+  })
+}
+
+/** Runs all commands in one shell, as a reader would, and gives what each printed. */
+export async function runSteps(
+  steps: readonly Step[],
+  options: { cwd: string; env: Record<string, string> },
+): Promise<string[]> {
+  const mark = '---- next step ----'
+  const script = steps.map(({ command }) => `${command}\necho; echo '${mark}'`).join('\n')
+  const { stdout } = await promisify(execFile)('bash', ['-euo', 'pipefail', '-c', script], options)
+  return stdout
+    .split(mark)
+    .slice(0, -1)
+    .map((text) => text.trim())
+}
+
+/** Replaces whatever the document leaves open (`…`) in the answer, too, so that the two can be compared. */
+export function withOpenParts(actual: unknown, documented: unknown): unknown {
+  if (documented === '…') return '…'
+  if (Array.isArray(actual) && Array.isArray(documented))
+    return actual.map((item, index) => withOpenParts(item, documented[index]))
+  if (isObject(actual) && isObject(documented)) {
+    return Object.fromEntries(
+      Object.entries(actual).map(([name, value]) => [name, withOpenParts(value, documented[name])]),
+    )
+  }
+  return actual
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null
