@@ -11,7 +11,7 @@ export interface Terminal {
   error(line: string): void
 }
 
-export const usage = `behalf compose [--root <directory>] [--out <file>]
+const usage = `behalf compose [--root <directory>] [--out <file>]
     Composes apps/* into one artefact, proves what it promises, and writes it (default: <root>/graph.json).
 behalf keys <receiver> [--epoch <n>]
     Prints the receiver's BEHALF_CONTEXT_KEYS, derived from BEHALF_ROOT_KEY: of the epoch (default: 0) and the one before.

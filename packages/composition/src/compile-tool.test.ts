@@ -44,6 +44,12 @@ const cases: [string, string, Repository, Repository][] = [
     tool('query other @tool { viewer { id } }'),
     tool('query t @tool { viewer { id } }'),
   ],
+  [
+    'TOOL_NAME',
+    'another by @tool',
+    tool('query t @tool(name: "u") { viewer { id } }'),
+    tool('query t @tool(name: "t") { viewer { id } }'),
+  ],
   ['TOOL_NOT_MARKED', 'no @tool', tool('query t { viewer { id } }'), tool('query t @tool { viewer { id } }')],
   [
     'TOOL_INVALID',

@@ -8,7 +8,7 @@ const claims = new Set(['sub', 'tenant'])
 const strictness = { public: 0, owned: 1, owner: 2 } as const
 
 /** Whose the objects of a type are, from all subgraphs; `principal`: they own themselves, as users do. */
-export type TypeOwnership = Ownership & { readonly principal: boolean }
+type TypeOwnership = Ownership & { readonly principal: boolean }
 
 export interface Ownerships {
   /** By object type of the composed graph; absent where nobody says. */

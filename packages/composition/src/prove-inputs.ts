@@ -48,9 +48,8 @@ export function proveInputs(
       }
       continue
     }
-    const free = variablesIn(input.value).filter((variable) => !bound.has(variable))
     const direct = directVariablesIn(input.value).filter((each) => !bound.has(each))
-    const [variable] = free
+    const variable = variablesIn(input.value).find((each) => !bound.has(each))
     if (variable === undefined) continue
     if (mark.kind === 'unsaid') {
       const principal = input.argumentOf && leadsToPrincipal(proof, input.argumentOf.field)
@@ -114,7 +113,7 @@ function readMark(declarations: Declarations, coordinates: readonly string[]): M
  * nobody owns by themselves; null where there is none. An object with an owner of its own is checked against the
  * caller when it is resolved, and ends the search.
  */
-export function leadsToPrincipal(
+function leadsToPrincipal(
   { api, ownerships }: Pick<InputProof, 'api' | 'ownerships'>,
   field: GraphQLField<unknown, unknown>,
 ): string | null {

@@ -73,7 +73,7 @@ export function proveOwnership(
 }
 
 /** Every composite type that a client can get to, introspection apart. */
-export function reachableTypes(api: GraphQLSchema): Set<GraphQLCompositeType> {
+function reachableTypes(api: GraphQLSchema): Set<GraphQLCompositeType> {
   const reached = new Set<GraphQLCompositeType>()
   const visit = (type: unknown): void => {
     if (!isObjectType(type) && !isAbstractType(type)) return
