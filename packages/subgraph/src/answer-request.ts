@@ -65,7 +65,10 @@ export function createAnswerRequest({ db, executor, readOperationType, answerMs 
   }
 }
 
-/** A mutation as a whole is one effect, recorded with its answer: a repeat is given that answer and changes nothing. */
+/**
+ * A mutation as a whole is one effect, recorded with its answer: a repeat is given that answer and changes nothing.
+ * One of which nothing took effect is not recorded: a tool call that was refused, or failed, may be tried again.
+ */
 async function runOnce(
   open: RequestTransaction<unknown>,
   verified: VerifiedContext,
@@ -73,9 +76,29 @@ async function runOnce(
 ): Promise<Answer> {
   const id = verified.identity.actor?.call ?? verified.jti
   if (id === null) throw new AppError('INTERNAL', undefined, { cause: 'a mutation without an id' })
-  const answer = await open.perform({ id, request: verified.request }, execute)
-  await open.commit()
-  return answer
+  const work = async (): Promise<Answer> => {
+    const answer = await execute()
+    if (!open.hasEffect) throw new NothingDone(answer)
+    return answer
+  }
+  try {
+    const answer = await open.perform({ id, request: verified.request }, work)
+    await open.commit()
+    return answer
+  } catch (error) {
+    if (error instanceof NothingDone) return error.answer
+    throw error
+  }
+}
+
+/** Makes a transaction roll back, and is no failure. */
+class NothingDone extends Error {
+  readonly answer: Answer
+
+  constructor(answer: Answer) {
+    super('no field of the mutation took effect')
+    this.answer = answer
+  }
 }
 
 /** Something may have been executed, and none of it is left. */

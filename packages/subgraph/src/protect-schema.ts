@@ -49,18 +49,20 @@ function inSavepoint(resolve: Resolver): Resolver {
   }
 }
 
-/** An entity's type is protected before the entity is looked up, not only when its fields are read. */
+/**
+ * An entity's type is protected before the entity is looked up, not only when its fields are read. Always by a promise:
+ * what a reference resolver throws at once would take all other entities of the request with it.
+ */
 function protectReferences(type: GraphQLObjectType): GraphQLObjectType | undefined {
   const { apollo } = type.extensions as {
     apollo?: { subgraph?: { resolveReference?: GraphQLReferenceResolver<Context> } }
   }
   const original = apollo?.subgraph?.resolveReference
   const guard = typeGuard(type)
-  if (!original || !guard) return undefined
+  if (!original) return undefined
 
-  // As a promise: what throws at once takes all other entities of the request with it.
   const resolveReference: GraphQLReferenceResolver<Context> = async (reference, context, info): Promise<unknown> => {
-    guard(context.identity)
+    guard?.(context.identity)
     return original(reference, context, info)
   }
   const extensions = { ...type.extensions, apollo: { ...apollo, subgraph: { ...apollo?.subgraph, resolveReference } } }

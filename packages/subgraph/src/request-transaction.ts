@@ -8,6 +8,7 @@ export class RequestTransaction<Tables> {
   /** Makes the running Mutation field durable so far; null where none runs, or where it already did. */
   #commitField: (() => Promise<void>) | null = null
   #ended = false
+  #hasEffect = false
 
   constructor(bound: BoundTransaction<Tables>) {
     this.#bound = bound
@@ -21,11 +22,17 @@ export class RequestTransaction<Tables> {
     })
   }
 
+  /** Whether a Mutation field succeeded, or made something durable. */
+  get hasEffect(): boolean {
+    return this.#hasEffect
+  }
+
   perform<R>(effect: Effect, work: () => Promise<R>): Promise<R> {
     return this.#bound.perform(effect, work)
   }
 
   commit(): Promise<void> {
+    this.#hasEffect = true
     return this.#commitField?.() ?? this.#bound.commit()
   }
 
@@ -53,7 +60,9 @@ export class RequestTransaction<Tables> {
       })
       if (isCommitted) await this.#bound.commit()
       committed.resolve()
-      return await result.promise
+      const value = await result.promise
+      this.#hasEffect = true
+      return value
     } catch (error) {
       committed.reject(error)
       if (isCommitted) await this.#bound.rollback()

@@ -248,6 +248,35 @@ describe('a tool call', () => {
     expect((await write('g1', agentOf(human('gina')))).json.errors?.[0]?.extensions.code).toBe('INTERNAL')
   })
 
+  it('is tried again where nothing of it took effect', async () => {
+    const irma = human('irma')
+    const agent = agentOf(irma)
+    const unapproved = await run(subgraph.url, 'mutation { write(id: "r1") { id } }', { as: agent })
+    expect(unapproved.json.errors?.[0]?.extensions.code).toBe('APPROVAL_REQUIRED')
+    expect((await write('r1', agent)).json.data).toEqual({ write: { id: 'r1' } })
+
+    const late = agentOf(irma)
+    const fails = (field: string) =>
+      run(subgraph.url, `mutation { ${field}(id: "r2") { id } }`, { as: late, approval: { id: 'apr_1', field } })
+    const failed = await fails('writeAndFail')
+    expect(failed.json.errors?.[0]?.extensions.code).toBe('BAD_USER_INPUT')
+    expect(await fails('writeAndFail')).toEqual(failed)
+    expect((await write('r2', late)).json.data).toEqual({ write: { id: 'r2' } })
+    expect(await notesOf(irma)).toEqual(['r1', 'r2'])
+  })
+
+  it('is not tried again where some of it took effect, and is answered as it was', async () => {
+    const agent = agentOf(human('jana'))
+    const commit = () => {
+      const approval = { id: 'apr_1', field: 'commitAndFail' }
+      return run(subgraph.url, 'mutation { commitAndFail(id: "s1") { id } }', { as: agent, approval })
+    }
+    const first = await commit()
+    expect(first.json).toMatchObject({ data: { commitAndFail: null }, errors: [{ extensions: { code: 'INTERNAL' } }] })
+    expect(await commit()).toEqual(first)
+    expect(await notesOf(human('jana'))).toEqual(['s1'])
+  })
+
   it('is one request and one user', async () => {
     const agent = agentOf(human('hugo'), 'call_hugo')
     await write('h1', agent)

@@ -1,5 +1,5 @@
-import { contextTokenHeader, type ContextSigner, type OperationType, type Principal } from '@behalf/identity'
-import { randomUUID } from 'node:crypto'
+import { contextTokenHeader, createContextSigner, type OperationType, type Principal } from '@behalf/identity'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { getOperationAST, parse } from 'graphql'
 import { type RawAnswer, type RawRequest, send } from './send.ts'
 import { type TestClaims, testPrincipal } from './test-principal.ts'
@@ -38,7 +38,17 @@ export interface TestCaller {
   /** The same agent with the user's approval of `field`, a Mutation field. */
   approved(field: string): TestCaller
   /** The request that `run` sends, to be tampered with. */
-  signed(query: string, variables?: Readonly<Record<string, unknown>>, to?: string): SignedRequest
+  signed(query: string, variables?: Readonly<Record<string, unknown>>, tampered?: TamperedToken): SignedRequest
+}
+
+/** How a context token differs from the one that the gateway would make. */
+export interface TamperedToken {
+  /** Made for another receiver. */
+  readonly to?: string
+  /** Made this many milliseconds ago. */
+  readonly ageMs?: number
+  /** Signed by somebody else. */
+  readonly forged?: boolean
 }
 
 /** A request and the context token that was made for it. */
@@ -49,17 +59,27 @@ export interface SignedRequest extends RawRequest {
 export interface CallerOptions {
   readonly url: string
   readonly receiver: string
-  readonly signer: ContextSigner
+  readonly rootKey: string
+  readonly trustDomain: string
   readonly name: string | null
   readonly claims: TestClaims
   readonly approval?: string
 }
 
 export function createTestCaller(options: CallerOptions): TestCaller {
-  const { url, receiver, signer, name, claims, approval } = options
+  const { url, receiver, rootKey, trustDomain, name, claims, approval } = options
   const principal: Principal = testPrincipal(name, claims)
 
-  function signed(query: string, variables: Readonly<Record<string, unknown>> = {}, to = receiver): SignedRequest {
+  function signed(
+    query: string,
+    variables: Readonly<Record<string, unknown>> = {},
+    { to = receiver, ageMs = 0, forged = false }: TamperedToken = {},
+  ): SignedRequest {
+    const signer = createContextSigner({
+      rootKey: forged ? randomBytes(32).toString('base64url') : rootKey,
+      trustDomain,
+      clock: () => Date.now() - ageMs,
+    })
     const body = new TextEncoder().encode(JSON.stringify({ query, variables }))
     const token = signer.sign(principal, {
       to,

@@ -1,4 +1,4 @@
-import { createContextSigner, deriveContextKeys } from '@behalf/identity'
+import { deriveContextKeys } from '@behalf/identity'
 import { testDatabase } from '@behalf/postgres/embedded'
 import type { Subgraph } from '@behalf/subgraph'
 import { Kysely, PostgresDialect } from 'kysely'
@@ -58,7 +58,6 @@ export async function testSubgraph<Tables = unknown>(options: TestSubgraphOption
 
   const rootKey = randomBytes(32).toString('base64url')
   const trustDomain = 'behalf.test'
-  const signer = createContextSigner({ rootKey, trustDomain })
   const contextKeys = deriveContextKeys(rootKey, name, [1])
   const listening = await create({
     port: 0,
@@ -71,7 +70,7 @@ export async function testSubgraph<Tables = unknown>(options: TestSubgraphOption
   started.defer(() => listening.close())
 
   const caller = (user: string | null, claims: TestClaims) =>
-    createTestCaller({ url: listening.url, receiver: name, signer, name: user, claims })
+    createTestCaller({ url: listening.url, receiver: name, rootKey, trustDomain, name: user, claims })
   const running = started.move()
   const close = () => running.disposeAsync()
   return {

@@ -1,0 +1,52 @@
+import { postgres } from '@behalf/postgres'
+import { createSubgraph } from '@behalf/subgraph'
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestConfig } from './test-subgraph.ts'
+
+/** For this package's tests only: a subgraph as an app would have it. */
+export interface NoteTables {
+  note: { id: string; owner: string; text: string }
+}
+
+const typeDefs = `
+  extend schema
+    @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@requiresScopes"])
+    @link(url: "https://behalf.dev/identity/v0.1", import: ["@public"])
+  type Query { notes: [Note] @requiresScopes(scopes: [["notes:read"]]) tier: String }
+  type Note @public { id: ID! text: String }
+  type Mutation { setNote(id: ID!, text: String!): Note }
+`
+
+export function noteMigrations(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'behalf-notes-'))
+  writeFileSync(
+    join(folder, '001.sql'),
+    "create table note (id text primary key, owner text not null, text text not null); select behalf.own('note', 'owner');",
+  )
+  return folder
+}
+
+export const notes = ({ databaseUrl, ...config }: TestConfig) =>
+  createSubgraph<NoteTables>({
+    ...config,
+    name: 'notes',
+    typeDefs,
+    db: postgres<NoteTables>(databaseUrl),
+    resolvers: {
+      Query: {
+        notes: (_parent, _args, { db }) => db.selectFrom('note').selectAll().execute(),
+        tier: (_parent, _args, { identity }) => identity.facts['tier'],
+      },
+      Mutation: {
+        setNote: (_parent, note: { id: string; text: string }, { db, identity }) =>
+          db
+            .insertInto('note')
+            .values({ ...note, owner: identity.subject })
+            .onConflict((conflict) => conflict.column('id').doUpdateSet({ text: note.text }))
+            .returningAll()
+            .executeTakeFirst(),
+      },
+    },
+  })

@@ -1,0 +1,48 @@
+import { rm } from 'node:fs/promises'
+import { afterAll, expect, it } from 'vitest'
+import { notes, noteMigrations, type NoteTables } from './fixtures.ts'
+import { testSubgraph } from './index.ts'
+
+const migrations = noteMigrations()
+afterAll(() => rm(migrations, { recursive: true }))
+
+it('runs a subgraph for callers of every kind, on a database of its own', async () => {
+  await using app = await testSubgraph<NoteTables>({ name: 'notes', create: notes, migrations })
+  await app.admin
+    .insertInto('note')
+    .values([
+      { id: 'n1', owner: 'usr_ada', text: 'mine' },
+      { id: 'n2', owner: 'usr_ben', text: 'theirs' },
+    ])
+    .execute()
+
+  const ada = app.as('ada', { scopes: ['notes:read'], facts: { tier: 'premium' } })
+  expect(ada.subject).toBe('usr_ada')
+  expect(await ada.run('{ notes { id } tier }')).toEqual({
+    status: 200,
+    data: { notes: [{ id: 'n1' }], tier: 'premium' },
+    errors: [],
+  })
+  expect(await app.as('ada').run('{ notes { id } tier }')).toMatchObject({
+    data: { notes: null, tier: null },
+    errors: [{ path: ['notes'], extensions: { code: 'UNAUTHORIZED_FIELD_OR_TYPE' } }],
+  })
+  expect(await app.anonymous().run('{ notes { id } }')).toMatchObject({
+    errors: [{ extensions: { code: 'UNAUTHENTICATED' } }],
+  })
+
+  const write = ['mutation($id: ID!) { setNote(id: $id, text: "new") { text } }', { id: 'n1' }] as const
+  const agent = ada.agent({ tool: 'set_note' })
+  expect(await agent.run(...write)).toMatchObject({
+    data: { setNote: null },
+    errors: [{ extensions: { code: 'APPROVAL_REQUIRED' } }],
+  })
+  expect(await agent.approved('tidy').run(...write)).toMatchObject({
+    errors: [{ extensions: { code: 'APPROVAL_REQUIRED' } }],
+  })
+  expect(await agent.approved('setNote').run(...write)).toMatchObject({
+    data: { setNote: { text: 'new' } },
+    errors: [],
+  })
+  expect(await app.admin.selectFrom('note').select('text').where('id', '=', 'n1').execute()).toEqual([{ text: 'new' }])
+})
