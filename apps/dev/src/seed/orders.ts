@@ -1,4 +1,5 @@
 import type { Faker } from '@faker-js/faker'
+import { products } from './products.ts'
 import { currencyOf, type User } from './users.ts'
 import { createIds, day, decimal, firstDate, hour, iso, minute, minuteBetween, referenceDate } from './values.ts'
 
@@ -51,7 +52,6 @@ const exampleOrder = { id: 'ord_7Kx2', user: 'usr_ada', age: 3.17 }
 /** Exactly `count` orders, those of the demo users among them, oldest first. */
 export function createOrders(faker: Faker, users: readonly User[], count: number) {
   const nextId = createIds(faker, 'ord', 8)
-  const products = createProducts(faker, 200)
   const plans = createPlans(faker, users, count).toSorted((a, b) => a.placedAt - b.placedAt)
   const orders: Order[] = []
   const items: OrderItem[] = []
@@ -96,15 +96,6 @@ function createPlans(faker: Faker, users: readonly User[], count: number): reado
     cancelled: faker.number.int(99) < 7,
   }))
   return [...known, ...others]
-}
-
-function createProducts(faker: Faker, count: number) {
-  const nextSku = createIds(faker, 'sku', 6)
-  return Array.from({ length: count }, () => ({
-    sku: nextSku().replace('_', '-').toUpperCase(),
-    name: faker.commerce.productName(),
-    price: faker.number.int({ min: 5, max: 180 }) * 100 - faker.helpers.arrayElement([0, 1, 5, 10, 50]),
-  }))
 }
 
 /** Orders are packed after a day, shipped after two and a half, and have arrived after ten. */
