@@ -28,9 +28,9 @@ describe('compose', () => {
         'extend schema @identity(facts: ["tier", "name"]) type Query { points: Int @requiresScopes(scopes: [["a", "b"], ["c"]]) }',
     })
     expect(graph.subgraphs).toEqual({
-      identity: { facts: [], scopes: ['users:read'] },
-      loyalty: { facts: ['name', 'tier'], scopes: ['a', 'b', 'c'] },
-      orders: { facts: [], scopes: ['orders:read', 'orders:write'] },
+      identity: { facts: [], scopes: ['users:read'], timeoutMs: 10_000 },
+      loyalty: { facts: ['name', 'tier'], scopes: ['a', 'b', 'c'], timeoutMs: 10_000 },
+      orders: { facts: [], scopes: ['orders:read', 'orders:write'], timeoutMs: 10_000 },
     })
   })
 

@@ -83,7 +83,7 @@ function compileTools(sources: readonly ToolSource[], graph: ToolGraph, problems
 }
 
 /** Facts that it declared, and every scope that its fields and exceptions (`unless`) can ask for. */
-function subgraphFacts({ document }: SubgraphSource): GraphSubgraph {
+function subgraphFacts({ app, document }: SubgraphSource): GraphSubgraph {
   const scopes = new Set<string>()
   visit(document, {
     Directive(node) {
@@ -96,5 +96,5 @@ function subgraphFacts({ document }: SubgraphSource): GraphSubgraph {
       }
     },
   })
-  return { facts: readFacts(document), scopes: [...scopes].toSorted() }
+  return { facts: readFacts(document), scopes: [...scopes].toSorted(), timeoutMs: app.timeoutMs }
 }

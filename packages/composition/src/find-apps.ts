@@ -11,6 +11,8 @@ export interface App {
   /** Absolute path of its SDL. */
   readonly schema: string
   readonly port: number
+  /** Milliseconds that it may take to answer; 10,000 unless its behalf.json says otherwise. */
+  readonly timeoutMs: number
 }
 
 /**
@@ -72,14 +74,18 @@ function readApp(directory: string, manifest: string, refuse: (message: string) 
     refuse('It is not a JSON object.')
     return null
   }
-  const { name, schema, port } = value as Record<string, unknown>
+  const { name, schema, port, timeoutMs = 10_000 } = value as Record<string, unknown>
   const validName = typeof name === 'string' && /^[a-z][a-z0-9-]{0,62}$/.test(name)
   const validPort = typeof port === 'number' && Number.isInteger(port) && port > 0 && port < 65_536
+  const validTimeout = typeof timeoutMs === 'number' && Number.isInteger(timeoutMs) && timeoutMs > 0 && timeoutMs <= 300_000
   const path = typeof schema === 'string' ? resolve(directory, schema) : null
   const validSchema = path !== null && path.startsWith(directory + sep)
   if (!validName) refuse('"name" must be lower-case letters, digits and hyphens, such as "orders".')
   if (!validPort) refuse('"port" must be a port number.')
+  if (!validTimeout) refuse('"timeoutMs" must be 1 to 300000 milliseconds.')
   if (!validSchema) refuse('"schema" must be the path of a file in the app, such as "src/schema.graphql".')
   else if (!existsSync(path)) refuse(`"schema" names a file that does not exist: ${String(schema)}.`)
-  return validName && validPort && validSchema && existsSync(path) ? { name, directory, schema: path, port } : null
+  return validName && validPort && validTimeout && validSchema && existsSync(path)
+    ? { name, directory, schema: path, port, timeoutMs }
+    : null
 }

@@ -20,6 +20,8 @@ export interface GraphSubgraph {
   readonly facts: readonly string[]
   /** Scopes that its fields can ask for; it receives no other. */
   readonly scopes: readonly string[]
+  /** Milliseconds that it may take to answer. */
+  readonly timeoutMs: number
 }
 
 export type AgentAccess = 'ALLOW' | 'APPROVE' | 'DENY'
