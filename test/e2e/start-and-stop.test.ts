@@ -2,7 +2,7 @@ import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { rm } from 'node:fs/promises'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { freePorts } from '../support/free-ports.ts'
 import { descendantsOf, stillRunning } from '../support/process-tree.ts'
 import { root, startSystem, systemEnvironment, temporaryDataDir, type System } from '../support/system.ts'
@@ -16,8 +16,15 @@ const started: ChildProcess[] = []
 beforeAll(async () => {
   dataDir = await temporaryDataDir()
 })
+// A test that failed leaves its system; the next one needs the folder.
+afterEach(async () => {
+  for (const child of started.splice(0)) {
+    const processes = descendantsOf(child.pid!)
+    child.kill()
+    await vi.waitUntil(() => stillRunning(processes).length === 0, { timeout: 20_000 })
+  }
+}, slow)
 afterAll(async () => {
-  for (const child of started) if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
   await rm(dataDir, { recursive: true, force: true, maxRetries: 20 })
 })
 
@@ -121,6 +128,28 @@ test(
 )
 
 test(
+  'a PostgreSQL that outlived everything is ended by the next start, and its data is there',
+  async () => {
+    const env = await systemEnvironment(dataDir)
+    const first = await startSystem({ env, dataDir })
+    const processes = track(first)
+    const guard = processes.find(({ command }) => command.includes('guard'))
+    const postgres = processes.filter(({ command }) => /bin\/postgres /.test(command))
+    process.kill(guard!.pid, 'SIGKILL')
+    first.process.kill('SIGKILL')
+    await once(first.process, 'exit')
+    expect(stillRunning(postgres)).toHaveLength(1)
+
+    await using next = await startSystem({ env, dataDir })
+    track(next)
+    expect(stillRunning(processes)).toEqual([])
+    const { body } = await next.graphql(await next.token('ada'), '{ viewer { id } }')
+    expect(body.data).toEqual({ viewer: { id: 'usr_ada' } })
+  },
+  slow,
+)
+
+test(
   'a process that dies is named with its last lines, and the rest is stopped',
   async () => {
     const system = await startSystem({ dataDir })
@@ -147,7 +176,8 @@ test(
       expect(log).not.toContain(system.rootKey)
       expect(log).not.toContain(token)
     }
-    expect(await system.log('gateway')).not.toBe('')
+    // It is this request's log, in which they would be.
+    expect(await system.log('identity')).toContain('usr_ada')
   },
   slow,
 )

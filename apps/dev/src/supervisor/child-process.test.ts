@@ -37,7 +37,7 @@ test('warnings are shown, the rest is only written down', async () => {
     'logs',
     `
     console.log(JSON.stringify({ level: 30, msg: 'usual' }))
-    console.log(JSON.stringify({ level: 40, msg: 'strange' }))
+    console.log(JSON.stringify({ level: 'warn', msg: 'strange' }))
     console.error(JSON.stringify({ level: 50, msg: 'bad', err: { message: 'because' } }))
     console.error('plain')`,
   )

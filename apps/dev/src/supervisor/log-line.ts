@@ -8,8 +8,9 @@ export interface LogLine {
 }
 
 const warning = 40
+const levels: Readonly<Record<string, number>> = { trace: 10, debug: 20, info: 30, warn: 40, error: 50, fatal: 60 }
 
-/** Reads pino's line (`level`, `msg`, `err`), for people. */
+/** Reads pino's line (`level` as number or name, `msg`, `err`), for people. */
 export function readLogLine(text: string): LogLine {
   let fields: unknown
   try {
@@ -18,7 +19,8 @@ export function readLogLine(text: string): LogLine {
     return { level: null, message: text }
   }
   if (typeof fields !== 'object' || fields === null) return { level: null, message: text }
-  const { level, msg, err } = fields as { level?: unknown; msg?: unknown; err?: unknown }
+  const { level: given, msg, err } = fields as { level?: unknown; msg?: unknown; err?: unknown }
+  const level = typeof given === 'string' ? levels[given] : given
   if (typeof level !== 'number') return { level: null, message: text }
   const error = typeof err === 'object' && err !== null && 'message' in err ? String(err.message) : ''
   const parts = [typeof msg === 'string' ? msg : '', error]
