@@ -91,11 +91,16 @@ export function createSubgraph<Tables = unknown>(options: SubgraphOptions<Tables
       const address = await app.listen({ port, host })
 
       async function close(): Promise<void> {
-        const late = setTimeout(() => app.server.closeAllConnections(), limits.drainMs)
+        const late = Promise.withResolvers<void>()
+        const timer = setTimeout(() => {
+          app.server.closeAllConnections()
+          late.resolve()
+        }, limits.drainMs)
         await app.close()
-        clearTimeout(late)
         await executor.stop()
-        await db?.close()
+        // What a mutation that is still at work has written is undone when the process ends.
+        await Promise.race([db?.close(), late.promise])
+        clearTimeout(timer)
       }
       return { url: `${address}/graphql`, close: () => (closing ??= close()) }
     },

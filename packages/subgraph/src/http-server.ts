@@ -76,11 +76,21 @@ export function createHttpServer({ verifier, answerRequest, ready, limits, log }
     const body = request.getDecorator<VerifiedHead>('head').verifyBody(bytes)
     const gone = new AbortController()
     reply.raw.once('close', () => gone.abort())
-    const { traceparent, tracestate } = request.headers
-    const answer = await answerRequest(body, bytes, gone.signal, request.log.child({ traceparent, tracestate }))
+    const trace = traceOf(request)
+    const traced = trace ? request.log.child(trace) : request.log
+    const answer = await answerRequest(body, bytes, gone.signal, traced)
     return reply.code(answer.status).type(json).send(answer.body)
   })
   return app
+}
+
+/** The caller's trace (W3C Trace Context, sections 3.2 and 3.3), if it is one: no other header is ever logged. */
+function traceOf({ headers }: FastifyRequest): { traceparent: string; tracestate?: string } | null {
+  const { traceparent, tracestate } = headers
+  if (typeof traceparent !== 'string' || !/^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/.test(traceparent))
+    return null
+  const hasState = typeof tracestate === 'string' && tracestate.length <= 512
+  return hasState ? { traceparent, tracestate } : { traceparent }
 }
 
 /** Answers requests of which nothing was executed. */

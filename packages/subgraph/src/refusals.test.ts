@@ -343,3 +343,12 @@ it('logs who asked for what, and never a token', async () => {
   expect(text).not.toContain(token.split('.')[2])
   expect(text).not.toMatch(/eyJ/)
 })
+
+it('logs the trace a request belongs to, and no other text in its place', async () => {
+  const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+  await post([...signedQuery(), 'traceparent', traceparent, 'tracestate', 'a=b'], query)
+  expect(log.lines.at(-1)).toMatchObject({ traceparent, tracestate: 'a=b' })
+  await post([...signedQuery(), 'traceparent', 'something else', 'tracestate', 'a=b'], query)
+  expect(log.lines.at(-1)).not.toHaveProperty('traceparent')
+  expect(log.lines.at(-1)).not.toHaveProperty('tracestate')
+})
