@@ -56,6 +56,6 @@ export async function orUnavailable<T>(answer: Promise<T>): Promise<T> {
   try {
     return await answer
   } catch (cause) {
-    throw new AppError('UNAVAILABLE', undefined, { cause })
+    throw cause instanceof AppError ? cause : new AppError('UNAVAILABLE', undefined, { cause })
   }
 }

@@ -9,6 +9,7 @@ import type { IssuerConfig } from './authenticate/issuer.ts'
 import type { Authority } from './authority.ts'
 import { createExecuteTool, type ExecuteTool } from './execute/execute-tool.ts'
 import { startGraphQLServer } from './execute/graphql-server.ts'
+import { createOperationShapes } from './execute/operation-shape.ts'
 import { createSubgraphClient, type SubgraphClient } from './execute/subgraph-client.ts'
 import { createSubgraphDataSource } from './execute/subgraph-data-source.ts'
 import { readGraph } from './graph-file.ts'
@@ -40,8 +41,6 @@ export interface GatewayOptions {
 export interface GatewayLimits {
   /** Bytes of a request. Default 256 KiB. */
   readonly bodyBytes: number
-  /** Milliseconds a subgraph has to answer. Default 10 seconds. */
-  readonly subgraphTimeout: number
   /** Bytes of a subgraph's answer. Default 8 MiB. */
   readonly subgraphResponseBytes: number
   /** Requests to one subgraph under way or waiting; beyond, they fail at once. Default 1,000. */
@@ -52,7 +51,6 @@ export interface GatewayLimits {
 
 const defaultLimits: GatewayLimits = {
   bodyBytes: 256 * 1024,
-  subgraphTimeout: 10_000,
   subgraphResponseBytes: 8 * 1024 * 1024,
   subgraphPending: 1000,
   drainDelay: 0,
@@ -69,6 +67,7 @@ export interface Gateway {
 }
 
 const loopback = '127.0.0.1'
+const defaultTimeoutMs = 10_000
 
 /**
  * The edge: verifies credentials and drops them, plans and executes, and runs tools for agents.
@@ -84,6 +83,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   if (unknown !== undefined) throw new TypeError(`There is no subgraph "${unknown}" in ${options.graph}.`)
   const signer = createContextSigner({ rootKey, epoch, trustDomain })
   const tickets = createTicketSealer({ rootKey, epoch })
+  const shapeOf = createOperationShapes(graph.supergraph)
   const clients: SubgraphClient[] = []
 
   const server = await startGraphQLServer({
@@ -92,12 +92,12 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     log,
     dataSource({ name, url = '' }) {
       const client = createSubgraphClient(subgraphUrls[name] ?? url, {
-        timeout: limits.subgraphTimeout,
+        timeout: graph.subgraphs[name]?.timeoutMs ?? defaultTimeoutMs,
         maxBytes: limits.subgraphResponseBytes,
         maxPending: limits.subgraphPending,
       })
       clients.push(client)
-      return createSubgraphDataSource({ name, graph, client, signer, tickets, log })
+      return createSubgraphDataSource({ name, graph, client, shapeOf, signer, tickets, log })
     },
   })
 
@@ -120,19 +120,22 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     agentsOf: (workload) => agents.get(workload) ?? [],
   })
 
+  async function close(): Promise<void> {
+    draining = true
+    if (limits.drainDelay > 0) await setTimeout(limits.drainDelay)
+    await Promise.all([publicApp.close(), internalApp.close()] satisfies Promise<unknown>[])
+    await server.stop()
+    await Promise.all(clients.map((client) => client.close()))
+  }
+  let closing: Promise<void> | undefined
+
   return {
     async listen({ port, host = loopback, internalPort, internalHost = loopback }) {
       const internalUrl = await internalApp.listen({ port: internalPort, host: internalHost })
       const url = await publicApp.listen({ port, host })
       return { url, internalUrl }
     },
-    async close() {
-      draining = true
-      if (limits.drainDelay > 0) await setTimeout(limits.drainDelay)
-      await Promise.all([publicApp.close(), internalApp.close()] satisfies Promise<unknown>[])
-      await server.stop()
-      await Promise.all(clients.map((client) => client.close()))
-    },
+    close: () => (closing ??= close()),
   }
 }
 
@@ -149,7 +152,6 @@ function agentsByWorkload({ rules }: Graph): ReadonlyMap<string, readonly string
 const writeGraphQLError: WriteError = ({ message, code, status }, request) => ({
   body: { errors: [{ message, extensions: { code } }], extensions: { txn: transactionOf(request) } },
   headers: {
-    'cache-control': 'no-store',
     ...(status === 405 && { allow: 'GET, POST' }),
     ...(status === 401 && { 'www-authenticate': code === 'CREDENTIAL_INVALID' ? 'Bearer error="invalid_token"' : 'Bearer' }),
     ...(status === 503 && { 'retry-after': '1' }),

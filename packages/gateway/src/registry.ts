@@ -10,9 +10,8 @@ export interface ToolCall {
   readonly name: string
   /** As the model gave them. */
   readonly arguments: unknown
-  /** Id of the call: the same for a repeat. */
+  /** Id of the call: the same for a repeat. Its run is in the principal's actor. */
   readonly call: string
-  readonly run: string
 }
 
 export type ToolOutcome =

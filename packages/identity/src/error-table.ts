@@ -106,6 +106,7 @@ export const errorTable = {
   GRAPHQL_PARSE_FAILED: { status: 400, message: 'The operation cannot be parsed.', model: null },
   GRAPHQL_VALIDATION_FAILED: { status: 400, message: 'The operation does not fit the schema.', model: null },
   OPERATION_RESOLUTION_FAILURE: { status: 400, message: 'Which operation to run cannot be told.', model: null },
+  PERSISTED_QUERY_NOT_SUPPORTED: { status: 200, message: 'PersistedQueryNotSupported', model: null },
   BAD_USER_INPUT: { status: 400, message: 'An argument is not valid.', model: 'An argument is not valid.' },
   PAYLOAD_TOO_LARGE: { status: 413, message: 'The request is too large.', model: null },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, message: 'Send JSON as "Content-Type: application/json".', model: null },

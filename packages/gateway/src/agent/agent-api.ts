@@ -73,8 +73,8 @@ export function addAgentApi(app: FastifyInstance, options: {
 
   app.post('/internal/tools/call', async (request) => {
     const { workload, asked } = await admit(request, callRequest, parseJson)
-    const { delegation, ...call } = asked
-    return registry.call(await principalOf(delegation, workload, asked.run), call)
+    const { delegation, run, ...call } = asked
+    return registry.call(await principalOf(delegation, workload, run), call)
   })
 }
 

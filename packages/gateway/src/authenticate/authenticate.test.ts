@@ -108,7 +108,7 @@ describe('an access token', () => {
   it('is refused unsigned, signed with the public key as a secret, or with an algorithm that is not accepted', async () => {
     const [, payload = '', signature = ''] = (await provider.mint()).split('.')
     const [jwk] = provider.publicKeys
-    const pem = await createPublicKey({ key: { ...jwk }, format: 'jwk' }).export({ type: 'spki', format: 'pem' })
+    const pem = createPublicKey({ key: { ...jwk }, format: 'jwk' }).export({ type: 'spki', format: 'pem' })
     const header = (alg: string) => Buffer.from(JSON.stringify({ typ: 'at+jwt', alg, kid: jwk?.kid })).toString('base64url')
     const hs256 = `${header('HS256')}.${payload}`
     for (const token of [
@@ -130,7 +130,7 @@ describe('an access token', () => {
     await authenticate(bearer(token))
     const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.=+/~ '
     await fc.assert(
-      fc.asyncProperty(fc.nat(token.length - 1), fc.constantFrom(...alphabet), async (index, character) => {
+      fc.asyncProperty(fc.nat(token.length - 1), fc.constantFrom(...alphabet.split('')), async (index, character) => {
         fc.pre(token[index] !== character)
         const altered = token.slice(0, index) + character + token.slice(index + 1)
         await expect(authenticate(bearer(altered))).rejects.toMatchObject({ status: 401 })
@@ -139,9 +139,9 @@ describe('an access token', () => {
     )
     // Every spelling of the last character of each part, of which some decode to the same bytes.
     for (const end of [...token.matchAll(/.(?=\.|$)/g)].map(({ index }) => index)) {
-      for (const character of alphabet) {
+      for (const character of alphabet.replace(token.charAt(end), '')) {
         const altered = token.slice(0, end) + character + token.slice(end + 1)
-        if (altered !== token) await expect(authenticate(bearer(altered))).rejects.toMatchObject({ status: 401 })
+        await expect(authenticate(bearer(altered))).rejects.toMatchObject({ status: 401 })
       }
     }
   })

@@ -7,7 +7,7 @@ import {
   ApolloServerPluginUsageReportingDisabled,
 } from '@apollo/server/plugin/disabled'
 import { type ErrorCode, errorTable } from '@behalf/identity'
-import type { GraphQLError, GraphQLFormattedError } from 'graphql'
+import { GraphQLError, type GraphQLFormattedError, type OperationDefinitionNode, OperationTypeNode } from 'graphql'
 import type { Logger } from 'pino'
 import type { RequestContext } from './request-context.ts'
 import type { createSubgraphDataSource } from './subgraph-data-source.ts'
@@ -53,6 +53,11 @@ export async function startGraphQLServer(options: {
  */
 const finishAnswer: ApolloServerPlugin<RequestContext & Record<string, unknown>> = {
   requestDidStart: async () => ({
+    // The stock executor has no code for either.
+    didResolveOperation: async ({ operation }: { readonly operation?: OperationDefinitionNode }) => {
+      if (operation === undefined) throw requestError('OPERATION_RESOLUTION_FAILURE')
+      if (operation.operation === OperationTypeNode.SUBSCRIPTION) throw requestError('BAD_REQUEST', 'Subscriptions are not served here.')
+    },
     willSendResponse: async ({ response: { body }, contextValue }) => {
       if (body.kind !== 'single') return
       const misfits = body.singleResult.extensions?.['valueCompletion']
@@ -61,6 +66,9 @@ const finishAnswer: ApolloServerPlugin<RequestContext & Record<string, unknown>>
     },
   }),
 }
+
+const requestError = (code: ErrorCode, message: string = errorTable[code].message) =>
+  new GraphQLError(message, { extensions: { code, http: { status: errorTable[code].status } } })
 
 function misfitError({ path }: GraphQLError): GraphQLFormattedError {
   const code: ErrorCode = 'SUBGRAPH_INVALID_RESPONSE'

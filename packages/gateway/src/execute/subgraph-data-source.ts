@@ -3,7 +3,7 @@ import { AppError, contextTokenHeader, type ContextSigner, type Graph } from '@b
 import type { GraphQLFormattedError } from 'graphql'
 import type { Logger } from 'pino'
 import type { TicketSealer } from '../agent/ticket.ts'
-import { type OperationShape, operationShape } from './operation-shape.ts'
+import type { OperationShape } from './operation-shape.ts'
 import type { RequestContext } from './request-context.ts'
 import type { SubgraphClient } from './subgraph-client.ts'
 import type { SubgraphError } from './subgraph-response.ts'
@@ -13,11 +13,12 @@ export function createSubgraphDataSource(options: {
   readonly name: string
   readonly graph: Graph
   readonly client: SubgraphClient
+  readonly shapeOf: (fetch: string) => OperationShape
   readonly signer: ContextSigner
   readonly tickets: TicketSealer
   readonly log: Logger
 }): GraphQLDataSource<RequestContext & Record<string, unknown>> {
-  const { name, graph, client, signer, tickets, log } = options
+  const { name, graph, client, shapeOf, signer, tickets, log } = options
   const { facts, scopes } = graph.subgraphs[name] ?? { facts: [], scopes: [] }
 
   /** Only a call that may start an agent carries the means to (`@delegates`). */
@@ -34,7 +35,7 @@ export function createSubgraphDataSource(options: {
       }
       const { query = '', operationName, variables } = fetch.request
       const { principal, txn, trace, signal } = fetch.context
-      const shape = operationShape(query)
+      const shape = shapeOf(query)
       const body = Buffer.from(JSON.stringify({ query, operationName, variables }))
       const ticket = await ticketFor(shape, fetch.context)
       const token = signer.sign(principal, { to: name, body, operation: shape.type, txn, facts, scopes, ...(ticket !== null && { ticket }) })
@@ -45,6 +46,7 @@ export function createSubgraphDataSource(options: {
         if (entities !== null && data !== null && countOf(data['_entities']) !== entities) {
           throw new AppError('SUBGRAPH_INVALID_RESPONSE', undefined, { cause: `not ${entities} entities` })
         }
+        if (!shape.fits(data)) throw new AppError('SUBGRAPH_INVALID_RESPONSE', undefined, { cause: 'values do not have the shape of the operation' })
         return { data, ...(errors.length > 0 && { errors: errors.map(formatError) }) }
       } catch (error) {
         if (!(error instanceof AppError)) throw error

@@ -1,5 +1,5 @@
 import { AppError, type ErrorCode } from '@behalf/identity'
-import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest, LogController } from 'fastify'
 
 const codeOfFastify: Readonly<Record<string, ErrorCode>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'PAYLOAD_TOO_LARGE',
@@ -35,7 +35,7 @@ export function createApp(options: {
 
   const app = fastify({
     loggerInstance: log,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: maxBodyBytes,
     requestTimeout: 30_000,
     exposeHeadRoutes: false,
@@ -45,6 +45,16 @@ export function createApp(options: {
   app.removeAllContentTypeParsers()
   app.addContentTypeParser([...contentTypes], { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
 
+  // What we say is about one caller at one moment.
+  app.addHook('onRequest', async (_request, reply) => void reply.header('cache-control', 'no-store'))
+  let closing = false
+  app.addHook('preClose', async () => {
+    closing = true
+  })
+  // A connection that was busy when the others were closed must not stay open, once it has its answer, for the next request.
+  app.addHook('onSend', async (_request, reply) => {
+    if (closing) reply.header('connection', 'close')
+  })
   app.setErrorHandler(refuse)
   app.setNotFoundHandler(() => {
     throw new AppError('NOT_FOUND')

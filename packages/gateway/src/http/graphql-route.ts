@@ -35,8 +35,9 @@ export function addGraphQLRoute(app: FastifyInstance, options: { readonly authen
       context: async () => ({ principal, txn, trace: traceOf(request), signal }),
     })
     if (body.kind !== 'complete') throw new AppError('INTERNAL', undefined, { cause: 'incremental delivery was not asked for' })
-    await reply.code(status).headers(Object.fromEntries(headers)).header('cache-control', 'no-store')
-      .send(status < 400 ? body.string : withTransaction(body.string, txn))
+    // Apollo Server's own cache policy must not replace ours.
+    headers.delete('cache-control')
+    await reply.code(status).headers(Object.fromEntries(headers)).send(status < 400 ? body.string : withTransaction(body.string, txn))
   }
 
   app.all('/graphql', handle)
