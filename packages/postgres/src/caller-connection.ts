@@ -103,7 +103,9 @@ export class CallerConnection {
       const result = await open.client.query<object>({ text, values: [...values], queryMode: 'extended' } as { text: string })
       await open.begun
       if (open.client.getTransactionStatus() !== 'I') return result
-    } catch (error) {
+    } catch (failure) {
+      // What failed first is why: after it, PostgreSQL only says that the transaction is aborted.
+      const error: unknown = await open.begun.then(() => failure, (cause: unknown) => cause)
       if (isConnectionLost(error)) this.#lose(open.client, error)
       // Nothing is lost by starting over where nothing was written: one field's failure is not its siblings'.
       else if (this.#mode === 'read' && this.#savepoints.length === 0) await this.rollback()

@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { sql } from 'kysely'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { ada, ben, openShop, type OpenShop } from '../fixtures/shop.ts'
 
 let shop: OpenShop
@@ -14,8 +15,8 @@ const stroke = async ({ db }: Bound) =>
   db.updateTable('notes').set((eb) => ({ body: eb('body', '||', '|') })).returning(['id', 'body']).executeTakeFirstOrThrow()
 const strokes = async () => (await shop.admin.query(`select body from notes where id = 'n-ada'`)).rows[0].body
 /** Waits until some transaction of the shop's role waits for another. */
-const waiting = () => expect.poll(async () => (await shop.admin.query(
-  `select from pg_stat_activity where usename = $1 and wait_event_type = 'Lock'`, [shop.role])).rowCount, { timeout: 10_000 })
+const waiting = () => vi.waitUntil(async () => (await shop.admin.query(
+  `select from pg_stat_activity where usename = $1 and wait_event_type = 'Lock'`, [shop.role])).rowCount === 1, { timeout: 10_000 })
 
 describe('perform', () => {
   it('does it once, and answers a repeat with what was recorded, in the same order', async () => {
@@ -91,7 +92,7 @@ describe('perform', () => {
     const [first, second] = [write(), write()]
     const outcome = await first.perform(effect, () => stroke(first))
     const repeated = second.perform(effect, () => stroke(second))
-    await waiting().toBe(1)
+    await waiting()
     await first.commit()
     expect(await repeated).toEqual(outcome)
     await second.commit()
@@ -102,7 +103,7 @@ describe('perform', () => {
     const [first, second] = [write(), write()]
     await first.perform(effect, () => stroke(first))
     const repeated = second.perform(effect, () => stroke(second))
-    await waiting().toBe(1)
+    await waiting()
     await first.rollback()
     expect(await repeated).toEqual({ id: 'n-ada', body: '|' })
     await second.commit()
@@ -151,7 +152,6 @@ describe('perform', () => {
     const bound = write()
     await bound.perform(effect, async () => 1)
     await bound.commit()
-    const { sql } = await import('kysely')
     const seen = async (who = ada) => {
       const reader = shop.db.bind(who, 'write')
       const { rows } = await sql`select id from behalf.performed`.execute(reader.db)

@@ -1,5 +1,6 @@
+import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { openShop, type OpenShop } from '../fixtures/shop.ts'
+import { ada, caller, openShop, type OpenShop } from '../fixtures/shop.ts'
 import { postgres } from './index.ts'
 
 let shop: OpenShop
@@ -16,6 +17,30 @@ describe('consume', () => {
     const all = await Promise.all(Array.from({ length: 50 }, (_, i) => (i % 2 === 0 ? shop.db : other).consume('jti', expiresAt)))
     expect(all.filter(Boolean)).toHaveLength(1)
     expect(await shop.db.consume('jti-2', expiresAt)).toBe(true)
+  })
+
+  it('is known to its receiver only', async () => {
+    await shop.db.consume('jti', inAMinute())
+    const seen = async () => {
+      const bound = shop.db.bind(ada, 'read')
+      const { rows } = await sql`select id from behalf.seen_token`.execute(bound.db)
+      await bound.commit()
+      return rows
+    }
+    expect(await seen()).toEqual([{ id: 'jti' }])
+    await shop.admin.query(`update behalf.seen_token set receiver = 'other'`)
+    expect(await seen()).toEqual([])
+  })
+
+  it('is asked by nobody: nothing of the last caller is left on the connection', async () => {
+    await shop.admin.query(`alter table behalf.seen_token add asked_by text default concat(behalf.sub(), behalf.tenant(), behalf.scopes(), behalf.actor())`)
+    const single = shop.connect({ max: 1 })
+    const bound = single.bind(caller('usr_ada', { scopes: ['a'], agent: 'assistant' }), 'write')
+    await bound.db.selectFrom('notes').select('id').execute()
+    await bound.commit()
+    await single.consume('jti', inAMinute())
+    expect((await shop.admin.query('select asked_by from behalf.seen_token')).rows).toEqual([{ asked_by: '' }])
+    await shop.admin.query('alter table behalf.seen_token drop asked_by')
   })
 
   it('is for one receiver: another one has ids of its own', async () => {
@@ -70,7 +95,7 @@ describe('listen', () => {
 
   it('says so when it cannot begin', async () => {
     const away = postgres('postgres://shop:x@127.0.0.1:1/postgres')
-    await expect(away.listen('news', () => undefined)).rejects.toThrow()
+    await expect(away.listen('news', () => undefined)).rejects.toThrow('ECONNREFUSED')
     await away.close()
   })
 })

@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import type { Binaries, RuntimeUser } from './embedded-binaries.ts'
 
 const windows = platform() === 'win32'
-/** The server reads no settings of ours from the environment, and answers in the language that we look for. */
-const environment = { ...(windows ? process.env : { PATH: process.env['PATH'] ?? '' }), LC_ALL: 'C', TZ: 'UTC' }
+/** Nothing of our environment reaches the server, and it answers in the language that we look for. */
+const environment = windows ? undefined : { PATH: '/usr/local/bin:/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' }
 
 export interface Postmaster {
   readonly port: number

@@ -56,7 +56,7 @@ describe('provision', () => {
       for (const statement of ['select * from app_one.secrets', 'select * from behalf.ownership', 'select * from behalf.migration_app_one',
         `select behalf.public('secrets')`, `select behalf.admit('app_two')`, 'create table mine (id int)', 'create temporary table mine (id int)',
         'create table public.mine (id int)', 'alter table secrets add x int', 'drop table secrets', 'truncate secrets']) {
-        await expect(client.query(statement), statement).rejects.toMatchObject({ code: '42501' })
+        await expect(client.query(statement)).rejects.toMatchObject({ code: '42501' })
       }
     })
   })

@@ -139,17 +139,16 @@ describe('writing', () => {
 })
 
 describe('the library in a migration', () => {
-  const refuses = async (statement: string, message: string) => {
+  it.each([
+    [`select behalf.own('notes', 'owner')`, 'has no column "owner"'],
+    [`select behalf.own('order_items', 'position')`, 'is of type smallint'],
+    [`select behalf.own('orders', 'user_id', unless => 'a')`, 'so name the tenant'],
+    [`select behalf.own('orders', 'user_id', tenant => 'tenant', unless => 'a b')`, 'is not one scope'],
+    [`select behalf.owned('item_events', through => 'item_id', parent => 'products')`, 'has no owner'],
+  ])('names the fault of: %s', async (statement, message) => {
     await shop.admin.query('begin')
     await expect(shop.admin.query(statement)).rejects.toThrow(message)
     await shop.admin.query('rollback')
-  }
-  it('names the fault', async () => {
-    await refuses(`select behalf.own('notes', 'owner')`, 'has no column "owner"')
-    await refuses(`select behalf.own('order_items', 'position')`, 'is of type smallint')
-    await refuses(`select behalf.own('orders', 'user_id', unless => 'a')`, 'so name the tenant')
-    await refuses(`select behalf.own('orders', 'user_id', tenant => 'tenant', unless => 'a b')`, 'is not one scope')
-    await refuses(`select behalf.owned('item_events', through => 'item_id', parent => 'products')`, 'has no owner')
   })
 
   it('may be called again with something else, and leaves nothing of before', async () => {

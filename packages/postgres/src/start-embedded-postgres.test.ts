@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,9 +12,12 @@ import { startEmbeddedPostgres } from './embedded.ts'
 const root = process.getuid?.() === 0
 const script = fileURLToPath(new URL('../fixtures/own-postgres.ts', import.meta.url))
 let dataDir: string
-beforeEach(async () => void (dataDir = join(await mkdtemp(join(tmpdir(), 'behalf-embedded-')), 'data')))
-// Its parent is ours; root made it, so that the database's user may pass through.
-beforeEach(async () => (await import('node:fs/promises')).chmod(join(dataDir, '..'), 0o755))
+beforeEach(async () => {
+  const parent = await mkdtemp(join(tmpdir(), 'behalf-embedded-'))
+  // The database may run as another user, who has to pass through.
+  await chmod(parent, 0o755)
+  dataDir = join(parent, 'data')
+})
 afterEach(() => rm(join(dataDir, '..'), { recursive: true, force: true }))
 
 async function ask(url: string, text: string): Promise<unknown[]> {
@@ -142,5 +145,5 @@ it('says so when its port is taken', async () => {
 
 it('says so when a data folder is not one', async () => {
   await writeFile(dataDir, 'a file')
-  await expect(startEmbeddedPostgres({ dataDir })).rejects.toThrow()
+  await expect(startEmbeddedPostgres({ dataDir })).rejects.toThrow(/EEXIST|ENOTDIR/)
 })

@@ -53,9 +53,11 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions = {}): Prom
   const password = (await readFile(passwordFile, 'utf8')).trim()
 
   let closing: Promise<void> | undefined
-  const close = () => (closing ??= postmaster.stop().then(async () => {
+  const close = () => (closing ??= stop())
+  async function stop() {
+    await postmaster.stop()
     if (temporary) await rm(dataDir, { recursive: true, force: true })
-  }))
+  }
   return { url: `postgres://postgres:${password}@127.0.0.1:${postmaster.port}/postgres`, close, [Symbol.asyncDispose]: close }
 }
 

@@ -15,6 +15,7 @@ export interface TestDatabase extends AsyncDisposable {
  * An empty database for one test file: a new one on the server of `DATABASE_URL` (an administrator's) if that is
  * set, else an embedded PostgreSQL of its own. Removed on close.
  */
+// oxlint-disable-next-line node/no-process-env -- of the tests alone, which have no config.ts
 export async function testDatabase(serverUrl: string | undefined = process.env['DATABASE_URL']): Promise<TestDatabase> {
   if (serverUrl === undefined || serverUrl === '') {
     const embedded = await startEmbeddedPostgres()
