@@ -1,25 +1,46 @@
 import { randomBytes } from 'node:crypto'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { authorityMigrations } from '@behalf/authority'
 import { provision } from '@behalf/postgres'
 import { startEmbeddedPostgres } from '@behalf/postgres/embedded'
 import type { Config } from '../config.ts'
+import { Failure } from './failure.ts'
+import { closedFolder } from './passage.ts'
 
 export interface AdministratorDatabase extends AsyncDisposable {
   readonly adminUrl: string
 }
 
-/** The administrator's way into the database: a given one, or the embedded one, which is started. */
-export async function openDatabase(config: Config, postgresDir: string): Promise<AdministratorDatabase> {
-  if (config.databaseUrl !== null) return { adminUrl: config.databaseUrl, [Symbol.asyncDispose]: async () => undefined }
-  const postgres = await startEmbeddedPostgres({ dataDir: postgresDir, port: config.postgresPort, persistent: true })
-  return { adminUrl: postgres.url, [Symbol.asyncDispose]: () => postgres.close() }
+/**
+ * The administrator's way into the database: a given one, or the embedded one, which is started.
+ *
+ * @param root of the repository, where the embedded one's programs are installed
+ * @throws Failure
+ */
+export async function openDatabase(config: Config, root: string, dataDir: string): Promise<AdministratorDatabase> {
+  if (config.databaseUrl !== null) {
+    return { adminUrl: config.databaseUrl, [Symbol.asyncDispose]: async () => undefined }
+  }
+  // PostgreSQL refuses to run as root, and is then run as a user who must be able to come here.
+  const closed =
+    process.getuid?.() === 0 ? ((await closedFolder(root)) ?? (await closedFolder(dirname(dataDir)))) : null
+  if (closed !== null) {
+    throw new Failure(
+      `You are root, as whom PostgreSQL does not run, and the user it is run as cannot enter ${closed}.\n` +
+        'Start as another user, from another folder, or with DATABASE_URL of a PostgreSQL of your own.',
+    )
+  }
+  return withReason('PostgreSQL cannot be started', async () => {
+    const postgres = await startEmbeddedPostgres({ dataDir, port: config.postgresPort, persistent: true })
+    return { adminUrl: postgres.url, [Symbol.asyncDispose]: () => postgres.close() }
+  })
 }
 
 /**
  * Brings roles, schemas and tables of all apps and of the gateway's records up to date, with new passwords.
  *
  * @returns the URL of a role, by the name of its app
+ * @throws Failure
  */
 export async function provisionAll(
   adminUrl: string,
@@ -32,7 +53,9 @@ export async function provisionAll(
   const urls = new Map<string, string>()
   for (const { name, schema, migrations } of wanted) {
     const password = randomBytes(24).toString('base64url')
-    await provision({ adminUrl, name, schema, password, migrations })
+    await withReason(`The database cannot be made ready for ${name}`, () =>
+      provision({ adminUrl, name, schema, password, migrations }),
+    )
     const url = new URL(adminUrl)
     url.username = name
     url.password = password
@@ -42,5 +65,16 @@ export async function provisionAll(
     const url = urls.get(role)
     if (url === undefined) throw new Error(`There is no role "${role}".`)
     return url
+  }
+}
+
+/** What a database says is for the person who set it up: without a stack. */
+async function withReason<T>(what: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    // A host with two addresses that both refuse is an AggregateError, whose own message is empty.
+    const cause = error instanceof AggregateError ? error.errors[0] : error
+    throw new Failure(`${what}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause: error })
   }
 }

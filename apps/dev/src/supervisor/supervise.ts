@@ -67,7 +67,7 @@ export async function supervise({ config, root, apps, signal, show }: Supervisio
 
   show('Starting Behalf. Ctrl-C stops it.')
   signal.addEventListener('abort', () => show('Stopping.'), { once: true })
-  const opening = openDatabase(config, postgresDir)
+  const opening = openDatabase(config, root, postgresDir)
   running.defer(async () => (await opening.catch(() => null))?.[Symbol.asyncDispose]())
   const composer = startProcess(
     {
