@@ -262,6 +262,14 @@ describe('a verified request', () => {
     expect(calls).toEqual([])
   })
 
+  it('is told why it is refused', async () => {
+    const messageOf = async (body: Uint8Array) =>
+      (await post(headersOf(body, sign(body)), body)).json.errors?.[0]?.message
+    expect(await messageOf(encode([{ query: '{ greeting }' }]))).toBe('Send one operation per request.')
+    expect(await messageOf(encode('{ greeting }'))).toBe('The body is not a JSON object.')
+    expect(await messageOf(encode({ query: '{ greeting' }))).toContain('Syntax Error')
+  })
+
   it('is JSON by its content type', async () => {
     const typed = (type: string) => signedQuery().with(1, type)
     expect(await post(typed('application/json; charset=utf-8'), query)).toMatchObject({ status: 200 })

@@ -19,7 +19,7 @@ interface Note {
 }
 
 const typeDefs = `${links}
-  type Query { notes: [Note] me: String slow: String }
+  type Query { notes: [Note] me: String slow: String sneak(id: ID!): Note }
   type Note @public { id: ID! text: String broken: String }
   type Mutation {
     write(id: ID!, text: String = ""): Note
@@ -46,6 +46,8 @@ let afterGate: Promise<unknown> = Promise.resolve()
 const resolvers: Resolvers<Tables> = {
   Query: {
     notes: (_parent, _args, { db }) => db.selectFrom('note').selectAll().orderBy('id').execute(),
+    sneak: (_parent, { id }: Note, { db, identity }) =>
+      db.insertInto('note').values({ id, text: '', owner: identity.subject }).returningAll().executeTakeFirst(),
     me: async (_parent, _args, { db, identity }) => {
       const rows = await db.selectNoFrom((eb) => eb.fn<string>('behalf.sub').as('sub')).execute()
       return `${identity.subject} ${rows[0]?.sub}`
@@ -174,6 +176,10 @@ describe('a query', () => {
     await run(subgraph.url, 'mutation { write(id: "ada-1") { id } }')
     await run(subgraph.url, 'mutation { write(id: "ben-1") { id } }', { as: ben })
     expect(await notesOf(ada)).toEqual(['ada-1'])
+    expect(await notesOf(ben)).toEqual(['ben-1'])
+    const answer = await run(subgraph.url, '{ sneak(id: "ben-2") { id } me }', { as: ben })
+    expect(answer.json.data).toEqual({ sneak: null, me: 'usr_ben usr_ben' })
+    expect(log.lines.at(-1)).toMatchObject({ err: { message: expect.stringContaining('read-only transaction') } })
     expect(await notesOf(ben)).toEqual(['ben-1'])
   })
 
