@@ -52,7 +52,9 @@ const supervisorVariables = {
     }, 'is not 32 random bytes in base64url')
     .default(() => randomBytes(32).toString('base64url')),
   BEHALF_DATA_DIR: z.string().default('.behalf'),
-  LOG_LEVEL: z.enum(['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'], 'is not a log level').default('debug'),
+  LOG_LEVEL: z
+    .enum(['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'], 'is not a log level')
+    .default('debug'),
   MODEL_BASE_URL: webUrl.optional(),
   MODEL_API_KEY: z.string().optional(),
   MODEL_NAME: z.string().optional(),
