@@ -75,7 +75,9 @@ export function createHttpServer({ verifier, answerRequest, ready, limits, log }
     const bytes = request.body instanceof Uint8Array ? request.body : nothing
     const body = request.getDecorator<VerifiedHead>('head').verifyBody(bytes)
     const gone = new AbortController()
-    reply.raw.once('close', () => gone.abort())
+    reply.raw.once('close', () => {
+      if (!reply.raw.writableFinished) gone.abort()
+    })
     const trace = traceOf(request)
     const traced = trace ? request.log.child(trace) : request.log
     const answer = await answerRequest(body, bytes, gone.signal, traced)
