@@ -71,7 +71,9 @@ interface Answer {
 
 /** A real subgraph on a real database, with callers as the gateway would make them. */
 export async function startChat(backend: ModelBackend, replicas = 1) {
-  await using started = new AsyncDisposableStack()
+  await using starting = new AsyncDisposableStack()
+  const started = new AsyncDisposableStack()
+  starting.use(started)
   const rootKey = randomBytes(32).toString('base64url')
   const database = started.use(await testDatabase())
   const databaseUrl = await database.provision('orchestrator', fileURLToPath(new URL('../migrations', import.meta.url)))
@@ -96,7 +98,7 @@ export async function startChat(backend: ModelBackend, replicas = 1) {
     started.defer(() => listening.close())
     return listening
   }
-  const listening = [await start()]
+  const listening: Awaited<ReturnType<typeof start>>[] = []
   while (listening.length < replicas) listening.push(await start())
 
   const signer = createContextSigner({ rootKey, trustDomain })
@@ -113,7 +115,8 @@ export async function startChat(backend: ModelBackend, replicas = 1) {
     },
   })
 
-  const running = started.move()
+  // Started: from here on the caller disposes, also of replicas that are started later.
+  starting.move()
   return {
     as,
     admin,
@@ -121,7 +124,7 @@ export async function startChat(backend: ModelBackend, replicas = 1) {
     env,
     replicas: listening,
     start: async () => void listening.push(await start()),
-    [Symbol.asyncDispose]: () => running.disposeAsync(),
+    [Symbol.asyncDispose]: () => started.disposeAsync(),
   }
 }
 

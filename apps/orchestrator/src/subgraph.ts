@@ -43,14 +43,13 @@ export function orchestrator(config: Config, parts: { readonly backend?: ModelBa
       watch.resolve(runs)
       const worker = await startWorker({ config, db, backend, agentApi, watch: runs, log })
       const listening = await subgraph.listen(address)
-      return {
-        url: listening.url,
-        async close() {
-          await worker.stop()
-          await runs.close()
-          await listening.close()
-        },
+      let closing: Promise<void> | null = null
+      async function close(): Promise<void> {
+        await worker.stop()
+        await runs.close()
+        await listening.close()
       }
+      return { url: listening.url, close: () => (closing ??= close()) }
     },
   }
 }

@@ -11,7 +11,7 @@ const ada = storedCaller({ subject: 'usr_ada', tenant: 'acme' })
 const ben = storedCaller({ subject: 'usr_ben', tenant: 'acme' })
 
 beforeAll(async () => {
-  chat = await startChat(scripted(() => say('unused')))
+  chat = await startChat(scripted(() => say('unused')), 0)
   db = postgres<Database>(chat.env.DATABASE_URL)
 })
 afterAll(async () => {
