@@ -1,44 +1,42 @@
-import { createAuthority } from '@behalf/authority'
-import { createGateway } from '@behalf/gateway'
-import { createRegistry } from '@behalf/tools'
-import pino from 'pino'
 import { ZodError } from 'zod'
-import { type Config, readConfig } from './config.ts'
+import { readConfig } from './config.ts'
+import { startGateway } from './start-gateway.ts'
 
-const config = configOrExit()
-const log = pino({ name: 'gateway', level: config.logLevel })
-const authority = createAuthority(config.databaseUrl)
-const gateway = await createGateway({
-  graph: config.graph,
-  subgraphs: config.subgraphs,
-  rootKey: config.rootKey,
-  epoch: config.epoch,
-  trustDomain: config.trustDomain,
-  issuers: [config.issuer],
-  introspection: config.introspection,
-  authority,
-  registry: createRegistry,
-  log,
-})
-await gateway.listen(config.listen)
+// From the first moment on: a process that is told to end while it starts does not have to be told again.
+const told = Promise.withResolvers<void>()
+for (const event of ['SIGTERM', 'SIGINT', 'disconnect']) process.on(event, () => told.resolve())
 
-for (const signal of ['SIGTERM', 'SIGINT', 'disconnect'] as const) process.once(signal, () => void stop(signal))
+// oxlint-disable-next-line node/no-process-env -- handed on to the one place that reads it
+const config = await orExit(2, 'cannot start with this configuration', async () => readConfig(process.env))
+const gateway = await orExit(1, 'cannot start', () => startGateway(config))
 
-/** Running requests end first; what does not end in ten seconds is cut off. */
-async function stop(reason: string) {
-  log.info({ reason }, 'stopping')
-  setTimeout(() => process.exit(1), 10_000).unref()
-  await gateway.close()
-  await authority.close()
-  process.exit(0)
+await told.promise
+// Running requests end first; what does not end in ten seconds is cut off.
+setTimeout(() => process.exit(1), 10_000).unref()
+await gateway.close().then(
+  () => process.exit(0),
+  () => process.exit(1),
+)
+
+async function orExit<T>(code: number, what: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    process.stderr.write(`gateway ${what}:\n${faultsOf(error).map((fault) => `  ${fault}\n`).join('')}`)
+    return process.exit(code)
+  }
 }
 
-function configOrExit(): Config {
-  try {
-    return readConfig(process.env)
-  } catch (error) {
-    if (!(error instanceof ZodError)) throw error
-    for (const { path, message } of error.issues) console.error(`gateway: ${path.join('.')}: ${message}`)
-    process.exit(2)
-  }
+/** One line per fault: of each variable, or of the error and the one it began with. */
+function faultsOf(error: unknown): string[] {
+  if (error instanceof ZodError) return error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)
+  let root = error
+  while (root instanceof Error && root.cause !== undefined) root = root.cause
+  return [...new Set([messageOf(error), messageOf(root)])]
+}
+
+/** Of an error, or its code: a connection that failed on several addresses has no message. */
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  return error.message !== '' || !('code' in error) ? error.message : String(error.code)
 }

@@ -1,0 +1,59 @@
+import { randomBytes } from 'node:crypto'
+import { describe, expect, it } from 'vitest'
+import { readConfig } from './config.ts'
+
+const rootKey = randomBytes(32).toString('base64url')
+const required = {
+  DATABASE_URL: 'postgres://gateway:hunter2@127.0.0.1:4300/behalf',
+  BEHALF_ROOT_KEY: rootKey,
+  OIDC_ISSUER: 'http://127.0.0.1:4200',
+  GRAPHQL_RESOURCE: 'http://127.0.0.1:4000/graphql',
+}
+
+describe('the configuration', () => {
+  it('has defaults for what need not be said', () => {
+    const config = readConfig(required)
+    expect(config).toEqual({
+      listen: { port: 4000, host: '127.0.0.1', internalPort: 4001, internalHost: '127.0.0.1' },
+      graph: 'graph.json',
+      subgraphs: {},
+      databaseUrl: required.DATABASE_URL,
+      rootKey,
+      epoch: 1,
+      trustDomain: 'behalf',
+      issuer: { issuer: required.OIDC_ISSUER, audience: required.GRAPHQL_RESOURCE, interactiveClients: [], claims: { tenant: 'tenant' } },
+      introspection: true,
+      logLevel: 'info',
+    })
+    expect(Object.isFrozen(config)).toBe(true)
+  })
+
+  it('takes a variable that is set to nothing as not set', () => {
+    const empty = Object.fromEntries(['GATEWAY_PORT', 'HOST', 'GRAPH', 'SUBGRAPHS', 'INTERACTIVE_CLIENTS', 'LOG_LEVEL', 'INTROSPECTION'].map((name) => [name, '']))
+    expect(readConfig({ ...required, ...empty })).toEqual(readConfig(required))
+    expect(() => readConfig({ ...required, BEHALF_ROOT_KEY: '' })).toThrow('BEHALF_ROOT_KEY')
+  })
+
+  it('reads lists', () => {
+    const config = readConfig({ ...required, INTERACTIVE_CLIENTS: 'console, cli,', SUBGRAPHS: 'orders=http://127.0.0.1:1/graphql?a=b, my-balance=https://balance.example/graphql' })
+    expect(config.issuer.interactiveClients).toEqual(['console', 'cli'])
+    expect(config.subgraphs).toEqual({ orders: 'http://127.0.0.1:1/graphql?a=b', 'my-balance': 'https://balance.example/graphql' })
+  })
+
+  it('names every fault at once, and no value', () => {
+    const wrong = {
+      DATABASE_URL: 'mysql://root:hunter2@db/behalf',
+      BEHALF_ROOT_KEY: 'hunter2',
+      OIDC_ISSUER: 'hunter2',
+      GATEWAY_PORT: '99999',
+      GATEWAY_INTERNAL_PORT: 'hunter2',
+      BEHALF_KEY_EPOCH: '-1',
+      SUBGRAPHS: 'orders:hunter2',
+      INTROSPECTION: 'hunter2',
+      LOG_LEVEL: 'hunter2',
+    }
+    const read = () => readConfig(wrong)
+    for (const name of [...Object.keys(wrong), 'GRAPHQL_RESOURCE']) expect(read).toThrow(name)
+    expect(read).not.toThrow('hunter2')
+  })
+})

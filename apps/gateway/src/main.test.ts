@@ -1,0 +1,149 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { mkdtemp, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { authorityMigrations } from '@behalf/authority'
+import { testDatabase, type TestDatabase } from '@behalf/postgres/embedded'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+
+const rootKey = randomBytes(32).toString('base64url')
+let database: TestDatabase
+let env: Record<string, string>
+let folder: string
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'behalf-app-gateway-'))
+  const graph = join(folder, 'graph.json')
+  await writeFile(graph, JSON.stringify({ format: 1, hash: 'h', supergraph, subgraphs: { ping: { facts: [], scopes: [], timeoutMs: 1000 } }, rules: {}, tools: [] }))
+  database = await testDatabase()
+  env = {
+    GATEWAY_PORT: '0',
+    GATEWAY_INTERNAL_PORT: '0',
+    DATABASE_URL: await database.provision('gateway', authorityMigrations, 'authority'),
+    BEHALF_ROOT_KEY: rootKey,
+    OIDC_ISSUER: 'http://127.0.0.1:4200',
+    GRAPHQL_RESOURCE: 'http://127.0.0.1:4000/graphql',
+    GRAPH: graph,
+  }
+})
+afterAll(() => database.close())
+
+interface Run {
+  readonly child: ChildProcess
+  readonly output: { stdout: string; stderr: string }
+  readonly exited: Promise<{ code: number | null; stdout: string; stderr: string }>
+}
+
+function run(change: Record<string, string> = {}, withChannel = false): Run {
+  const child = spawn(process.execPath, ['--conditions=@behalf/source', join(import.meta.dirname, 'main.ts')], {
+    env: { ...env, ...change },
+    stdio: ['ignore', 'pipe', 'pipe', ...(withChannel ? (['ipc'] as const) : [])],
+  })
+  const output = { stdout: '', stderr: '' }
+  child.stdout?.on('data', (chunk: Buffer) => (output.stdout += chunk.toString()))
+  child.stderr?.on('data', (chunk: Buffer) => (output.stderr += chunk.toString()))
+  // Not `close`: it does not come where this side closed the channel.
+  const ended = [child.stdout, child.stderr].map((stream) => stream && once(stream, 'end'))
+  const exited = Promise.all([once(child, 'exit'), ...ended]).then(([[code]]) => ({ code: code as number | null, ...output }))
+  return { child, output, exited }
+}
+
+async function listening({ output }: Run): Promise<string> {
+  await expect.poll(() => output.stdout, { timeout: 15_000 }).toContain('"msg":"listening"')
+  return /"url":"([^"]+)"/.exec(output.stdout)?.[1] ?? ''
+}
+
+describe('the process', () => {
+  it('serves until it is told to end', async () => {
+    const running = run()
+    const url = await listening(running)
+    expect((await fetch(`${url}/readyz`)).status).toBe(200)
+    expect(await (await fetch(`${url}/graphql?query={__typename}`)).json()).toMatchObject({ data: { __typename: 'Query' } })
+    running.child.kill('SIGTERM')
+    const { code, stdout, stderr } = await running.exited
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(stdout).not.toContain(rootKey)
+  })
+
+  it('ends with the process that started it', async () => {
+    const running = run({}, true)
+    await listening(running)
+    running.child.disconnect()
+    expect((await running.exited).code).toBe(0)
+  })
+})
+
+describe('a start that fails says why, without a stack, and exits', () => {
+  const cases: Record<string, () => Promise<[Record<string, string>, number, string[]]>> = {
+    'a configuration with faults': async () => [{ DATABASE_URL: 'hunter2', BEHALF_ROOT_KEY: 'hunter2', GRAPHQL_RESOURCE: '' }, 2, ['DATABASE_URL', 'BEHALF_ROOT_KEY', 'GRAPHQL_RESOURCE']],
+    'a root key that is not base64url of bytes': async () => [{ BEHALF_ROOT_KEY: `${'A'.repeat(42)}B` }, 1, ['root key']],
+    'no graph': async () => [{ GRAPH: join(folder, 'none.json') }, 1, ['none.json', 'npm run compose', 'ENOENT']],
+    'a graph of another version': async () => {
+      await writeFile(join(folder, 'old.json'), '{"format":0}')
+      return [{ GRAPH: join(folder, 'old.json') }, 1, ['old.json', 'npm run compose']]
+    },
+    'a subgraph that is not in the graph': async () => [{ SUBGRAPHS: 'pong=http://127.0.0.1:1/graphql' }, 1, ['pong']],
+    'an issuer over plain http': async () => [{ OIDC_ISSUER: 'http://issuer.example' }, 1, ['http://issuer.example', 'https']],
+    'no database': async () => [{ DATABASE_URL: `postgres://gateway:hunter2@127.0.0.1:${await closedPort()}/behalf` }, 1, ['database', 'ECONNREFUSED']],
+    'a password that is wrong': async () => {
+      const url = new URL(env['DATABASE_URL'] ?? '')
+      url.password = 'hunter2'
+      return [{ DATABASE_URL: url.href }, 1, ['database', 'password authentication failed']]
+    },
+  }
+  it.each(Object.entries(cases))('%s', async (_name, make) => {
+    const [change, expected, words] = await make()
+    const { code, stderr } = await run(change).exited
+    expect(code).toBe(expected)
+    for (const word of words) expect(stderr).toContain(word)
+    expect(stderr).not.toMatch(/\n +at |hunter2|node:internal/)
+    expect(stderr).toMatch(/^gateway cannot start/)
+    expect(stderr.split('\n').length).toBeLessThan(6)
+  })
+
+  it.each(['GATEWAY_PORT', 'GATEWAY_INTERNAL_PORT'])('%s is taken', async (variable) => {
+    const server = createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { code, stderr } = await run({ [variable]: String(portOf(server)) }).exited
+    server.close()
+    expect(code).toBe(1)
+    expect(stderr).toContain('EADDRINUSE')
+    expect(stderr).not.toMatch(/\n +at /)
+  })
+})
+
+async function closedPort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const port = portOf(server)
+  server.close()
+  return port
+}
+
+function portOf(server: ReturnType<typeof createServer>): number {
+  const address = server.address()
+  return typeof address === 'object' && address !== null ? address.port : 0
+}
+
+const supergraph = `
+schema @link(url: "https://specs.apollo.dev/link/v1.0") @link(url: "https://specs.apollo.dev/join/v0.5", for: EXECUTION) { query: Query }
+directive @join__directive(graphs: [join__Graph!], name: String!, args: join__DirectiveArguments) repeatable on SCHEMA | OBJECT | INTERFACE | FIELD_DEFINITION
+directive @join__enumValue(graph: join__Graph!) repeatable on ENUM_VALUE
+directive @join__field(graph: join__Graph, requires: join__FieldSet, provides: join__FieldSet, type: String, external: Boolean, override: String, usedOverridden: Boolean, overrideLabel: String, contextArguments: [join__ContextArgument!]) repeatable on FIELD_DEFINITION | INPUT_FIELD_DEFINITION
+directive @join__graph(name: String!, url: String!) on ENUM_VALUE
+directive @join__implements(graph: join__Graph!, interface: String!) repeatable on OBJECT | INTERFACE
+directive @join__type(graph: join__Graph!, key: join__FieldSet, extension: Boolean! = false, resolvable: Boolean! = true, isInterfaceObject: Boolean! = false) repeatable on OBJECT | INTERFACE | UNION | ENUM | INPUT_OBJECT | SCALAR
+directive @join__unionMember(graph: join__Graph!, member: String!) repeatable on UNION
+directive @link(url: String, as: String, for: link__Purpose, import: [link__Import]) repeatable on SCHEMA
+input join__ContextArgument { name: String! type: String! context: String! selection: join__FieldValue! }
+scalar join__DirectiveArguments
+scalar join__FieldSet
+scalar join__FieldValue
+scalar link__Import
+enum join__Graph { PING @join__graph(name: "ping", url: "http://127.0.0.1:1/graphql") }
+enum link__Purpose { SECURITY EXECUTION }
+type Query @join__type(graph: PING) { ping: String }
+`

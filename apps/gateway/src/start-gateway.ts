@@ -1,0 +1,34 @@
+import { createAuthority } from '@behalf/authority'
+import { createGateway } from '@behalf/gateway'
+import { createRegistry } from '@behalf/tools'
+import pino from 'pino'
+import type { Config } from './config.ts'
+
+/** The gateway with its trust state in PostgreSQL and the tools of its graph; listening when this resolves. */
+export async function startGateway(config: Config): Promise<{ close(): Promise<void> }> {
+  const log = pino({ name: 'gateway', level: config.logLevel })
+  const authority = createAuthority(config.databaseUrl)
+  const gateway = await createGateway({
+    graph: config.graph,
+    subgraphs: config.subgraphs,
+    rootKey: config.rootKey,
+    epoch: config.epoch,
+    trustDomain: config.trustDomain,
+    issuers: [config.issuer],
+    introspection: config.introspection,
+    authority,
+    registry: createRegistry,
+    log,
+  })
+  await authority.ready().catch((cause: unknown) => {
+    throw new Error('The database does not answer.', { cause })
+  })
+  log.info(await gateway.listen(config.listen), 'listening')
+  return {
+    async close() {
+      log.info('closing')
+      await gateway.close()
+      await authority.close()
+    },
+  }
+}
