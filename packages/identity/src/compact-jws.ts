@@ -1,4 +1,4 @@
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
+import { createHash, createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto'
 import type { EpochKey } from './keys.ts'
 
 /**
@@ -14,9 +14,9 @@ export interface CompactJws {
 /** The protected header of our tokens, encoded. Its members and their order are fixed: nothing else is accepted. */
 export const encodeHeader = (typ: string, kid: string) => encodeJson({ typ, alg: 'HS256', kid })
 
-export const encodeJson = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
+const encodeJson = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
 
-export function signCompact(header: string, claims: unknown, key: Buffer): string {
+export function signCompact(header: string, claims: unknown, key: KeyObject): string {
   const input = `${header}.${encodeJson(claims)}`
   return `${input}.${hmac(input, key)}`
 }
@@ -33,7 +33,7 @@ export function splitCompact(token: string): CompactJws | null {
  * Compares encoded signatures, not decoded ones: base64url has several spellings of the same bytes
  * (RFC 4648 3.5), and only one of them is accepted.
  */
-export function signatureHolds({ header, payload, signature }: CompactJws, key: Buffer): boolean {
+export function signatureHolds({ header, payload, signature }: CompactJws, key: KeyObject): boolean {
   const expected = Buffer.from(hmac(`${header}.${payload}`, key))
   const given = Buffer.from(signature)
   return given.length === expected.length && timingSafeEqual(given, expected)
@@ -50,8 +50,8 @@ export function decodeObject(part: string): Record<string, unknown> | null {
 }
 
 /** Each key by the one header that may announce it. */
-export const keysByHeader = (typ: string, name: string, keys: readonly EpochKey[]): ReadonlyMap<string, Buffer> =>
-  new Map(keys.map(({ epoch, key }) => [encodeHeader(typ, `${name}/${epoch}`), key]))
+export const keysByHeader = (typ: string, name: string, keys: readonly EpochKey[]): ReadonlyMap<string, KeyObject> =>
+  new Map(keys.map(({ epoch, key }) => [encodeHeader(typ, `${name}/${epoch}`), createSecretKey(key)]))
 
 /** base64url SHA-256 of a request's exact body. */
 export const bodyHash = (body: Uint8Array) => createHash('sha256').update(body).digest('base64url')
@@ -59,4 +59,4 @@ export const bodyHash = (body: Uint8Array) => createHash('sha256').update(body).
 export const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-const hmac = (input: string, key: Buffer) => createHmac('sha256', key).update(input).digest('base64url')
+const hmac = (input: string, key: KeyObject) => createHmac('sha256', key).update(input).digest('base64url')

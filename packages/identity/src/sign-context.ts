@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { createSecretKey, type KeyObject, randomUUID } from 'node:crypto'
 import { AppError } from './app-error.ts'
 import { bodyHash, encodeHeader, signCompact } from './compact-jws.ts'
 import {
@@ -60,12 +60,15 @@ export function createContextSigner(options: ContextSignerOptions): ContextSigne
     throw new TypeError(`A context token lives 1 to ${contextLifetime.max} seconds, not ${lifetime}.`)
   }
   deriveKey(rootKey, 'context', 'probe', epoch) // a root key that cannot be used is a fault of the start, not of a request
-  const keys = new Map<string, { header: string; key: Buffer }>()
+  const keys = new Map<string, { header: string; key: KeyObject }>()
   const keyFor = (receiver: string) => {
     let entry = keys.get(receiver)
     if (entry === undefined) {
       const { key } = deriveKey(rootKey, 'context', receiver, epoch)
-      keys.set(receiver, (entry = { key, header: encodeHeader(contextTokenType, `${receiver}/${epoch}`) }))
+      keys.set(
+        receiver,
+        (entry = { key: createSecretKey(key), header: encodeHeader(contextTokenType, `${receiver}/${epoch}`) }),
+      )
     }
     return entry
   }

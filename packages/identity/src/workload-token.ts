@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { createSecretKey, randomUUID } from 'node:crypto'
 import { AppError } from './app-error.ts'
 import {
   bodyHash,
@@ -41,6 +41,7 @@ export function createWorkloadSigner(options: {
   const { name, trustDomain, clock = Date.now } = options
   const [current] = parseKeys(options.key)
   if (current === undefined) throw new TypeError('There is no workload key.')
+  const key = createSecretKey(current.key)
   const header = encodeHeader(workloadTokenType, `${name}/${current.epoch}`)
   return {
     sign({ method, path, body }) {
@@ -55,7 +56,7 @@ export function createWorkloadSigner(options: {
         htu: path,
         req: bodyHash(body),
       }
-      return signCompact(header, claims, current.key)
+      return signCompact(header, claims, key)
     },
   }
 }
