@@ -34,19 +34,29 @@ function boundBytes(limit: number): TransformStream<Uint8Array, Uint8Array> {
   })
 }
 
+const finish = JSON.stringify({ choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] })
+
 /** Server-sent events line by line; only `data:` lines are touched. */
 function normaliseLines(limit: number): TransformStream<string, string> {
   let rest = ''
+  let finished = false
+  const emit = (line: string, controller: TransformStreamDefaultController<string>) => {
+    const normal = normaliseLine(line)
+    finished ||= normal.includes('"finish_reason":"')
+    // The end was said, and not why: the answer is whole.
+    if (!finished && /^data: ?\[DONE\]/.test(normal)) controller.enqueue(`data: ${finish}\n\n`)
+    controller.enqueue(`${normal}\n`)
+  }
   return new TransformStream({
     transform(chunk, controller) {
       const lines = (rest + chunk).split(/\r\n|\n|\r(?!$)/)
       rest = lines.pop() ?? ''
       if (rest.length > limit) controller.error(new ModelError('MODEL_BAD_OUTPUT', { cause: 'an endless line' }))
-      for (const line of lines) controller.enqueue(`${normaliseLine(line)}\n`)
+      for (const line of lines) emit(line, controller)
     },
     flush(controller) {
       // Some servers end without the blank line that would complete the last event.
-      if (rest !== '') controller.enqueue(`${normaliseLine(rest.replace(/\r$/, ''))}\n`)
+      if (rest !== '') emit(rest.replace(/\r$/, ''), controller)
       controller.enqueue('\n')
     },
   })

@@ -46,7 +46,7 @@ export function createRunner(options: RunnerOptions): Runner {
   async function work(run: string, taken: TakenRun, stop: AbortSignal): Promise<RunEnd> {
     const steps = [...taken.steps]
     const left = Math.max(0, taken.startedAt + bounds.wallTimeMs - clock())
-    const deadline = AbortSignal.timeout(left)
+    const deadline = left === 0 ? AbortSignal.abort() : AbortSignal.timeout(left)
     const signal = AbortSignal.any([stop, deadline])
     try {
       return await loop(run, taken, steps, signal)
@@ -125,7 +125,7 @@ function turnMessage({ role, text }: { role: 'user' | 'assistant'; text: string 
 
 function stepMessages({ text, calls }: StoredStep): ModelMessage[] {
   const results = calls.flatMap(({ id, name, outcome }): ModelMessage[] => (outcome ? [{ role: 'tool', call: id, name, outcome }] : []))
-  return [{ role: 'assistant', text, calls }, ...results]
+  return [{ role: 'assistant', text, calls: calls.map(({ id, name, arguments: args }) => ({ id, name, arguments: args })) }, ...results]
 }
 
 /** A token is about four characters of English or JSON; used only where the backend reports nothing. */
