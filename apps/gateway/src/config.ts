@@ -34,7 +34,7 @@ export type Config = ReturnType<typeof readConfig>
  *
  * @throws ZodError that names every fault at once, and no value.
  */
-export function readConfig(env: Readonly<Record<string, string | undefined>>) {
+export function readConfig(env: Readonly<Record<string, string | undefined>> = process.env) {
   const given = environment.parse(Object.fromEntries(Object.entries(env).filter(([, value]) => value !== '')))
   return Object.freeze({
     listen: { port: given.GATEWAY_PORT, host: given.HOST, internalPort: given.GATEWAY_INTERNAL_PORT, internalHost: given.GATEWAY_INTERNAL_HOST },

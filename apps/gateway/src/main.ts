@@ -6,8 +6,7 @@ import { startGateway } from './start-gateway.ts'
 const told = Promise.withResolvers<void>()
 for (const event of ['SIGTERM', 'SIGINT', 'disconnect']) process.on(event, () => told.resolve())
 
-// oxlint-disable-next-line node/no-process-env -- handed on to the one place that reads it
-const config = await orExit(2, 'cannot start with this configuration', async () => readConfig(process.env))
+const config = await orExit(2, 'cannot start with this configuration', async () => readConfig())
 const gateway = await orExit(1, 'cannot start', () => startGateway(config))
 
 await told.promise

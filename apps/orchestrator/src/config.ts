@@ -20,12 +20,21 @@ const environment = z
   })
   .superRefine((env, context) => {
     const fault = (name: string, message: string) => context.addIssue({ code: 'custom', path: [name], message })
-    if (env.MODEL_BASE_URL !== undefined && env.MODEL_NAME === undefined) fault('MODEL_NAME', 'Name the model that MODEL_BASE_URL serves.')
+    if (env.MODEL_BASE_URL !== undefined && env.MODEL_NAME === undefined)
+      fault('MODEL_NAME', 'Name the model that MODEL_BASE_URL serves.')
     for (const name of ['MODEL_NAME', 'MODEL_API_KEY'] as const) {
-      if (env[name] !== undefined && env.MODEL_BASE_URL === undefined) fault('MODEL_BASE_URL', `Say which server ${name} is for.`)
+      if (env[name] !== undefined && env.MODEL_BASE_URL === undefined)
+        fault('MODEL_BASE_URL', `Say which server ${name} is for.`)
     }
-    if (env.MODEL_BASE_URL === undefined && env.NODE_ENV === 'production' && env.KEYWORD_ROUTER_IN_PRODUCTION === undefined) {
-      fault('MODEL_BASE_URL', 'Configure a model, or set KEYWORD_ROUTER_IN_PRODUCTION=allow: keyword-router is not a language model.')
+    if (
+      env.MODEL_BASE_URL === undefined &&
+      env.NODE_ENV === 'production' &&
+      env.KEYWORD_ROUTER_IN_PRODUCTION === undefined
+    ) {
+      fault(
+        'MODEL_BASE_URL',
+        'Configure a model, or set KEYWORD_ROUTER_IN_PRODUCTION=allow: keyword-router is not a language model.',
+      )
     }
   })
 

@@ -11,7 +11,7 @@ const main = `
 import { createSubgraph, runSubgraph } from ${index}
 await runSubgraph({
   name: 'notes',
-  readConfig: (env) => {
+  readConfig: (env = process.env) => {
     if (env.FAULTS) throw Object.assign(new Error('faults'), { issues: [{ path: ['NOTES_PORT'], message: 'is missing' }, { path: ['LOG_LEVEL'], message: 'is unknown' }] })
     return { port: Number(env.NOTES_PORT), host: '127.0.0.1', contextKeys: env.BEHALF_CONTEXT_KEYS }
   },

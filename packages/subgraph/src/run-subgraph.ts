@@ -8,7 +8,7 @@ export interface ProcessConfig {
 export interface SubgraphProcess<Config extends ProcessConfig> {
   readonly name: string
   /** Throws one error that names every fault of the environment, and no value. */
-  readonly readConfig: (env: Readonly<Record<string, string | undefined>>) => Config
+  readonly readConfig: () => Config
   readonly create: (config: Config) => Subgraph
 }
 
@@ -24,8 +24,7 @@ export async function runSubgraph<Config extends ProcessConfig>(process_: Subgra
 
   let config: Config
   try {
-    // oxlint-disable-next-line node/no-process-env -- handed on to the one place that reads it
-    config = readConfig(process.env)
+    config = readConfig()
   } catch (error) {
     process.stderr.write(`${name} cannot start with this configuration:\n${faultsOf(error)}\n`)
     process.exit(2)
