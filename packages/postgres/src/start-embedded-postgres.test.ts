@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
@@ -124,6 +124,14 @@ describe('a database that persists', () => {
     const pid = Number.parseInt(await readFile(join(dataDir, 'postmaster.pid'), 'utf8'), 10)
     await expect(startEmbeddedPostgres({ dataDir })).rejects.toThrow(`in use by another PostgreSQL (process ${pid})`)
     expect(await reachable(first.url)).toBe(true)
+  })
+
+  it.skipIf(process.platform === 'win32')('is in a process group of its own, where Ctrl-C in a terminal does not reach it', async () => {
+    await using database = await startEmbeddedPostgres({ dataDir })
+    expect(await reachable(database.url)).toBe(true)
+    const pid = Number.parseInt(await readFile(join(dataDir, 'postmaster.pid'), 'utf8'), 10)
+    const groupOf = (id: number) => execFileSync('ps', ['-o', 'pgid=', '-p', String(id)], { encoding: 'utf8' }).trim()
+    expect(groupOf(pid)).not.toBe(groupOf(process.pid))
   })
 
   it('needs a place to be', async () => {
