@@ -24,12 +24,22 @@ const trustDomain = 'behalf.test'
 export interface AgentApiStandIn {
   readonly url: string
   tools: readonly OfferedTool[]
-  answer: (call: { readonly call: string; readonly name: string; readonly arguments: unknown; readonly delegation: string }) => ToolOutcome | Promise<ToolOutcome>
+  answer: (call: {
+    readonly call: string
+    readonly name: string
+    readonly arguments: unknown
+    readonly delegation: string
+  }) => ToolOutcome | Promise<ToolOutcome>
   /** False: every delegation has ended. */
   delegationsHold: boolean
   readonly redeemed: string[]
   /** Every call that arrived, repeats included. */
-  readonly calls: { readonly call: string; readonly name: string; readonly arguments: unknown; readonly delegation: string }[]
+  readonly calls: {
+    readonly call: string
+    readonly name: string
+    readonly arguments: unknown
+    readonly delegation: string
+  }[]
 }
 
 export const balanceTool: OfferedTool = {
@@ -43,7 +53,9 @@ export const balanceTool: OfferedTool = {
 }
 
 /** A backend that plays what it is told, and can be made to wait. */
-export function scripted(script: (request: ModelRequest) => readonly ModelEvent[] | Promise<readonly ModelEvent[]>): ModelBackend {
+export function scripted(
+  script: (request: ModelRequest) => readonly ModelEvent[] | Promise<readonly ModelEvent[]>,
+): ModelBackend {
   return {
     kind: 'LANGUAGE_MODEL',
     name: 'scripted',
@@ -101,13 +113,34 @@ export async function startChat(backend: ModelBackend, replicas = 1) {
   const listening: Awaited<ReturnType<typeof start>>[] = []
   while (listening.length < replicas) listening.push(await start())
 
+  const urlOf = (replica: number) => {
+    const found = listening[replica]
+    if (!found) throw new Error(`There is no replica ${replica}.`)
+    return found.url
+  }
   const signer = createContextSigner({ rootKey, trustDomain })
   const as = (name: string, scopes: readonly string[] = ['chat'], actor: Actor | null = null) => ({
-    async run(query: string, variables: object = {}, { ticket = `ticket-${randomUUID()}`, replica = 0 } = {}): Promise<Answer> {
+    async run(
+      query: string,
+      variables: object = {},
+      { ticket = `ticket-${randomUUID()}`, replica = 0 } = {},
+    ): Promise<Answer> {
       const body = new TextEncoder().encode(JSON.stringify({ query, variables }))
       const operation = query.trimStart().startsWith('mutation') ? 'mutation' : 'query'
-      const token = signer.sign(testPrincipal(name, { scopes, actor }), { to: 'orchestrator', body, operation, txn: randomUUID(), facts: [], scopes, ticket })
-      const response = await fetch(listening[replica]!.url, { method: 'POST', headers: { 'content-type': 'application/json', [contextTokenHeader]: token }, body })
+      const token = signer.sign(testPrincipal(name, { scopes, actor }), {
+        to: 'orchestrator',
+        body,
+        operation,
+        txn: randomUUID(),
+        facts: [],
+        scopes,
+        ticket,
+      })
+      const response = await fetch(urlOf(replica), {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', [contextTokenHeader]: token },
+        body,
+      })
       return (await response.json()) as Answer
     },
     send(input: object, options?: { ticket?: string; replica?: number }) {
@@ -130,13 +163,18 @@ export async function startChat(backend: ModelBackend, replicas = 1) {
 
 /** A run as chatSend stores it, but without a job: for a test that works it itself. */
 export async function seedRun(admin: pg.Pool, owner: string, text: string): Promise<string> {
-  const [conversation, run, message] = ['cnv', 'run', 'msg'].map((kind) => `${kind}_${randomUUID().replaceAll('-', '')}`)
+  const [conversation, run, message] = ['cnv', 'run', 'msg'].map(
+    (kind) => `${kind}_${randomUUID().replaceAll('-', '')}`,
+  )
   await admin.query('insert into conversation (id, user_id, title) values ($1, $2, $3)', [conversation, owner, text])
   await admin.query(
     `insert into run (id, conversation_id, user_id, idempotency_key, backend_kind, backend_name) values ($1, $2, $3, $1, 'LANGUAGE_MODEL', 'scripted')`,
     [run, conversation, owner],
   )
-  await admin.query(`insert into message (id, conversation_id, run_id, user_id, role, text, position) values ($1, $2, $3, $4, 'USER', $5, 1)`, [message, conversation, run, owner, text])
+  await admin.query(
+    `insert into message (id, conversation_id, run_id, user_id, role, text, position) values ($1, $2, $3, $4, 'USER', $5, 1)`,
+    [message, conversation, run, owner, text],
+  )
   await admin.query('insert into run_delegation (run_id, user_id, handle) values ($1, $2, $3)', [run, owner, 'handle'])
   return run as string
 }
@@ -155,7 +193,11 @@ async function standIn(rootKey: string): Promise<{ server: Server; agentApi: Age
   const consume = (id: string) => Promise.resolve(!used.has(id) && used.add(id).has(id))
   const state: Omit<AgentApiStandIn, 'url'> = {
     tools: [balanceTool],
-    answer: () => ({ ok: true, result: { viewer: { balance: { amount: '1250.00', currency: 'EUR' } } }, truncated: false }),
+    answer: () => ({
+      ok: true,
+      result: { viewer: { balance: { amount: '1250.00', currency: 'EUR' } } },
+      truncated: false,
+    }),
     delegationsHold: true,
     redeemed: [],
     calls: [],
@@ -167,7 +209,8 @@ async function standIn(rootKey: string): Promise<{ server: Server; agentApi: Age
       const body = Buffer.concat(chunks)
       const path = request.url ?? ''
       const token = String(request.headers[workloadTokenHeader])
-      const send = (status: number, answer: object) => response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(answer))
+      const send = (status: number, answer: object) =>
+        response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(answer))
       verifier
         .verify(token, { method: 'POST', path, body }, consume)
         .then(() => reply(path, body.toString()))
@@ -182,11 +225,13 @@ async function standIn(rootKey: string): Promise<{ server: Server; agentApi: Age
   async function reply(path: string, body: string): Promise<{ status: number; answer: object }> {
     if (path === '/internal/token') {
       const ticket = new URLSearchParams(body).get('subject_token') ?? ''
-      if (state.redeemed.includes(ticket)) return { status: 400, answer: { error: { code: 'TICKET_REFUSED', message: 'used' } } }
+      if (state.redeemed.includes(ticket))
+        return { status: 400, answer: { error: { code: 'TICKET_REFUSED', message: 'used' } } }
       state.redeemed.push(ticket)
       return { status: 200, answer: { access_token: `handle of ${ticket}`, delegation: `dlg_${randomUUID()}` } }
     }
-    if (!state.delegationsHold) return { status: 403, answer: { error: { code: 'DELEGATION_REFUSED', message: 'ended' } } }
+    if (!state.delegationsHold)
+      return { status: 403, answer: { error: { code: 'DELEGATION_REFUSED', message: 'ended' } } }
     const asked = JSON.parse(body) as AgentApiStandIn['calls'][number]
     if (path === '/internal/tools/list') return { status: 200, answer: { tools: state.tools } }
     state.calls.push(asked)

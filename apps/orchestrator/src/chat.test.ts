@@ -40,12 +40,21 @@ test('keyword-router: the tool is called under the delegation of the ticket, and
   const { data, errors } = await routed.as('ada').send({ text: 'What is my balance?' }, { ticket: 'ticket-of-ada' })
   expect(errors).toBeUndefined()
   expect(data.chatSend.error).toBeNull()
-  expect(data.chatSend.run).toMatchObject({ status: 'COMPLETED', backend: { kind: 'KEYWORD_ROUTER', name: 'keyword-router' } })
+  expect(data.chatSend.run).toMatchObject({
+    status: 'COMPLETED',
+    backend: { kind: 'KEYWORD_ROUTER', name: 'keyword-router' },
+  })
   expect(data.chatSend.run.message.text).toContain('amount 1250.00, currency EUR')
   expect(data.chatSend.run.message.text).toContain('not a language model')
-  expect(data.chatSend.run.toolCalls).toMatchObject([{ tool: 'get_balance', arguments: {}, status: 'SUCCEEDED', errorCode: null }])
+  expect(data.chatSend.run.toolCalls).toMatchObject([
+    { tool: 'get_balance', arguments: {}, status: 'SUCCEEDED', errorCode: null },
+  ])
   const [call] = routed.agentApi.calls
-  expect(call).toMatchObject({ name: 'get_balance', delegation: 'handle of ticket-of-ada', call: data.chatSend.run.toolCalls[0].id })
+  expect(call).toMatchObject({
+    name: 'get_balance',
+    delegation: 'handle of ticket-of-ada',
+    call: data.chatSend.run.toolCalls[0].id,
+  })
 })
 
 describe('chatSend', () => {
@@ -70,7 +79,11 @@ describe('chatSend', () => {
       return say('two!')
     }
     await chat.as('ada').send({ text: 'two', conversationId: first.conversation.id })
-    expect(seen).toEqual([{ role: 'user', text: 'one' }, { role: 'assistant', text: 'Hello.', calls: [] }, { role: 'user', text: 'two' }])
+    expect(seen).toEqual([
+      { role: 'user', text: 'one' },
+      { role: 'assistant', text: 'Hello.', calls: [] },
+      { role: 'user', text: 'two' },
+    ])
   })
 
   test('a repeat returns the first run and starts nothing', async () => {
@@ -87,7 +100,10 @@ describe('chatSend', () => {
     const before = { runs: await count('run'), conversations: await count('conversation') }
     const answers = await Promise.all(Array.from({ length: 5 }, () => chat.as('ada').send(input)))
     expect(new Set(answers.map(({ data }) => data.chatSend.run?.id)).size).toBe(1)
-    expect({ runs: await count('run'), conversations: await count('conversation') }).toEqual({ runs: before.runs + 1, conversations: before.conversations + 1 })
+    expect({ runs: await count('run'), conversations: await count('conversation') }).toEqual({
+      runs: before.runs + 1,
+      conversations: before.conversations + 1,
+    })
   })
 
   test('the same key with another text, or another conversation, is refused', async () => {
@@ -96,12 +112,18 @@ describe('chatSend', () => {
     const mismatch = { run: null, error: { code: 'IDEMPOTENCY_MISMATCH', retryable: false } }
     expect((await chat.as('ada').send({ text: 'that', idempotencyKey })).data.chatSend).toEqual(mismatch)
     const other = (await chat.as('ada').send({ text: 'other' })).data.chatSend.run
-    expect((await chat.as('ada').send({ text: 'this', idempotencyKey, conversationId: other.conversation.id })).data.chatSend).toEqual(mismatch)
+    expect(
+      (await chat.as('ada').send({ text: 'this', idempotencyKey, conversationId: other.conversation.id })).data
+        .chatSend,
+    ).toEqual(mismatch)
     // And its twin: the same text in the same conversation.
-    expect((await chat.as('ada').send({ text: 'this', idempotencyKey, conversationId: first.conversation.id })).data.chatSend.run.id).toBe(first.id)
+    expect(
+      (await chat.as('ada').send({ text: 'this', idempotencyKey, conversationId: first.conversation.id })).data.chatSend
+        .run.id,
+    ).toBe(first.id)
   })
 
-  test('a key is one user\'s', async () => {
+  test("a key is one user's", async () => {
     const input = { text: 'mine', idempotencyKey: 'the-same-key' }
     const ada = (await chat.as('ada').send(input)).data.chatSend.run
     const ben = (await chat.as('ben').send({ ...input, text: 'his' })).data.chatSend
@@ -114,9 +136,14 @@ describe('chatSend', () => {
     const first = (await chat.as('ada').send({ text: 'slow', waitMs: 0 })).data.chatSend.run
     await started
     const conversationId = first.conversation.id
-    expect((await chat.as('ada').send({ text: 'hasty', conversationId })).data.chatSend).toEqual({ run: null, error: { code: 'CONVERSATION_BUSY', retryable: true } })
+    expect((await chat.as('ada').send({ text: 'hasty', conversationId })).data.chatSend).toEqual({
+      run: null,
+      error: { code: 'CONVERSATION_BUSY', retryable: true },
+    })
     go()
-    await expect.poll(async () => (await chat.as('ada').run(runText, { id: first.id })).data.chatRun.status).toBe('COMPLETED')
+    await expect
+      .poll(async () => (await chat.as('ada').run(runText, { id: first.id })).data.chatRun.status)
+      .toBe('COMPLETED')
     play = () => say('Now.')
     expect((await chat.as('ada').send({ text: 'hasty', conversationId })).data.chatSend.run.status).toBe('COMPLETED')
   })
@@ -127,10 +154,14 @@ describe('chatSend', () => {
     expect(run.status).toMatch(/QUEUED|RUNNING/)
     expect(run).toMatchObject({ message: null, finishedAt: null })
     await started
-    const active = await chat.as('ada').run('query($id: ID!) { chatConversation(id: $id) { activeRun { id } } }', { id: run.conversation.id })
+    const active = await chat
+      .as('ada')
+      .run('query($id: ID!) { chatConversation(id: $id) { activeRun { id } } }', { id: run.conversation.id })
     expect(active.data.chatConversation.activeRun).toEqual({ id: run.id })
     go()
-    await expect.poll(async () => (await chat.as('ada').run(runText, { id: run.id })).data.chatRun.message?.text).toBe('At last.')
+    await expect
+      .poll(async () => (await chat.as('ada').run(runText, { id: run.id })).data.chatRun.message?.text)
+      .toBe('At last.')
   })
 
   test.each([
@@ -161,27 +192,49 @@ describe('chatSend', () => {
   })
 })
 
-describe('what is another user\'s reads like what does not exist', () => {
+describe("what is another user's reads like what does not exist", () => {
   test('run, conversation, cancel, delete, send', async () => {
     const { run } = (await chat.as('ada').send({ text: 'secret' })).data.chatSend
     const none = 'cnv_00000000000000000000000000000000'
-    for (const [id, runId] of [[run.conversation.id, run.id], [none, 'run_00000000000000000000000000000000']]) {
-      const { data } = await chat.as('ben').run(`query($id: ID!, $runId: ID!) { chatConversation(id: $id) { id } chatRun(id: $runId) { id } }`, { id, runId })
+    for (const [id, runId] of [
+      [run.conversation.id, run.id],
+      [none, 'run_00000000000000000000000000000000'],
+    ]) {
+      const { data } = await chat
+        .as('ben')
+        .run(`query($id: ID!, $runId: ID!) { chatConversation(id: $id) { id } chatRun(id: $runId) { id } }`, {
+          id,
+          runId,
+        })
       expect(data).toEqual({ chatConversation: null, chatRun: null })
-      const changed = await chat.as('ben').run(`mutation($id: ID!, $runId: ID!) { chatCancelRun(runId: $runId) { run { id } } chatDeleteConversation(id: $id) }`, { id, runId })
+      const changed = await chat
+        .as('ben')
+        .run(
+          `mutation($id: ID!, $runId: ID!) { chatCancelRun(runId: $runId) { run { id } } chatDeleteConversation(id: $id) }`,
+          { id, runId },
+        )
       expect(changed.data).toEqual({ chatCancelRun: { run: null }, chatDeleteConversation: false })
-      expect((await chat.as('ben').send({ text: 'x', conversationId: id })).data.chatSend).toEqual({ run: null, error: null })
+      expect((await chat.as('ben').send({ text: 'x', conversationId: id })).data.chatSend).toEqual({
+        run: null,
+        error: null,
+      })
     }
-    expect((await chat.as('ben').run('{ chatConversations { edges { node { id } } } }')).data.chatConversations.edges.map(({ node }: { node: { id: string } }) => node.id)).not.toContain(run.conversation.id)
+    expect(
+      (await chat.as('ben').run('{ chatConversations { edges { node { id } } } }')).data.chatConversations.edges.map(
+        ({ node }: { node: { id: string } }) => node.id,
+      ),
+    ).not.toContain(run.conversation.id)
     // The twin: its owner sees it.
     expect((await chat.as('ada').run(runText, { id: run.id })).data.chatRun.id).toBe(run.id)
   })
 
-  test('not even the database takes a run into another user\'s conversation', async () => {
+  test("not even the database takes a run into another user's conversation", async () => {
     const { run } = (await chat.as('ada').send({ text: 'mine' })).data.chatSend
     const insert = (owner: string) =>
-      chat.admin.query(`insert into run (id, conversation_id, user_id, idempotency_key, backend_kind, backend_name) values ($1, $2, $3, $4, 'LANGUAGE_MODEL', 'x')`, [
-        `run_${randomUUID().replaceAll('-', '')}`, run.conversation.id, owner, randomUUID()])
+      chat.admin.query(
+        `insert into run (id, conversation_id, user_id, idempotency_key, backend_kind, backend_name) values ($1, $2, $3, $4, 'LANGUAGE_MODEL', 'x')`,
+        [`run_${randomUUID().replaceAll('-', '')}`, run.conversation.id, owner, randomUUID()],
+      )
     await expect(insert('usr_ben')).rejects.toThrow(/foreign key/)
     await expect(insert('usr_ada')).resolves.toMatchObject({ rowCount: 1 })
   })
@@ -190,7 +243,14 @@ describe('what is another user\'s reads like what does not exist', () => {
     const { data, errors } = await chat.as('ada', ['orders:read']).run('{ chatConversations { edges { cursor } } }')
     expect(data.chatConversations).toBeNull()
     expect(errors?.[0]?.extensions.code).toBe('UNAUTHORIZED_FIELD_OR_TYPE')
-    const actor = { agent: 'assistant', delegation: 'dlg_1', run: 'run_1', tool: 'sneaky', call: 'call_1', parent: randomUUID() }
+    const actor = {
+      agent: 'assistant',
+      delegation: 'dlg_1',
+      run: 'run_1',
+      tool: 'sneaky',
+      call: 'call_1',
+      parent: randomUUID(),
+    }
     const asAgent = await chat.as('ada', ['chat'], actor).send({ text: 'x' })
     expect(asAgent).toMatchObject({ data: { chatSend: null }, errors: [{ extensions: { code: 'AGENT_DENIED' } }] })
     expect((await chat.as('ada').run('{ chatConversations { edges { cursor } } }')).errors).toBeUndefined()
@@ -202,16 +262,28 @@ describe('chatCancelRun and chatDeleteConversation', () => {
     const { started, isAborted } = hold()
     const { run } = (await chat.as('ada').send({ text: 'slow', waitMs: 0 })).data.chatSend
     await started
-    const { data } = await chat.as('ada').run('mutation($id: ID!) { chatCancelRun(runId: $id) { run { status finishedAt } error { code } } }', { id: run.id })
-    expect(data.chatCancelRun).toMatchObject({ run: { status: 'CANCELLED', finishedAt: expect.any(String) as string }, error: null })
+    const { data } = await chat
+      .as('ada')
+      .run('mutation($id: ID!) { chatCancelRun(runId: $id) { run { status finishedAt } error { code } } }', {
+        id: run.id,
+      })
+    expect(data.chatCancelRun).toMatchObject({
+      run: { status: 'CANCELLED', finishedAt: expect.any(String) as string },
+      error: null,
+    })
     await expect.poll(isAborted).toBe(true)
     await jobsDone()
-    expect((await chat.as('ada').run(runText, { id: run.id })).data.chatRun).toMatchObject({ status: 'CANCELLED', message: null })
+    expect((await chat.as('ada').run(runText, { id: run.id })).data.chatRun).toMatchObject({
+      status: 'CANCELLED',
+      message: null,
+    })
   })
 
   test('a run that is over stays as it is', async () => {
     const { run } = (await chat.as('ada').send({ text: 'quick' })).data.chatSend
-    const { data } = await chat.as('ada').run('mutation($id: ID!) { chatCancelRun(runId: $id) { run { status } } }', { id: run.id })
+    const { data } = await chat
+      .as('ada')
+      .run('mutation($id: ID!) { chatCancelRun(runId: $id) { run { status } } }', { id: run.id })
     expect(data.chatCancelRun.run.status).toBe('COMPLETED')
   })
 
@@ -219,7 +291,9 @@ describe('chatCancelRun and chatDeleteConversation', () => {
     const { started, isAborted } = hold()
     const { run } = (await chat.as('ada').send({ text: 'gone', waitMs: 0 })).data.chatSend
     await started
-    const { data } = await chat.as('ada').run('mutation($id: ID!) { chatDeleteConversation(id: $id) }', { id: run.conversation.id })
+    const { data } = await chat
+      .as('ada')
+      .run('mutation($id: ID!) { chatDeleteConversation(id: $id) }', { id: run.conversation.id })
     expect(data.chatDeleteConversation).toBe(true)
     await expect.poll(isAborted).toBe(true)
     await jobsDone()
@@ -229,7 +303,9 @@ describe('chatCancelRun and chatDeleteConversation', () => {
     }
   })
 
-  const jobsDone = () => expect.poll(() => count('orchestrator_queue._private_jobs')).toBe(0)
+  async function jobsDone() {
+    await expect.poll(() => count('orchestrator_queue._private_jobs')).toBe(0)
+  }
 })
 
 describe('pages', () => {
@@ -238,9 +314,12 @@ describe('pages', () => {
     const conversationId = run.conversation.id
     for (const text of ['3', '5']) run = (await chat.as('ada').send({ text, conversationId })).data.chatSend.run
     const page = async (args: string) => {
-      const { data, errors } = await chat.as('ada').run(
-        `query($id: ID!) { chatConversation(id: $id) { messages${args} { edges { cursor node { text } } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } } }`,
-        { id: conversationId })
+      const { data, errors } = await chat
+        .as('ada')
+        .run(
+          `query($id: ID!) { chatConversation(id: $id) { messages${args} { edges { cursor node { text } } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } } }`,
+          { id: conversationId },
+        )
       if (errors) return errors[0]?.extensions.code
       const { edges, pageInfo } = data.chatConversation.messages
       return { texts: edges.map((edge: { node: { text: string } }) => edge.node.text), ...pageInfo }
@@ -249,10 +328,18 @@ describe('pages', () => {
     expect(await page('')).toMatchObject({ texts: all, hasNextPage: false, hasPreviousPage: false })
     const first = await page('(first: 2)')
     expect(first).toMatchObject({ texts: all.slice(0, 2), hasNextPage: true, hasPreviousPage: false })
-    expect(await page(`(first: 2, after: "${first.endCursor}")`)).toMatchObject({ texts: all.slice(2, 4), hasNextPage: true, hasPreviousPage: true })
+    expect(await page(`(first: 2, after: "${first.endCursor}")`)).toMatchObject({
+      texts: all.slice(2, 4),
+      hasNextPage: true,
+      hasPreviousPage: true,
+    })
     const last = await page('(last: 2)')
     expect(last).toMatchObject({ texts: all.slice(4), hasNextPage: false, hasPreviousPage: true })
-    expect(await page(`(last: 4, before: "${last.startCursor}")`)).toMatchObject({ texts: all.slice(0, 4), hasNextPage: true, hasPreviousPage: false })
+    expect(await page(`(last: 4, before: "${last.startCursor}")`)).toMatchObject({
+      texts: all.slice(0, 4),
+      hasNextPage: true,
+      hasPreviousPage: false,
+    })
     expect(await page('(first: 1, last: 1)')).toBe('BAD_USER_INPUT')
     expect(await page('(last: 0)')).toBe('BAD_USER_INPUT')
     expect(await page('(first: 1, after: "bm9wZQ")')).toBe('BAD_USER_INPUT')
@@ -262,7 +349,14 @@ describe('pages', () => {
     const titles = ['a', 'b', 'c']
     for (const text of titles) await chat.as('chloe').send({ text })
     const read = async (after: string | null) =>
-      (await chat.as('chloe').run('query($after: String) { chatConversations(first: 2, after: $after) { edges { node { title } } pageInfo { hasNextPage endCursor } } }', { after })).data.chatConversations
+      (
+        await chat
+          .as('chloe')
+          .run(
+            'query($after: String) { chatConversations(first: 2, after: $after) { edges { node { title } } pageInfo { hasNextPage endCursor } } }',
+            { after },
+          )
+      ).data.chatConversations
     const first = await read(null)
     const second = await read(first.pageInfo.endCursor)
     const seen = [...first.edges, ...second.edges].map((edge: { node: { title: string } }) => edge.node.title)
@@ -273,8 +367,12 @@ describe('pages', () => {
 
 test('a model that calls what it was not offered reaches nothing', async () => {
   const before = chat.agentApi.calls.length
-  play = ({ messages }) => (messages.at(-1)?.role === 'tool' ? say('No.') : callTool('delete_everything', { userId: 'usr_ben' }))
+  play = ({ messages }) =>
+    messages.at(-1)?.role === 'tool' ? say('No.') : callTool('delete_everything', { userId: 'usr_ben' })
   const { run } = (await chat.as('ada').send({ text: 'x' })).data.chatSend
-  expect(run).toMatchObject({ status: 'COMPLETED', toolCalls: [{ tool: 'delete_everything', status: 'FAILED', errorCode: 'TOOL_UNKNOWN', result: null }] })
+  expect(run).toMatchObject({
+    status: 'COMPLETED',
+    toolCalls: [{ tool: 'delete_everything', status: 'FAILED', errorCode: 'TOOL_UNKNOWN', result: null }],
+  })
   expect(chat.agentApi.calls).toHaveLength(before)
 })

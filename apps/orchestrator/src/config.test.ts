@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { ZodError } from 'zod'
+import type { ZodError } from 'zod'
 import { readConfig } from './config.ts'
 
 const env = {
@@ -19,17 +19,27 @@ function faults(given: Record<string, string>): string[] {
 }
 
 test('without a model it is keyword-router', () => {
-  expect(readConfig({ ...env, MODEL_BASE_URL: '', MODEL_NAME: '' })).toMatchObject({ model: null, port: 4104, host: '127.0.0.1' })
+  expect(readConfig({ ...env, MODEL_BASE_URL: '', MODEL_NAME: '' })).toMatchObject({
+    model: null,
+    port: 4104,
+    host: '127.0.0.1',
+  })
 })
 
 test('a model', () => {
   const model = { MODEL_BASE_URL: 'http://127.0.0.1:8000/v1', MODEL_NAME: 'm', MODEL_API_KEY: 'k' }
-  expect(readConfig({ ...env, ...model }).model).toEqual({ baseUrl: 'http://127.0.0.1:8000/v1', model: 'm', apiKey: 'k' })
+  expect(readConfig({ ...env, ...model }).model).toEqual({
+    baseUrl: 'http://127.0.0.1:8000/v1',
+    model: 'm',
+    apiKey: 'k',
+  })
 })
 
 test('keyword-router is refused in production unless it is allowed', () => {
   expect(faults({ ...env, NODE_ENV: 'production' })).toEqual(['MODEL_BASE_URL'])
-  expect(faults({ ...env, NODE_ENV: 'production', KEYWORD_ROUTER_IN_PRODUCTION: 'yes' })).toContain('KEYWORD_ROUTER_IN_PRODUCTION')
+  expect(faults({ ...env, NODE_ENV: 'production', KEYWORD_ROUTER_IN_PRODUCTION: 'yes' })).toContain(
+    'KEYWORD_ROUTER_IN_PRODUCTION',
+  )
   expect(faults({ ...env, NODE_ENV: 'production', KEYWORD_ROUTER_IN_PRODUCTION: 'allow' })).toEqual([])
   expect(faults({ ...env, NODE_ENV: 'production', MODEL_BASE_URL: 'http://m/v1', MODEL_NAME: 'm' })).toEqual([])
 })
@@ -41,6 +51,15 @@ test('half a model is a fault', () => {
 
 test('all faults at once, and no value', () => {
   const given = { DATABASE_URL: 'mysql://secret', ORCHESTRATOR_PORT: '-1', LOG_LEVEL: 'loud' }
-  expect(faults(given).toSorted()).toEqual(['BEHALF_CONTEXT_KEYS', 'BEHALF_WORKLOAD_KEY', 'DATABASE_URL', 'GATEWAY_INTERNAL_URL', 'LOG_LEVEL', 'ORCHESTRATOR_PORT'])
-  expect(() => readConfig(given)).toThrow(expect.not.objectContaining({ message: expect.stringContaining('secret') as string }) as Error)
+  expect(faults(given).toSorted()).toEqual([
+    'BEHALF_CONTEXT_KEYS',
+    'BEHALF_WORKLOAD_KEY',
+    'DATABASE_URL',
+    'GATEWAY_INTERNAL_URL',
+    'LOG_LEVEL',
+    'ORCHESTRATOR_PORT',
+  ])
+  expect(() => readConfig(given)).toThrow(
+    expect.not.objectContaining({ message: expect.stringContaining('secret') as string }) as Error,
+  )
 })

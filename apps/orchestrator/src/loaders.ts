@@ -27,7 +27,11 @@ function inOrder<Row, Key>(keys: readonly Key[], rows: readonly Row[], keyOf: (r
 }
 
 export const conversations = defineLoader(async (ids: readonly string[], { db }: Context) =>
-  inOrder(ids, await db.selectFrom('conversation').select(conversationColumns).where('id', 'in', ids).execute(), ({ id }) => id),
+  inOrder(
+    ids,
+    await db.selectFrom('conversation').select(conversationColumns).where('id', 'in', ids).execute(),
+    ({ id }) => id,
+  ),
 )
 
 export const runs = defineLoader(async (ids: readonly string[], { db }: Context) =>
@@ -45,7 +49,12 @@ export const activeRuns = defineLoader(async (conversationIds: readonly string[]
 })
 
 export const answers = defineLoader(async (runIds: readonly string[], { db }: Context) => {
-  const rows = await db.selectFrom('message').select(messageColumns).where('run_id', 'in', runIds).where('role', '=', 'ASSISTANT').execute()
+  const rows = await db
+    .selectFrom('message')
+    .select(messageColumns)
+    .where('run_id', 'in', runIds)
+    .where('role', '=', 'ASSISTANT')
+    .execute()
   return inOrder(runIds, rows, (row) => row.runId)
 })
 
@@ -75,7 +84,13 @@ export const toolCalls = defineLoader(async (runIds: readonly string[], { db }: 
 export const steps = defineLoader(async (runIds: readonly string[], { db }: Context) => {
   const rows = await db
     .selectFrom('step')
-    .select(['run_id as runId', 'reported', 'input_tokens as input', 'output_tokens as output', 'cached_input_tokens as cached'])
+    .select([
+      'run_id as runId',
+      'reported',
+      'input_tokens as input',
+      'output_tokens as output',
+      'cached_input_tokens as cached',
+    ])
     .where('run_id', 'in', runIds)
     .execute()
   const byRun = Map.groupBy(rows, (row) => row.runId)
@@ -85,7 +100,12 @@ export const steps = defineLoader(async (runIds: readonly string[], { db }: Cont
 export async function readMessages(
   { db }: Context,
   conversationId: string,
-  range: { readonly after: number | null; readonly before: number | null; readonly order: 'asc' | 'desc'; readonly limit: number },
+  range: {
+    readonly after: number | null
+    readonly before: number | null
+    readonly order: 'asc' | 'desc'
+    readonly limit: number
+  },
 ) {
   return db
     .selectFrom('message')

@@ -28,10 +28,16 @@ export async function readNumberedPage<Row extends { readonly position: number }
   { first, after, last, before }: PageArguments,
   read: (range: Range) => Promise<readonly Row[]>,
 ): Promise<Connection<Row>> {
-  if (first != null && last != null) throw new AppError('BAD_USER_INPUT', 'Ask for "first" or for "last", not for both.')
+  if (first != null && last != null)
+    throw new AppError('BAD_USER_INPUT', 'Ask for "first" or for "last", not for both.')
   const backward = last != null || (before != null && first == null)
   const size = backward ? sizeOf(last, 'last') : pageSize(first)
-  const range = { after: position(after), before: position(before), order: backward ? 'desc' : 'asc', limit: size + 1 } as const
+  const range = {
+    after: readCursor(after),
+    before: readCursor(before),
+    order: backward ? 'desc' : 'asc',
+    limit: size + 1,
+  } as const
   const rows = await read(range)
   const more = rows.length > size
   const page = backward ? rows.slice(0, size).toReversed() : rows.slice(0, size)
@@ -58,7 +64,7 @@ function cursorOf(position: number): string {
   return Buffer.from(`m${position}`).toString('base64url')
 }
 
-function position(cursor: string | null | undefined): number | null {
+function readCursor(cursor: string | null | undefined): number | null {
   if (cursor == null) return null
   const text = cursor.length <= 32 ? Buffer.from(cursor, 'base64url').toString('latin1') : ''
   const number = /^m[1-9]\d{0,9}$/.test(text) ? Number(text.slice(1)) : 0

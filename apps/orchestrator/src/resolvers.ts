@@ -1,7 +1,18 @@
 import { AppError } from '@behalf/identity'
 import { chatErrors, type ChatErrorCode } from '@behalf/orchestration'
 import { readConnection, scalars, type ConnectionArguments } from '@behalf/subgraph'
-import { activeRuns, answers, conversationColumns, conversations, readMessages, runColumns, runs, steps, toolCalls, type Context } from './loaders.ts'
+import {
+  activeRuns,
+  answers,
+  conversationColumns,
+  conversations,
+  readMessages,
+  runColumns,
+  runs,
+  steps,
+  toolCalls,
+  type Context,
+} from './loaders.ts'
 import { readNumberedPage, type PageArguments } from './messages-page.ts'
 import type { RunWatch } from './run-watch.ts'
 import { sendMessage, type SendInput, type SendOptions } from './send-message.ts'
@@ -28,10 +39,12 @@ export const createResolvers = (options: ResolverOptions) => ({
           db
             .selectFrom('conversation')
             .select(conversationColumns)
-            .$if(position !== null, (query) =>
-              query.where(({ eb, refTuple, tuple }) =>
-                eb(refTuple('created_at', 'id'), '<', tuple(position!.at, position!.id)),
-              ),
+            .$call((query) =>
+              position === null
+                ? query
+                : query.where(({ eb, refTuple, tuple }) =>
+                    eb(refTuple('created_at', 'id'), '<', tuple(position.at, position.id)),
+                  ),
             )
             .orderBy('created_at', 'desc')
             .orderBy('id', 'desc')
@@ -60,14 +73,23 @@ export const createResolvers = (options: ResolverOptions) => ({
     async chatCancelRun(_root: unknown, { runId }: { runId: string }, context: Context) {
       const { db } = context
       const said = await db.selectFrom('step').select('text').where('run_id', '=', runId).orderBy('number').execute()
-      const text = said.map((step) => step.text.trim()).filter((part) => part !== '').join('\n\n')
+      const text = said
+        .map((step) => step.text.trim())
+        .filter((part) => part !== '')
+        .join('\n\n')
       await endRun(db, runId, null, { status: 'CANCELLED', code: null, retryAfterMs: null, text })
       return { run: await readRun(context, runId), error: null }
     },
 
     async chatDeleteConversation(_root: unknown, { id }: Reference, { db }: Context) {
-      const active = await db.selectFrom('run').select('id').where('conversation_id', '=', id).where('status', 'in', ['QUEUED', 'RUNNING']).execute()
-      for (const run of active) await endRun(db, run.id, null, { status: 'CANCELLED', code: null, retryAfterMs: null, text: '' })
+      const active = await db
+        .selectFrom('run')
+        .select('id')
+        .where('conversation_id', '=', id)
+        .where('status', 'in', ['QUEUED', 'RUNNING'])
+        .execute()
+      for (const run of active)
+        await endRun(db, run.id, null, { status: 'CANCELLED', code: null, retryAfterMs: null, text: '' })
       const { numDeletedRows } = await db.deleteFrom('conversation').where('id', '=', id).executeTakeFirst()
       return numDeletedRows > 0n
     },
@@ -77,7 +99,8 @@ export const createResolvers = (options: ResolverOptions) => ({
     __resolveReference: ({ id }: Reference, context: Context) => conversations(context).load(id),
     messages: (conversation: Reference, page: PageArguments, context: Context) =>
       readNumberedPage(page, (range) => readMessages(context, conversation.id, range)),
-    activeRun: (conversation: Reference, _arguments: unknown, context: Context) => activeRuns(context).load(conversation.id),
+    activeRun: (conversation: Reference, _arguments: unknown, context: Context) =>
+      activeRuns(context).load(conversation.id),
   },
 
   ChatRun: {
@@ -90,7 +113,8 @@ export const createResolvers = (options: ResolverOptions) => ({
     async usage(run: Run, _arguments: unknown, context: Context) {
       const [answered, calls] = await Promise.all([steps(context).load(run.id), toolCalls(context).load(run.id)])
       const reported = answered.length > 0 && answered.every((step) => step.reported)
-      const sum = (of: 'input' | 'output' | 'cached') => (reported ? answered.reduce((total, step) => total + (step[of] ?? 0), 0) : null)
+      const sum = (of: 'input' | 'output' | 'cached') =>
+        reported ? answered.reduce((total, step) => total + (step[of] ?? 0), 0) : null
       return {
         inputTokens: sum('input'),
         outputTokens: sum('output'),
@@ -103,11 +127,13 @@ export const createResolvers = (options: ResolverOptions) => ({
   },
 
   ChatMessage: {
-    run: (message: { readonly runId: string }, _arguments: unknown, context: Context) => runs(context).load(message.runId),
+    run: (message: { readonly runId: string }, _arguments: unknown, context: Context) =>
+      runs(context).load(message.runId),
   },
 
   ChatToolCall: {
-    durationMs: ({ startedAt, finishedAt }: ToolCall) => startedAt && finishedAt && finishedAt.getTime() - startedAt.getTime(),
+    durationMs: ({ startedAt, finishedAt }: ToolCall) =>
+      startedAt && finishedAt && finishedAt.getTime() - startedAt.getTime(),
   },
 })
 
@@ -117,6 +143,7 @@ async function readRun({ db }: Context, id: string) {
 }
 
 function chatError(code: ChatErrorCode) {
-  if (!Object.hasOwn(chatErrors, code)) throw new AppError('INTERNAL', undefined, { cause: `unknown error code ${code}` })
+  if (!Object.hasOwn(chatErrors, code))
+    throw new AppError('INTERNAL', undefined, { cause: `unknown error code ${code}` })
   return { code, ...chatErrors[code], retryAfterMs: null }
 }

@@ -40,7 +40,10 @@ export async function watchRuns(db: Pick<Postgres<unknown>, 'listen'>): Promise<
         try {
           if (ms <= 0 || (await isOver()) || Date.now() >= end) return
           const wait = Math.min(rereadMs, end - Date.now())
-          await Promise.race([heard.promise, pause(wait, undefined, { signal: stopTimer.signal }).catch(() => undefined)])
+          await Promise.race([
+            heard.promise,
+            pause(wait, undefined, { signal: stopTimer.signal }).catch(() => undefined),
+          ])
         } finally {
           stop()
           stopTimer.abort()

@@ -31,15 +31,24 @@ const titleLength = 80
  * Stores a text, the run that answers it, the delegation it acts under and the job, in one transaction, and makes
  * them durable. `run` and `error` are null when the conversation is not one of the caller's.
  */
-export async function sendMessage(input: SendInput, context: SubgraphContext<Database>, options: SendOptions): Promise<SendResult> {
+export async function sendMessage(
+  input: SendInput,
+  context: SubgraphContext<Database>,
+  options: SendOptions,
+): Promise<SendResult> {
   checkInput(input)
-  const { db, identity, ticket } = context
-  if (ticket === null || identity.tenant === null) throw new AppError('INTERNAL', undefined, { cause: 'no ticket for chatSend' })
+  const { db, ticket } = context
+  const { subject, tenant } = context.identity
+  if (ticket === null || tenant === null) throw new AppError('INTERNAL', undefined, { cause: 'no ticket for chatSend' })
 
   const before = await findEarlier(db, input)
   if (before) return before
   if (input.conversationId != null) {
-    const conversation = await db.selectFrom('conversation').select('id').where('id', '=', input.conversationId).executeTakeFirst()
+    const conversation = await db
+      .selectFrom('conversation')
+      .select('id')
+      .where('id', '=', input.conversationId)
+      .executeTakeFirst()
     if (!conversation) return { run: null, error: null }
     if (await isBusy(db, input.conversationId)) return busy
   }
@@ -48,30 +57,33 @@ export async function sendMessage(input: SendInput, context: SubgraphContext<Dat
   const { handle } = await options.agentApi.redeem(ticket)
 
   const run = newId('run')
-  const stored = await db.transaction().execute(async (db) => {
-    const conversation = input.conversationId ?? (await addConversation(db, input.text))
-    // Whatever was stored meanwhile, by a repeat or by another text, is seen by the unique indexes.
-    const added = await db
-      .insertInto('run')
-      .values({
-        id: run,
-        conversation_id: conversation,
-        idempotency_key: input.idempotencyKey,
-        backend_kind: options.backend.kind,
-        backend_name: options.backend.name,
-      })
-      .onConflict((conflict) => conflict.doNothing())
-      .returning('id')
-      .executeTakeFirst()
-    if (!added) throw new Overtaken()
-    await addMessage(db, { run, conversation, role: 'USER', text: input.text })
-    await db.insertInto('run_delegation').values({ run_id: run, handle }).execute()
-    await enqueueRun(db, { run, subject: identity.subject, tenant: identity.tenant as string })
-    return true
-  }).catch((error: unknown) => {
-    if (error instanceof Overtaken) return false
-    throw error
-  })
+  const stored = await db
+    .transaction()
+    .execute(async (inner) => {
+      const conversation = input.conversationId ?? (await addConversation(inner, input.text))
+      // Whatever was stored meanwhile, by a repeat or by another text, is seen by the unique indexes.
+      const added = await inner
+        .insertInto('run')
+        .values({
+          id: run,
+          conversation_id: conversation,
+          idempotency_key: input.idempotencyKey,
+          backend_kind: options.backend.kind,
+          backend_name: options.backend.name,
+        })
+        .onConflict((conflict) => conflict.doNothing())
+        .returning('id')
+        .executeTakeFirst()
+      if (!added) throw new Overtaken()
+      await addMessage(inner, { run, conversation, role: 'USER', text: input.text })
+      await inner.insertInto('run_delegation').values({ run_id: run, handle }).execute()
+      await enqueueRun(inner, { run, subject, tenant })
+      return true
+    })
+    .catch((error: unknown) => {
+      if (error instanceof Overtaken) return false
+      throw error
+    })
   if (!stored) return (await findEarlier(db, input)) ?? busy
   await context.commit()
   return { run, error: null }

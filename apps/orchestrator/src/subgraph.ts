@@ -12,13 +12,25 @@ import { startWorker } from './worker.ts'
 const typeDefs = readFileSync(new URL('./schema.graphql', import.meta.url), 'utf8')
 
 /** The chat subgraph together with the worker of its runs: every replica is both. */
-export function orchestrator(config: Config, parts: { readonly backend?: ModelBackend; readonly agentApi?: AgentApi } = {}): Subgraph {
-  const log = pino({ level: config.logLevel, base: { subgraph: 'orchestrator' }, timestamp: pino.stdTimeFunctions.isoTime })
+export function orchestrator(
+  config: Config,
+  parts: { readonly backend?: ModelBackend; readonly agentApi?: AgentApi } = {},
+): Subgraph {
+  const log = pino({
+    level: config.logLevel,
+    base: { subgraph: 'orchestrator' },
+    timestamp: pino.stdTimeFunctions.isoTime,
+  })
   const db = postgres<Database>(config.databaseUrl)
   const backend = parts.backend ?? (config.model ? languageModel(config.model) : keywordRouter())
   const agentApi =
     parts.agentApi ??
-    createAgentApi({ baseUrl: config.gatewayInternalUrl, name: 'orchestrator', key: config.workloadKey, trustDomain: config.trustDomain })
+    createAgentApi({
+      baseUrl: config.gatewayInternalUrl,
+      name: 'orchestrator',
+      key: config.workloadKey,
+      trustDomain: config.trustDomain,
+    })
   const watch = Promise.withResolvers<Awaited<ReturnType<typeof watchRuns>>>()
 
   const subgraph = createSubgraph<Database>({

@@ -20,14 +20,22 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0)) await cleanup()
 })
 
-async function serve(handler: (response: ServerResponse, request: IncomingMessage, attempt: number) => void, options: Partial<AgentApiOptions> = {}) {
+async function serve(
+  handler: (response: ServerResponse, request: IncomingMessage, attempt: number) => void,
+  options: Partial<AgentApiOptions> = {},
+) {
   const received: Received[] = []
   const server = createServer((request, response) => {
     const chunks: Buffer[] = []
     request.on('data', (chunk: Buffer) => chunks.push(chunk))
     request.on('end', () => {
       const { headers, url = '' } = request
-      received.push({ path: url, body: Buffer.concat(chunks).toString(), type: headers['content-type'], token: String(headers[workloadTokenHeader]) })
+      received.push({
+        path: url,
+        body: Buffer.concat(chunks).toString(),
+        type: headers['content-type'],
+        token: String(headers[workloadTokenHeader]),
+      })
       handler(response, request, received.length)
     })
   })
@@ -38,7 +46,11 @@ async function serve(handler: (response: ServerResponse, request: IncomingMessag
   })
   const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const key = deriveWorkloadKey(rootKey, 'orchestrator', 1)
-  return { received, baseUrl, api: createAgentApi({ baseUrl, name: 'orchestrator', key, trustDomain, retryDelaysMs: [1, 1], ...options }) }
+  return {
+    received,
+    baseUrl,
+    api: createAgentApi({ baseUrl, name: 'orchestrator', key, trustDomain, retryDelaysMs: [1, 1], ...options }),
+  }
 }
 
 const json = (response: ServerResponse, status: number, body: unknown) =>
@@ -47,15 +59,19 @@ const ok = { ok: true, result: { a: 1 }, truncated: false }
 const call = { delegation: 'handle', run: 'run_1', call: 'call_1', name: 'get_balance', arguments: {} }
 
 test('each request proves this workload, for exactly this path and body', async () => {
-  const { api, received } = await serve((response, { url }) => json(response, 200, url?.endsWith('list') ? { tools: [] } : ok))
+  const { api, received } = await serve((response, { url }) =>
+    json(response, 200, url?.endsWith('list') ? { tools: [] } : ok),
+  )
   expect(await api.tools({ delegation: 'handle', run: 'run_1' })).toEqual([])
   expect(await api.call(call)).toEqual(ok)
   const verifier = createWorkloadVerifier({ rootKey, epochs: [1], workloads: ['orchestrator'], trustDomain })
   const verify = (request: Received, body = request.body) =>
-    verifier.verify(request.token, { method: 'POST', path: request.path, body: Buffer.from(body) }, () => Promise.resolve(true))
+    verifier.verify(request.token, { method: 'POST', path: request.path, body: Buffer.from(body) }, () =>
+      Promise.resolve(true),
+    )
   for (const request of received) {
     expect(await verify(request)).toBe('orchestrator')
-    await expect(verify(request, `${request.body} `)).rejects.toThrow()
+    await expect(verify(request, `${request.body} `)).rejects.toMatchObject({ code: 'WORKLOAD_REFUSED' })
   }
   expect(received.map(({ path }) => path)).toEqual(['/internal/tools/list', '/internal/tools/call'])
   expect(JSON.parse(received[1]?.body ?? '')).toEqual(call)
@@ -63,7 +79,8 @@ test('each request proves this workload, for exactly this path and body', async 
 
 test('a ticket is exchanged as RFC 8693 has it, and tried once', async () => {
   const { api, received } = await serve((response, _request, attempt) =>
-    attempt === 1 ? json(response, 200, { access_token: 'handle', delegation: 'dlg_1' }) : void response.destroy())
+    attempt === 1 ? json(response, 200, { access_token: 'handle', delegation: 'dlg_1' }) : void response.destroy(),
+  )
   expect(await api.redeem('a+ticket&')).toEqual({ handle: 'handle', delegation: 'dlg_1' })
   expect(received[0]?.type).toBe('application/x-www-form-urlencoded')
   expect(Object.fromEntries(new URLSearchParams(received[0]?.body))).toEqual({
@@ -76,7 +93,9 @@ test('a ticket is exchanged as RFC 8693 has it, and tried once', async () => {
 })
 
 test('a connection that breaks is tried again, with the same call and a token of its own', async () => {
-  const { api, received } = await serve((response, _request, attempt) => (attempt < 3 ? void response.destroy() : json(response, 200, ok)))
+  const { api, received } = await serve((response, _request, attempt) =>
+    attempt < 3 ? void response.destroy() : json(response, 200, ok),
+  )
   expect(await api.call(call)).toEqual(ok)
   expect(new Set(received.map(({ body }) => body)).size).toBe(1)
   expect(new Set(received.map(({ token }) => token)).size).toBe(3)
@@ -107,13 +126,17 @@ test.each([
 })
 
 test('an answer that is too large is not read to its end', async () => {
-  const { api } = await serve((response) => void response.writeHead(200).end(JSON.stringify({ ...ok, result: 'x'.repeat(1_100_000) })))
+  const { api } = await serve(
+    (response) => void response.writeHead(200).end(JSON.stringify({ ...ok, result: 'x'.repeat(1_100_000) })),
+  )
   await expect(api.call(call)).rejects.toMatchObject({ code: 'PAYLOAD_TOO_LARGE' })
 })
 
 test('a redirect is not followed: it would carry the handle elsewhere', async () => {
   const target = await serve((response) => json(response, 200, ok))
-  const { api } = await serve((response) => void response.writeHead(307, { location: `${target.baseUrl}/internal/tools/call` }).end())
+  const { api } = await serve(
+    (response) => void response.writeHead(307, { location: `${target.baseUrl}/internal/tools/call` }).end(),
+  )
   await expect(api.call(call)).rejects.toMatchObject({ code: 'INTERNAL' })
   expect(target.received).toEqual([])
   expect(await target.api.call(call)).toEqual(ok)

@@ -1,5 +1,12 @@
 import { setTimeout } from 'node:timers/promises'
-import { AppError, createWorkloadSigner, errorTable, workloadTokenHeader, type ErrorCode, type JsonSchema } from '@behalf/identity'
+import {
+  AppError,
+  createWorkloadSigner,
+  errorTable,
+  workloadTokenHeader,
+  type ErrorCode,
+  type JsonSchema,
+} from '@behalf/identity'
 import { z } from 'zod'
 import { readBounded } from './read-bounded.ts'
 
@@ -35,7 +42,10 @@ export interface AgentApi {
   /** Trades the ticket of a context token for a delegation (RFC 8693). Works once per ticket, so it is never retried. */
   redeem(ticket: string, signal?: AbortSignal): Promise<{ readonly handle: string; readonly delegation: string }>
   /** @throws {AppError} `DELEGATION_REFUSED` when the delegation has ended. */
-  tools(request: { readonly delegation: string; readonly run: string }, signal?: AbortSignal): Promise<readonly OfferedTool[]>
+  tools(
+    request: { readonly delegation: string; readonly run: string },
+    signal?: AbortSignal,
+  ): Promise<readonly OfferedTool[]>
   /** @throws {AppError} `DELEGATION_REFUSED` when the delegation has ended. */
   call(request: ToolCall, signal?: AbortSignal): Promise<ToolOutcome>
 }
@@ -86,7 +96,11 @@ export function createAgentApi(options: AgentApiOptions): AgentApi {
       method: 'POST',
       // A redirect would carry the request, ticket included, to wherever it says.
       redirect: 'manual',
-      headers: { 'content-type': type, accept: 'application/json', [workloadTokenHeader]: signer.sign({ method: 'POST', path, body }) },
+      headers: {
+        'content-type': type,
+        accept: 'application/json',
+        [workloadTokenHeader]: signer.sign({ method: 'POST', path, body }),
+      },
       body,
       signal: signal ? AbortSignal.any([signal, limit]) : limit,
     })
@@ -118,9 +132,11 @@ export function createAgentApi(options: AgentApiOptions): AgentApi {
         subject_token: ticket,
         subject_token_type: 'urn:behalf:params:oauth:token-type:ticket',
       })
-      const answer = await post('/internal/token', 'application/x-www-form-urlencoded', form.toString(), signal).catch((cause: unknown) => {
-        throw cause instanceof AppError ? cause : unreachable(cause)
-      })
+      const answer = await post('/internal/token', 'application/x-www-form-urlencoded', form.toString(), signal).catch(
+        (cause: unknown) => {
+          throw cause instanceof AppError ? cause : unreachable(cause)
+        },
+      )
       const { access_token: handle, delegation } = shaped(tokenAnswer, answer)
       return { handle, delegation }
     },
@@ -138,7 +154,9 @@ function refusal(status: number, bytes: Uint8Array): AppError {
   const answer = errorAnswer.safeParse(parseJson(bytes, true))
   const code = answer.success ? answer.data.error.code : ''
   if (Object.hasOwn(errorTable, code)) return new AppError(code as ErrorCode)
-  return new AppError(status >= 500 ? 'UNAVAILABLE' : 'INTERNAL', undefined, { cause: `the gateway answered ${status}` })
+  return new AppError(status >= 500 ? 'UNAVAILABLE' : 'INTERNAL', undefined, {
+    cause: `the gateway answered ${status}`,
+  })
 }
 
 function parseJson(bytes: Uint8Array, lenient = false): unknown {

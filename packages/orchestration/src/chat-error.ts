@@ -8,7 +8,10 @@ export const chatErrors = {
   MODEL_TIMEOUT: { message: 'The model did not answer in time.', retryable: true },
   MODEL_BAD_OUTPUT: { message: 'The model gave an answer that cannot be used.', retryable: true },
   MODEL_REFUSED: { message: 'The model declined to answer.', retryable: false },
-  BUDGET_EXCEEDED: { message: 'This used up what one answer may cost; what was found so far is shown.', retryable: false },
+  BUDGET_EXCEEDED: {
+    message: 'This used up what one answer may cost; what was found so far is shown.',
+    retryable: false,
+  },
   STEP_LIMIT: { message: 'This took too many steps; what was found so far is shown.', retryable: false },
   TOOL_FAILED: { message: 'The tools cannot be reached now.', retryable: true },
   IDENTITY_EXPIRED: { message: 'The permission to act for you has ended. Send a new message.', retryable: true },

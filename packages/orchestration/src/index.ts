@@ -5,8 +5,26 @@ export { chatErrors, type ChatErrorCode } from './chat-error.ts'
 export { keywordRouter } from './keyword-router/keyword-router.ts'
 export { languageModel, type LanguageModelOptions } from './language-model.ts'
 export { ModelError } from './model-backend.ts'
-export type { FinishReason, MessageCall, ModelBackend, ModelEvent, ModelMessage, ModelRequest, ModelUsage } from './model-backend.ts'
+export type {
+  FinishReason,
+  MessageCall,
+  ModelBackend,
+  ModelEvent,
+  ModelMessage,
+  ModelRequest,
+  ModelUsage,
+} from './model-backend.ts'
 export { createRunner, type Runner, type RunnerOptions } from './runner.ts'
 export { defaultBounds, type RunBounds } from './run-bounds.ts'
 export { RunLost } from './run-store.ts'
-export type { CallStatus, NewCall, NewStep, RunEnd, RunStore, StoredCall, StoredStep, TakenRun, Turn } from './run-store.ts'
+export type {
+  CallStatus,
+  NewCall,
+  NewStep,
+  RunEnd,
+  RunStore,
+  StoredCall,
+  StoredStep,
+  TakenRun,
+  Turn,
+} from './run-store.ts'

@@ -32,13 +32,21 @@ export interface LanguageModelOptions {
  * Busy (429) and failing (5xx) servers are tried again before the first piece of an answer, never after it.
  */
 export function languageModel(options: LanguageModelOptions): ModelBackend {
-  const { firstTokenMs = 60_000, idleMs = 30_000, retryDelaysMs = [500, 2000, 5000], maxRetryAfterMs = 10_000 } = options
+  const {
+    firstTokenMs = 60_000,
+    idleMs = 30_000,
+    retryDelaysMs = [500, 2000, 5000],
+    maxRetryAfterMs = 10_000,
+  } = options
   const provider = createOpenAICompatible({
     name: 'model',
     baseURL: options.baseUrl,
     ...(options.apiKey === undefined ? {} : { apiKey: options.apiKey }),
     includeUsage: true,
-    fetch: createModelFetch({ fetch: options.fetch ?? globalThis.fetch, maxBytes: options.maxResponseBytes ?? 4_194_304 }),
+    fetch: createModelFetch({
+      fetch: options.fetch ?? globalThis.fetch,
+      maxBytes: options.maxResponseBytes ?? 4_194_304,
+    }),
   })
   const model = provider.chatModel(options.model)
 
@@ -109,7 +117,8 @@ function toEvent(part: LanguageModelV4StreamPart): ModelEvent | null {
 
 function toUsage({ inputTokens, outputTokens }: LanguageModelV4Usage): ModelUsage | null {
   if (inputTokens.total === undefined && outputTokens.total === undefined) return null
-  const tokens = (value: number | undefined) => (value === undefined || !Number.isSafeInteger(value) || value < 0 ? null : value)
+  const tokens = (value: number | undefined) =>
+    value === undefined || !Number.isSafeInteger(value) || value < 0 ? null : value
   return {
     inputTokens: tokens(inputTokens.total),
     outputTokens: tokens(outputTokens.total),

@@ -1,7 +1,8 @@
 import { APICallError } from '@ai-sdk/provider'
 import { ModelError } from './model-backend.ts'
 
-const tooLong = /context.{0,20}(length|window|size)|maximum context|too many tokens|prompt is too long|reduce the length|context_length_exceeded/i
+const tooLong =
+  /context.{0,20}(length|window|size)|maximum context|too many tokens|prompt is too long|reduce the length|context_length_exceeded/i
 
 /** Says in the terms of chat why a model call failed. Whatever the server said stays in `cause`. */
 export function toModelError(cause: unknown): ModelError {
@@ -14,7 +15,8 @@ export function toModelError(cause: unknown): ModelError {
     const retryAfterMs = retryAfter(responseHeaders?.['retry-after'])
     if (statusCode === 429) return new ModelError('MODEL_RATE_LIMITED', { cause, retryAfterMs })
     if (statusCode === 408 || statusCode === 504) return new ModelError('MODEL_TIMEOUT', { cause })
-    if (statusCode === 413 || (statusCode < 500 && tooLong.test(responseBody ?? ''))) return new ModelError('CONTEXT_TOO_LONG', { cause })
+    if (statusCode === 413 || (statusCode < 500 && tooLong.test(responseBody ?? '')))
+      return new ModelError('CONTEXT_TOO_LONG', { cause })
     return new ModelError('MODEL_UNAVAILABLE', { cause, retryAfterMs })
   }
   if (tooLong.test(words(cause))) return new ModelError('CONTEXT_TOO_LONG', { cause })

@@ -5,7 +5,10 @@ import { normaliseChunk } from './normalise-chunk.ts'
  * The `fetch` given to the adapter: follows no redirects (they would carry the conversation and the key elsewhere),
  * bounds the answer, and turns what servers really send into what the adapter accepts.
  */
-export function createModelFetch(options: { readonly fetch: typeof globalThis.fetch; readonly maxBytes: number }): typeof globalThis.fetch {
+export function createModelFetch(options: {
+  readonly fetch: typeof globalThis.fetch
+  readonly maxBytes: number
+}): typeof globalThis.fetch {
   const { fetch, maxBytes } = options
   return async (input, init) => {
     const response = await fetch(input, { ...init, redirect: 'manual' })
@@ -17,9 +20,12 @@ export function createModelFetch(options: { readonly fetch: typeof globalThis.fe
     const bounded = response.body.pipeThrough(boundBytes(maxBytes))
     if (!response.ok) return new Response(bounded, response)
     const streamed = /^text\/event-stream\b/i.test(response.headers.get('content-type') ?? '')
-    const lines = bounded.pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>)
+    const lines = bounded.pipeThrough(new TextDecoderStream())
     const events = lines.pipeThrough(streamed ? normaliseLines(maxBytes) : wholeAnswer())
-    return new Response(events.pipeThrough(new TextEncoderStream()), { status: response.status, headers: { 'content-type': 'text/event-stream' } })
+    return new Response(events.pipeThrough(new TextEncoderStream()), {
+      status: response.status,
+      headers: { 'content-type': 'text/event-stream' },
+    })
   }
 }
 

@@ -37,7 +37,11 @@ export async function readModelStep(
 
 const exceeded = (text: string): NewStep => ({ text, calls: [], reason: 'length', usage: null })
 
-function toCall(event: { name: string; arguments: string }, names: ReadonlySet<string>, argumentsLength: number): NewCall {
+function toCall(
+  event: { name: string; arguments: string },
+  names: ReadonlySet<string>,
+  argumentsLength: number,
+): NewCall {
   const id = `call_${randomUUID()}`
   if (!names.has(event.name)) return { id, name: cut(event.name, 64), arguments: {}, outcome: refused('TOOL_UNKNOWN') }
   const parsed = event.arguments.length > argumentsLength ? null : parseArguments(event.arguments)

@@ -17,7 +17,8 @@ export function normaliseChunk(chunk: unknown): unknown {
 function errorIn(chunk: Json): Json | null {
   const { error } = chunk
   if (typeof error === 'string') return { message: error }
-  if (isJson(error)) return { ...error, message: typeof error['message'] === 'string' ? error['message'] : JSON.stringify(error) }
+  if (isJson(error))
+    return { ...error, message: typeof error['message'] === 'string' ? error['message'] : JSON.stringify(error) }
   return chunk['object'] === 'error' ? { message: String(chunk['message']) } : null
 }
 
@@ -48,7 +49,12 @@ function normaliseCall(call: unknown): unknown {
     ...rest,
     ...(typeof index === 'number' ? { index } : {}),
     ...(typeof id === 'string' ? { id } : {}),
-    function: { ...fn, ...(args === undefined || args === null ? {} : { arguments: typeof args === 'string' ? args : JSON.stringify(args) }) },
+    function: {
+      ...fn,
+      ...(args === undefined || args === null
+        ? {}
+        : { arguments: typeof args === 'string' ? args : JSON.stringify(args) }),
+    },
   }
 }
 

@@ -4,7 +4,15 @@ import type { ChatErrorCode } from './chat-error.ts'
 import { ModelError, type ModelBackend, type ModelMessage } from './model-backend.ts'
 import { readModelStep } from './model-step.ts'
 import { defaultBounds, type RunBounds } from './run-bounds.ts'
-import { RunLost, type CallStatus, type RunEnd, type RunStore, type StoredCall, type StoredStep, type TakenRun } from './run-store.ts'
+import {
+  RunLost,
+  type CallStatus,
+  type RunEnd,
+  type RunStore,
+  type StoredCall,
+  type StoredStep,
+  type TakenRun,
+} from './run-store.ts'
 import { systemMessage } from './system-message.ts'
 
 export interface RunnerOptions {
@@ -54,7 +62,8 @@ export function createRunner(options: RunnerOptions): Runner {
       stop.throwIfAborted()
       if (error instanceof RunLost) throw error
       if (deadline.aborted) return ended('INCOMPLETE', 'BUDGET_EXCEEDED', steps)
-      if (error instanceof ModelError) return { ...ended('FAILED', error.code, steps), retryAfterMs: error.retryAfterMs }
+      if (error instanceof ModelError)
+        return { ...ended('FAILED', error.code, steps), retryAfterMs: error.retryAfterMs }
       if (error instanceof AppError) return ended('FAILED', codeOf(error), steps)
       throw error
     }
@@ -79,7 +88,11 @@ export function createRunner(options: RunnerOptions): Runner {
         if (tokensOf(steps) >= bounds.tokens) return ended('INCOMPLETE', 'BUDGET_EXCEEDED', steps)
       }
       signal.throwIfAborted()
-      const messages = [systemMessage(instructions, clock()), ...taken.turns.map(turnMessage), ...steps.flatMap(stepMessages)]
+      const messages = [
+        systemMessage(instructions, clock()),
+        ...taken.turns.map(turnMessage),
+        ...steps.flatMap(stepMessages),
+      ]
       const step = await readModelStep(backend.generate({ messages, tools, signal }), tools, bounds)
       // A backend may end its stream quietly when it is aborted.
       signal.throwIfAborted()
@@ -92,7 +105,10 @@ export function createRunner(options: RunnerOptions): Runner {
 
     async function perform(call: StoredCall): Promise<StoredCall> {
       await taken.startCall(call.id)
-      const outcome = await agentApi.call({ delegation: delegation as string, run, call: call.id, name: call.name, arguments: call.arguments }, signal)
+      const outcome = await agentApi.call(
+        { delegation: delegation as string, run, call: call.id, name: call.name, arguments: call.arguments },
+        signal,
+      )
       await taken.settleCall(call.id, { status: callStatus(outcome), outcome })
       return { ...call, outcome }
     }
@@ -104,7 +120,10 @@ function ended(status: RunEnd['status'], code: ChatErrorCode | null, steps: read
 }
 
 function textOf(steps: readonly { text: string }[]): string {
-  return steps.map((step) => step.text.trim()).filter((text) => text !== '').join('\n\n')
+  return steps
+    .map((step) => step.text.trim())
+    .filter((text) => text !== '')
+    .join('\n\n')
 }
 
 function codeOf(error: AppError): ChatErrorCode {
@@ -112,7 +131,12 @@ function codeOf(error: AppError): ChatErrorCode {
   return error.code === 'UNAVAILABLE' ? 'TOOL_FAILED' : 'INTERNAL'
 }
 
-const notPermitted: ReadonlySet<string> = new Set(['UNAUTHENTICATED', 'UNAUTHORIZED_FIELD_OR_TYPE', 'AGENT_DENIED', 'APPROVAL_REQUIRED'])
+const notPermitted: ReadonlySet<string> = new Set([
+  'UNAUTHENTICATED',
+  'UNAUTHORIZED_FIELD_OR_TYPE',
+  'AGENT_DENIED',
+  'APPROVAL_REQUIRED',
+])
 
 function callStatus(outcome: ToolOutcome): CallStatus {
   if (outcome.ok) return 'SUCCEEDED'
@@ -124,8 +148,13 @@ function turnMessage({ role, text }: { role: 'user' | 'assistant'; text: string 
 }
 
 function stepMessages({ text, calls }: StoredStep): ModelMessage[] {
-  const results = calls.flatMap(({ id, name, outcome }): ModelMessage[] => (outcome ? [{ role: 'tool', call: id, name, outcome }] : []))
-  return [{ role: 'assistant', text, calls: calls.map(({ id, name, arguments: args }) => ({ id, name, arguments: args })) }, ...results]
+  const results = calls.flatMap(({ id, name, outcome }): ModelMessage[] =>
+    outcome ? [{ role: 'tool', call: id, name, outcome }] : [],
+  )
+  return [
+    { role: 'assistant', text, calls: calls.map(({ id, name, arguments: args }) => ({ id, name, arguments: args })) },
+    ...results,
+  ]
 }
 
 /** A token is about four characters of English or JSON; used only where the backend reports nothing. */

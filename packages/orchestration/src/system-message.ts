@@ -7,5 +7,8 @@ If no tool fits or a call fails, say so plainly. Do not claim to have done what 
 /** The system prompt: a deployment's text, the fixed rules, and the one fact every model needs. No id, e-mail or token. */
 export function systemMessage(instructions: string, now: number): ModelMessage {
   const today = new Date(now).toISOString().slice(0, 10)
-  return { role: 'system', text: [instructions.trim(), rules, `Today is ${today} (UTC).`].filter((part) => part !== '').join('\n\n') }
+  return {
+    role: 'system',
+    text: [instructions.trim(), rules, `Today is ${today} (UTC).`].filter((part) => part !== '').join('\n\n'),
+  }
 }

@@ -11,11 +11,13 @@ const folder = new URL('../sql/', import.meta.resolve('graphile-worker'))
  */
 export async function queueMigration(): Promise<string> {
   const files = (await readdir(folder)).filter((file) => /^\d{6}\.sql$/.test(file)).toSorted()
-  const steps = await Promise.all(files.map(async (file) => {
-    const text = await readFile(new URL(file, folder), 'utf8')
-    const breaking = text.startsWith('--! breaking-change')
-    return `-- ${file}\ninsert into :GRAPHILE_WORKER_SCHEMA.migrations (id, breaking) values (${Number.parseInt(file, 10)}, ${breaking});\n${text.trim()}`
-  }))
+  const steps = await Promise.all(
+    files.map(async (file) => {
+      const text = await readFile(new URL(file, folder), 'utf8')
+      const breaking = text.startsWith('--! breaking-change')
+      return `-- ${file}\ninsert into :GRAPHILE_WORKER_SCHEMA.migrations (id, breaking) values (${Number.parseInt(file, 10)}, ${breaking});\n${text.trim()}`
+    }),
+  )
   return `${[head, ...steps, grants].join('\n\n').replaceAll(':GRAPHILE_WORKER_SCHEMA', queueSchema)}\n`
 }
 
@@ -31,5 +33,9 @@ grant select on :GRAPHILE_WORKER_SCHEMA.migrations to orchestrator;
 grant usage on all sequences in schema :GRAPHILE_WORKER_SCHEMA to orchestrator;
 revoke execute on all functions in schema :GRAPHILE_WORKER_SCHEMA from public;
 grant execute on all functions in schema :GRAPHILE_WORKER_SCHEMA to orchestrator;
-${tables.map((table) => `grant select, insert, update, delete on :GRAPHILE_WORKER_SCHEMA.${table} to orchestrator;
-create policy orchestrator on :GRAPHILE_WORKER_SCHEMA.${table} to orchestrator using (true) with check (true);`).join('\n')}`
+${tables
+  .map(
+    (table) => `grant select, insert, update, delete on :GRAPHILE_WORKER_SCHEMA.${table} to orchestrator;
+create policy orchestrator on :GRAPHILE_WORKER_SCHEMA.${table} to orchestrator using (true) with check (true);`,
+  )
+  .join('\n')}`

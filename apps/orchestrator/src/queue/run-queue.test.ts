@@ -9,15 +9,21 @@ import { queueSchema } from './queue-migration.ts'
 
 let chat: Awaited<ReturnType<typeof startChat>>
 beforeAll(async () => {
-  chat = await startChat(scripted(() => say('Continued.')), 0)
+  chat = await startChat(
+    scripted(() => say('Continued.')),
+    0,
+  )
 })
 const children: ChildProcess[] = []
 afterEach(() => children.splice(0).forEach((child) => child.kill('SIGKILL')))
 afterAll(() => chat[Symbol.asyncDispose]())
 
 const enqueue = (run: string) =>
-  chat.admin.query(`select ${queueSchema}.add_job('run', $1::json)`, [JSON.stringify({ run, subject: 'usr_ada', tenant: 'acme' })])
-const statusOf = async (run: string) => (await chat.admin.query('select status from run where id = $1', [run])).rows[0].status as string
+  chat.admin.query(`select ${queueSchema}.add_job('run', $1::json)`, [
+    JSON.stringify({ run, subject: 'usr_ada', tenant: 'acme' }),
+  ])
+const statusOf = async (run: string) =>
+  (await chat.admin.query('select status from run where id = $1', [run])).rows[0].status as string
 
 /** A replica in a process of its own, whose model never answers. */
 async function startReplica() {
@@ -30,11 +36,15 @@ async function startReplica() {
     MODEL_BASE_URL: `http://127.0.0.1:${(model.address() as AddressInfo).port}/v1`,
     MODEL_NAME: 'silent',
   }
-  const child = spawn(process.execPath, ['--conditions=@behalf/source', fileURLToPath(new URL('../main.ts', import.meta.url))], {
-    env,
-    // With a channel, so that it ends when this process does.
-    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-  })
+  const child = spawn(
+    process.execPath,
+    ['--conditions=@behalf/source', fileURLToPath(new URL('../main.ts', import.meta.url))],
+    {
+      env,
+      // With a channel, so that it ends when this process does.
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    },
+  )
   children.push(child)
   const exited = once(child, 'exit')
   return {
@@ -74,11 +84,15 @@ test('a process that is told to stop hands its runs over at once and exits with 
 test('a run whose jobs keep dying is given up, not tried for ever', async () => {
   const run = await seedRun(chat.admin, 'usr_ada', 'go')
   // As the queue has it after six processes died of it.
-  await chat.admin.query('begin; lock table orchestrator_queue._private_jobs in exclusive mode; ' +
-    `select ${queueSchema}.add_job('run', '${JSON.stringify({ run, subject: 'usr_ada', tenant: 'acme' })}'::json); ` +
-    'update orchestrator_queue._private_jobs set attempts = 6; commit')
+  await chat.admin.query(
+    'begin; lock table orchestrator_queue._private_jobs in exclusive mode; ' +
+      `select ${queueSchema}.add_job('run', '${JSON.stringify({ run, subject: 'usr_ada', tenant: 'acme' })}'::json); ` +
+      'update orchestrator_queue._private_jobs set attempts = 6; commit',
+  )
   await expect.poll(() => statusOf(run)).toBe('FAILED')
-  expect((await chat.admin.query('select error_code from run where id = $1', [run])).rows).toEqual([{ error_code: 'INTERNAL' }])
+  expect((await chat.admin.query('select error_code from run where id = $1', [run])).rows).toEqual([
+    { error_code: 'INTERNAL' },
+  ])
 })
 
 test('the role works with jobs and changes nothing else', async () => {
@@ -89,7 +103,9 @@ test('the role works with jobs and changes nothing else', async () => {
     await expect(client.query(`select count(*) from ${queueSchema}._private_jobs`)).resolves.toBeDefined()
     await expect(client.query(`drop table ${queueSchema}._private_jobs`)).rejects.toThrow(/must be owner/)
     await expect(client.query(`create table ${queueSchema}.x ()`)).rejects.toThrow(/permission denied/)
-    await expect(client.query(`insert into ${queueSchema}.migrations (id) values (99)`)).rejects.toThrow(/permission denied/)
+    await expect(client.query(`insert into ${queueSchema}.migrations (id) values (99)`)).rejects.toThrow(
+      /permission denied/,
+    )
   } finally {
     await client.end()
   }
@@ -99,7 +115,10 @@ test('a turn starts when it is announced, not when a poll finds it', async () =>
   const waits: number[] = []
   for (let turn = 0; turn < 20; turn++) {
     const { data } = await chat.as('ada').send({ text: `turn ${turn}` })
-    const { rows } = await chat.admin.query('select extract(epoch from started_at - created_at) * 1000 as wait from run where id = $1', [data.chatSend.run.id])
+    const { rows } = await chat.admin.query(
+      'select extract(epoch from started_at - created_at) * 1000 as wait from run where id = $1',
+      [data.chatSend.run.id],
+    )
     waits.push(Number(rows[0].wait))
   }
   // A poll every second would make it 500 ms; docs/decisions/0002-run-queue.md has what it is on a quiet machine.

@@ -44,7 +44,9 @@ const job = z.object({ run: z.string(), subject: z.string(), tenant: z.string() 
 /** Adds the job in the transaction of `db`, so that there is no run without a job and no job without a run. */
 export async function enqueueRun<Tables>(db: Kysely<Tables>, { run, subject, tenant }: RunJob): Promise<void> {
   const payload = JSON.stringify({ run, subject, tenant })
-  await sql`select from ${sql.id(queueSchema, 'add_job')}(${task}, ${payload}::json, max_attempts => ${maxAttempts}::integer)`.execute(db)
+  await sql`select from ${sql.id(queueSchema, 'add_job')}(${task}, ${payload}::json, max_attempts => ${maxAttempts}::integer)`.execute(
+    db,
+  )
 }
 
 /**
@@ -80,7 +82,13 @@ export async function startRunQueue(options: RunQueueOptions): Promise<RunQueue>
         } catch (error) {
           if (!stopping.signal.aborted) throw error
           // As a new job it is anybody's at once, without the wait of a failed one.
-          await withPgClient((client) => client.query(`select from ${queueSchema}.add_job($1, $2::json, max_attempts => $3)`, [task, JSON.stringify(taken), maxAttempts]))
+          await withPgClient((client) =>
+            client.query(`select from ${queueSchema}.add_job($1, $2::json, max_attempts => $3)`, [
+              task,
+              JSON.stringify(taken),
+              maxAttempts,
+            ]),
+          )
         }
       },
     },

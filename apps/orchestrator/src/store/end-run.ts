@@ -21,10 +21,20 @@ export interface Ending {
  * @param holder - null ends it whoever holds it.
  * @returns false if the run is over already, is held by somebody else, or is not the caller's; nothing is changed then.
  */
-export async function endRun(db: Kysely<Database>, run: string, holder: number | null, ending: Ending): Promise<boolean> {
+export async function endRun(
+  db: Kysely<Database>,
+  run: string,
+  holder: number | null,
+  ending: Ending,
+): Promise<boolean> {
   const ended = await db
     .updateTable('run')
-    .set({ status: ending.status, error_code: ending.code, retry_after_ms: ending.retryAfterMs, finished_at: sql`now()` })
+    .set({
+      status: ending.status,
+      error_code: ending.code,
+      retry_after_ms: ending.retryAfterMs,
+      finished_at: sql`now()`,
+    })
     .where('id', '=', run)
     .where('status', 'in', ['QUEUED', 'RUNNING'])
     .$if(holder !== null, (query) => query.where('holder', '=', holder))
@@ -43,7 +53,8 @@ export async function endRun(db: Kysely<Database>, run: string, holder: number |
     .where('run_id', '=', run)
     .where('status', 'in', ['PROPOSED', 'RUNNING'])
     .execute()
-  if (ending.text !== '') await addMessage(db, { run, conversation: ended.conversation_id, role: 'ASSISTANT', text: ending.text })
+  if (ending.text !== '')
+    await addMessage(db, { run, conversation: ended.conversation_id, role: 'ASSISTANT', text: ending.text })
   await db.deleteFrom('run_delegation').where('run_id', '=', run).execute()
   await sql`select pg_notify(${runEnded}, ${run})`.execute(db)
   return true
@@ -64,7 +75,7 @@ export async function addMessage(
       text: storable(message.text),
       position: eb
         .selectFrom('message')
-        .select((eb) => eb(eb.fn.coalesce(eb.fn.max('position'), eb.lit(0)), '+', 1).as('next'))
+        .select((max) => max(max.fn.coalesce(max.fn.max('position'), max.lit(0)), '+', 1).as('next'))
         .where('conversation_id', '=', message.conversation),
     }))
     .execute()

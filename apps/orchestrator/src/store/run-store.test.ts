@@ -1,4 +1,11 @@
-import { createRunner, RunLost, type AgentApi, type RunStore, type TakenRun, type ToolCall } from '@behalf/orchestration'
+import {
+  createRunner,
+  RunLost,
+  type AgentApi,
+  type RunStore,
+  type TakenRun,
+  type ToolCall,
+} from '@behalf/orchestration'
 import { postgres, storedCaller, type Postgres } from '@behalf/postgres'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { balanceTool, callTool, say, scripted, seedRun, startChat } from '../chat-fixture.ts'
@@ -11,7 +18,10 @@ const ada = storedCaller({ subject: 'usr_ada', tenant: 'acme' })
 const ben = storedCaller({ subject: 'usr_ben', tenant: 'acme' })
 
 beforeAll(async () => {
-  chat = await startChat(scripted(() => say('unused')), 0)
+  chat = await startChat(
+    scripted(() => say('unused')),
+    0,
+  )
   db = postgres<Database>(chat.env.DATABASE_URL)
 })
 afterAll(async () => {
@@ -40,13 +50,16 @@ function dying(store: RunStore, nth: number, when: 'before' | 'after'): RunStore
   return {
     async take(run) {
       const taken = await store.take(run)
-      return taken && ({
-        ...taken,
-        addStep: (step) => die(() => taken.addStep(step)),
-        startCall: (id) => die(() => taken.startCall(id)),
-        settleCall: (id, settled) => die(() => taken.settleCall(id, settled)),
-        end: (end) => die(() => taken.end(end)),
-      } satisfies TakenRun)
+      return (
+        taken &&
+        ({
+          ...taken,
+          addStep: (step) => die(() => taken.addStep(step)),
+          startCall: (id) => die(() => taken.startCall(id)),
+          settleCall: (id, settled) => die(() => taken.settleCall(id, settled)),
+          end: (end) => die(() => taken.end(end)),
+        } satisfies TakenRun)
+      )
     },
   }
 }
@@ -70,25 +83,44 @@ function recordingApi() {
 // Steps: 2 answers with calls and 1 without; calls: 3, each started and settled; 1 end.
 const writes = 3 + 3 * 2 + 1
 
-test.each(Array.from({ length: writes }, (_, index) => index + 1).flatMap((nth) => [[nth, 'before'], [nth, 'after']] as const))(
-  'a run whose process dies at write %i, %s it is durable, is continued and calls nothing twice', async (nth, when) => {
-    const run = await seedRun(chat.admin, 'usr_ada', 'go')
-    const { agentApi, sent, effects } = recordingApi()
-    const { signal } = new AbortController()
-    const store = createRunStore(db, ada)
-    await expect(createRunner({ store: dying(store, nth, when), backend, agentApi }).run(run, signal)).rejects.toThrow(Killed)
-    await createRunner({ store, backend, agentApi }).run(run, signal)
+test.each(
+  Array.from({ length: writes }, (_, index) => index + 1).flatMap(
+    (nth) =>
+      [
+        [nth, 'before'],
+        [nth, 'after'],
+      ] as const,
+  ),
+)('a run whose process dies at write %i, %s it is durable, is continued and calls nothing twice', async (nth, when) => {
+  const run = await seedRun(chat.admin, 'usr_ada', 'go')
+  const { agentApi, sent, effects } = recordingApi()
+  const { signal } = new AbortController()
+  const store = createRunStore(db, ada)
+  await expect(createRunner({ store: dying(store, nth, when), backend, agentApi }).run(run, signal)).rejects.toThrow(
+    Killed,
+  )
+  await createRunner({ store, backend, agentApi }).run(run, signal)
 
-    const { rows } = await chat.admin.query('select id, arguments, status, result from tool_call where run_id = $1 order by step, position', [run])
-    expect(rows.map((row) => [row.arguments, row.status, row.result])).toEqual([1, 2, 3].map((n) => [{ n }, 'SUCCEEDED', { n }]))
-    // However often they were sent, under one id each.
-    expect([...effects.keys()].toSorted()).toEqual(rows.map(({ id }) => id).toSorted())
-    expect(sent.length).toBeLessThanOrEqual(4)
-    const { rows: [ended] } = await chat.admin.query('select status, (select count(*)::int from step where run_id = $1) as steps from run where id = $1', [run])
-    expect(ended).toEqual({ status: 'COMPLETED', steps: 3 })
-    const texts = await chat.admin.query(`select text from message where run_id = $1 and role = 'ASSISTANT'`, [run])
-    expect(texts.rows).toEqual([{ text: 'Done after 3.' }])
-  })
+  const { rows } = await chat.admin.query(
+    'select id, arguments, status, result from tool_call where run_id = $1 order by step, position',
+    [run],
+  )
+  expect(rows.map((row) => [row.arguments, row.status, row.result])).toEqual(
+    [1, 2, 3].map((n) => [{ n }, 'SUCCEEDED', { n }]),
+  )
+  // However often they were sent, under one id each.
+  expect(new Set(effects.keys())).toEqual(new Set(rows.map(({ id }) => id)))
+  expect(sent.length).toBeLessThanOrEqual(4)
+  const {
+    rows: [ended],
+  } = await chat.admin.query(
+    'select status, (select count(*)::int from step where run_id = $1) as steps from run where id = $1',
+    [run],
+  )
+  expect(ended).toEqual({ status: 'COMPLETED', steps: 3 })
+  const texts = await chat.admin.query(`select text from message where run_id = $1 and role = 'ASSISTANT'`, [run])
+  expect(texts.rows).toEqual([{ text: 'Done after 3.' }])
+})
 
 test('who took a run before can write no more', async () => {
   const run = await seedRun(chat.admin, 'usr_ada', 'go')
@@ -100,13 +132,15 @@ test('who took a run before can write no more', async () => {
   expect(second?.steps).toEqual([step])
   expect(second?.startedAt).toBe(first?.startedAt)
   await expect(first?.addStep(step)).rejects.toThrow(RunLost)
-  await expect(first?.end({ status: 'COMPLETED', code: null, retryAfterMs: null, text: 'stale' })).rejects.toThrow(RunLost)
+  await expect(first?.end({ status: 'COMPLETED', code: null, retryAfterMs: null, text: 'stale' })).rejects.toThrow(
+    RunLost,
+  )
   await second?.end({ status: 'COMPLETED', code: null, retryAfterMs: null, text: 'fresh' })
   await expect(second?.addStep(step)).rejects.toThrow(RunLost)
   expect(await store.take(run)).toBeNull()
 })
 
-test('another user\'s run cannot be taken', async () => {
+test("another user's run cannot be taken", async () => {
   const run = await seedRun(chat.admin, 'usr_ada', 'go')
   expect(await createRunStore(db, ben).take(run)).toBeNull()
   expect(await createRunStore(db, ada).take(run)).not.toBeNull()
@@ -116,11 +150,27 @@ test('a call that was sent and not answered ends as unknown, one that was not se
   const run = await seedRun(chat.admin, 'usr_ada', 'go')
   const taken = await createRunStore(db, ada).take(run)
   const ids = [1, 2].map((n) => `call_00000000-0000-4000-8000-00000000000${n}`)
-  await taken?.addStep({ text: '', reason: 'done', usage: null, calls: ids.map((id) => ({ id, name: 't', arguments: {}, outcome: null })) })
+  await taken?.addStep({
+    text: '',
+    reason: 'done',
+    usage: null,
+    calls: ids.map((id) => ({ id, name: 't', arguments: {}, outcome: null })),
+  })
   await taken?.startCall(ids[0] as string)
-  await taken?.end({ status: 'INCOMPLETE', code: 'BUDGET_EXCEEDED', retryAfterMs: null, text: 'nul \0 and half \ud800' })
-  const { rows } = await chat.admin.query('select status, error_code from tool_call where run_id = $1 order by position', [run])
-  expect(rows).toEqual([{ status: 'CANCELLED', error_code: 'OUTCOME_UNKNOWN' }, { status: 'CANCELLED', error_code: null }])
+  await taken?.end({
+    status: 'INCOMPLETE',
+    code: 'BUDGET_EXCEEDED',
+    retryAfterMs: null,
+    text: 'nul \0 and half \ud800',
+  })
+  const { rows } = await chat.admin.query(
+    'select status, error_code from tool_call where run_id = $1 order by position',
+    [run],
+  )
+  expect(rows).toEqual([
+    { status: 'CANCELLED', error_code: 'OUTCOME_UNKNOWN' },
+    { status: 'CANCELLED', error_code: null },
+  ])
   const texts = await chat.admin.query(`select text from message where run_id = $1 and role = 'ASSISTANT'`, [run])
   expect(texts.rows).toEqual([{ text: 'nul  and half \ufffd' }])
 })
@@ -130,8 +180,15 @@ test('what a result held comes back as it was, null included', async () => {
   const store = createRunStore(db, ada)
   const id = 'call_00000000-0000-4000-8000-00000000000a'
   const taken = await store.take(run)
-  await taken?.addStep({ text: '', reason: 'done', usage: null, calls: [{ id, name: 't', arguments: { z: 1, a: '\0' }, outcome: null }] })
+  await taken?.addStep({
+    text: '',
+    reason: 'done',
+    usage: null,
+    calls: [{ id, name: 't', arguments: { z: 1, a: '\0' }, outcome: null }],
+  })
   await taken?.settleCall(id, { status: 'SUCCEEDED', outcome: { ok: true, result: null, truncated: true } })
   const again = await store.take(run)
-  expect(again?.steps[0]?.calls).toEqual([{ id, name: 't', arguments: { z: 1, a: '\0' }, outcome: { ok: true, result: null, truncated: true } }])
+  expect(again?.steps[0]?.calls).toEqual([
+    { id, name: 't', arguments: { z: 1, a: '\0' }, outcome: { ok: true, result: null, truncated: true } },
+  ])
 })

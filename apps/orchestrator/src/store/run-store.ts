@@ -1,4 +1,13 @@
-import { RunLost, type NewStep, type RunStore, type StoredCall, type StoredStep, type TakenRun, type ToolOutcome, type Turn } from '@behalf/orchestration'
+import {
+  RunLost,
+  type NewStep,
+  type RunStore,
+  type StoredCall,
+  type StoredStep,
+  type TakenRun,
+  type ToolOutcome,
+  type Turn,
+} from '@behalf/orchestration'
 import type { Postgres, StoredCaller } from '@behalf/postgres'
 import { sql, type Kysely } from 'kysely'
 import type { Database } from '../database.ts'
@@ -16,13 +25,21 @@ export function createRunStore(postgres: Postgres<Database>, owner: StoredCaller
       return transact(async (db) => {
         const taken = await db
           .updateTable('run')
-          .set((eb) => ({ status: 'RUNNING', holder: eb('holder', '+', 1), started_at: sql<Date>`coalesce(started_at, now())` }))
+          .set((eb) => ({
+            status: 'RUNNING',
+            holder: eb('holder', '+', 1),
+            started_at: sql<Date>`coalesce(started_at, now())`,
+          }))
           .where('id', '=', run)
           .where('status', 'in', ['QUEUED', 'RUNNING'])
           .returning(['holder', 'conversation_id as conversation', 'started_at as startedAt'])
           .executeTakeFirst()
         if (!taken) return null
-        const delegation = await db.selectFrom('run_delegation').select('handle').where('run_id', '=', run).executeTakeFirst()
+        const delegation = await db
+          .selectFrom('run_delegation')
+          .select('handle')
+          .where('run_id', '=', run)
+          .executeTakeFirst()
         return heldRun(run, taken.holder, {
           delegation: delegation?.handle ?? null,
           startedAt: taken.startedAt?.getTime() ?? Date.now(),
@@ -44,7 +61,11 @@ export function createRunStore(postgres: Postgres<Database>, owner: StoredCaller
     }
   }
 
-  function heldRun(run: string, holder: number, stored: Pick<TakenRun, 'delegation' | 'startedAt' | 'turns' | 'steps'>): TakenRun {
+  function heldRun(
+    run: string,
+    holder: number,
+    stored: Pick<TakenRun, 'delegation' | 'startedAt' | 'turns' | 'steps'>,
+  ): TakenRun {
     let steps = stored.steps.length
     const write = (work: (db: Kysely<Database>) => Promise<void>) =>
       transact(async (db) => {
@@ -105,17 +126,30 @@ async function readTurns(db: Kysely<Database>, conversation: string): Promise<Tu
 
 async function readSteps(db: Kysely<Database>, run: string): Promise<StoredStep[]> {
   const steps = await db.selectFrom('step').selectAll().where('run_id', '=', run).orderBy('number').execute()
-  const calls = await db.selectFrom('tool_call').selectAll().where('run_id', '=', run).orderBy('step').orderBy('position').execute()
+  const calls = await db
+    .selectFrom('tool_call')
+    .selectAll()
+    .where('run_id', '=', run)
+    .orderBy('step')
+    .orderBy('position')
+    .execute()
   const byStep = Map.groupBy(calls, (call) => call.step)
   return steps.map((step) => ({
     text: step.text,
     reason: step.reason,
     usage: step.reported
-      ? { inputTokens: step.input_tokens, outputTokens: step.output_tokens, cachedInputTokens: step.cached_input_tokens }
+      ? {
+          inputTokens: step.input_tokens,
+          outputTokens: step.output_tokens,
+          cachedInputTokens: step.cached_input_tokens,
+        }
       : null,
-    calls: (byStep.get(step.number) ?? []).map(
-      (call): StoredCall => ({ id: call.id, name: call.tool, arguments: call.arguments, outcome: outcomeOf(call) }),
-    ),
+    calls: (byStep.get(step.number) ?? []).map((call): StoredCall => ({
+      id: call.id,
+      name: call.tool,
+      arguments: call.arguments,
+      outcome: outcomeOf(call),
+    })),
   }))
 }
 
@@ -166,6 +200,11 @@ async function insertStep(db: Kysely<Database>, run: string, number: number, ste
 
 function outcomeColumns(outcome: ToolOutcome) {
   return outcome.ok
-    ? { result: JSON.stringify(outcome.result), result_truncated: outcome.truncated, error_code: null, error_message: null }
+    ? {
+        result: JSON.stringify(outcome.result),
+        result_truncated: outcome.truncated,
+        error_code: null,
+        error_message: null,
+      }
     : { result: null, result_truncated: false, error_code: outcome.error.code, error_message: outcome.error.message }
 }

@@ -18,7 +18,9 @@ export function describeResult(result: unknown, truncated: boolean): string {
   const fields = fieldsOf(value)
   const short = fields.length <= 3 && fields.every(([, field]) => typeof field !== 'object' || field === null)
   if (short) return `${capital(label || 'result')}: ${inline(value)}.${rest}`
-  const lines = fields.map(([name, field]) => `- ${spaced(name)}: ${isJson(field) || Array.isArray(field) ? inline(field) : scalar(field)}`)
+  const lines = fields.map(
+    ([name, field]) => `- ${spaced(name)}: ${isJson(field) || Array.isArray(field) ? inline(field) : scalar(field)}`,
+  )
   return `${capital(label || 'result')}:\n${lines.join('\n')}${rest}`
 }
 
@@ -42,7 +44,8 @@ function unwrap(value: unknown, label: string): Unwrapped {
 
 function connectionItems(value: Json): unknown[] | null {
   const { edges, nodes } = value
-  if (Array.isArray(edges)) return edges.map((edge: unknown) => (isJson(edge) ? (edge['node'] ?? null) : null)).filter((node) => node !== null)
+  if (Array.isArray(edges))
+    return edges.map((edge: unknown) => (isJson(edge) ? (edge['node'] ?? null) : null)).filter((node) => node !== null)
   return Array.isArray(nodes) ? nodes : null
 }
 
@@ -53,7 +56,9 @@ function inline(value: unknown): string {
   if (items) return inline(items)
   const parts = fieldsOf(value).flatMap(([name, field]) => {
     if (field === null) return []
-    return [isJson(field) || Array.isArray(field) ? `${spaced(name)} (${inline(field)})` : `${spaced(name)} ${scalar(field)}`]
+    return [
+      isJson(field) || Array.isArray(field) ? `${spaced(name)} (${inline(field)})` : `${spaced(name)} ${scalar(field)}`,
+    ]
   })
   return parts.length === 0 ? 'none' : parts.join(', ')
 }
@@ -61,7 +66,9 @@ function inline(value: unknown): string {
 function scalar(value: unknown): string {
   if (value === null || value === undefined) return 'none'
   if (typeof value === 'boolean') return value ? 'yes' : 'no'
-  const text = String(value).replaceAll(/[\s\p{Cc}\p{Cf}]+/gu, ' ').trim()
+  const text = String(value)
+    .replaceAll(/[\s\p{Cc}\p{Cf}]+/gu, ' ')
+    .trim()
   const moment = /^(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2})(?::\d{2}(?:\.\d+)?)?Z$/.exec(text)
   if (moment) return `${moment[1]} ${moment[2]} UTC`
   return text.length > maxText ? `${text.slice(0, maxText - 1).toWellFormed()}…` : text

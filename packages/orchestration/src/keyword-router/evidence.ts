@@ -19,7 +19,9 @@ const kinds: readonly (readonly [Evidence['kind'], RegExp])[] = [
 ]
 
 const numberWords = new Map(
-  'one two three four five six seven eight nine ten eleven twelve'.split(' ').map((word, index) => [word, String(index + 1)]),
+  'one two three four five six seven eight nine ten eleven twelve'
+    .split(' ')
+    .map((word, index) => [word, String(index + 1)]),
 )
 
 /** Takes the values out of a text; what remains are words. */
@@ -29,7 +31,11 @@ export function readEvidence(text: string): { readonly values: readonly Evidence
   for (const [kind, pattern] of kinds) {
     for (const match of rest.matchAll(new RegExp(pattern, `${pattern.flags}g`))) {
       const [whole, ...inner] = match
-      found.push({ at: match.index, kind, text: kind === 'number' ? whole.replaceAll(',', '') : (inner.find((part) => part !== undefined) ?? whole) })
+      found.push({
+        at: match.index,
+        kind,
+        text: kind === 'number' ? whole.replaceAll(',', '') : (inner.find((part) => part !== undefined) ?? whole),
+      })
       // Of the same length, so that positions stay.
       rest = rest.slice(0, match.index) + ' '.repeat(whole.length) + rest.slice(match.index + whole.length)
     }
@@ -42,7 +48,11 @@ export function readEvidence(text: string): { readonly values: readonly Evidence
   })
   const values = found
     .toSorted((a, b) => a.at - b.at)
-    .map(({ at, kind, text: value }) => ({ kind, text: value, before: /(\p{L}+)\P{L}*$/u.exec(text.slice(Math.max(0, at - 40), at))?.[1]?.toLowerCase() ?? '' }))
+    .map(({ at, kind, text: value }) => ({
+      kind,
+      text: value,
+      before: /(\p{L}+)\P{L}*$/u.exec(text.slice(Math.max(0, at - 40), at))?.[1]?.toLowerCase() ?? '',
+    }))
   return { values, rest }
 }
 

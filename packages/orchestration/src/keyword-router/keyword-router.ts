@@ -46,7 +46,10 @@ function decide(question: string, tools: readonly OfferedTool[]): Decision {
     return { say: `For "${best.tool.title}" I need the ${needed.join(' and the ')}. Please ask again with it.` }
   }
   const rivals = explained.filter(({ filled, score }) => filled.missing.length === 0 && score >= best.score * close)
-  if (rivals.length > 1) return { say: `Do you mean ${rivals.map(({ tool }) => `"${tool.title}"`).join(' or ')}? Please ask for one of them.` }
+  if (rivals.length > 1)
+    return {
+      say: `Do you mean ${rivals.map(({ tool }) => `"${tool.title}"`).join(' or ')}? Please ask for one of them.`,
+    }
   return { call: best.tool.name, arguments: best.filled.arguments }
 }
 

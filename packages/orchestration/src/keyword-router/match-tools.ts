@@ -30,7 +30,8 @@ export function matchTools(question: string, tools: readonly OfferedTool[]): Mat
   const terms = readTerms(rest)
   const said = new Set([...terms.words, ...values.map(({ kind }) => `<${kind}>`)])
   const profiles = tools.map(profileOf)
-  const rarity = (term: string) => Math.log(1 + profiles.length / profiles.filter(({ weights }) => weights.has(term)).length)
+  const rarity = (term: string) =>
+    Math.log(1 + profiles.length / profiles.filter(({ weights }) => weights.has(term)).length)
 
   return profiles
     .map((profile): Match => {
@@ -56,11 +57,14 @@ function unexplained(terms: Terms, { tool, weights, asked }: Profile, filled: Fi
   const strange = [...terms.content].filter((term) => !weights.has(term) && !filled.usedWords.has(term))
   // "Transfer ..." asks for something to be done: that a description happens to hold the word is not enough.
   const [leading] = terms.words
-  if (leading !== undefined && terms.content.has(leading) && !asked.has(leading) && !strange.includes(leading)) strange.push(leading)
+  if (leading !== undefined && terms.content.has(leading) && !asked.has(leading) && !strange.includes(leading))
+    strange.push(leading)
   // What changes something is called by its own name or not at all.
   const verb = nameTerms(tool.name).find((term) => !isFiller(term))
   if (!tool.readOnly && verb !== undefined && !terms.content.has(verb)) strange.push(...terms.content)
-  return [...new Set([...strange.map((term) => terms.written.get(term) ?? term), ...filled.unused.map(({ text }) => text)])]
+  return [
+    ...new Set([...strange.map((term) => terms.written.get(term) ?? term), ...filled.unused.map(({ text }) => text)]),
+  ]
 }
 
 function profileOf(tool: OfferedTool): Profile {
@@ -85,7 +89,8 @@ function profileOf(tool: OfferedTool): Profile {
   for (const { path, schema } of slotsOf(tool.inputSchema)) {
     path.forEach((name) => add(nameTerms(name), weightOf.argument))
     if (typeof schema['description'] === 'string') add(readTerms(schema['description']).words, weightOf.description)
-    if (Array.isArray(schema['enum'])) schema['enum'].forEach((option) => add(nameTerms(String(option)), weightOf.argument))
+    if (Array.isArray(schema['enum']))
+      schema['enum'].forEach((option) => add(nameTerms(String(option)), weightOf.argument))
   }
   return { tool, weights, examples, asked }
 }

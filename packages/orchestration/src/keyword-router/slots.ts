@@ -26,7 +26,9 @@ export function slotsOf(schema: Json, required = true, path: readonly string[] =
   const properties = isJson(schema['properties']) ? schema['properties'] : null
   if (!properties) return path.length === 0 ? [] : [{ path, schema, required }]
   const needed = new Set(Array.isArray(schema['required']) ? schema['required'] : [])
-  return Object.entries(properties).flatMap(([name, inner]) => (isJson(inner) ? slotsOf(inner, required && needed.has(name), [...path, name]) : []))
+  return Object.entries(properties).flatMap(([name, inner]) =>
+    isJson(inner) ? slotsOf(inner, required && needed.has(name), [...path, name]) : [],
+  )
 }
 
 /** Fills slots from values of the right type, and from nothing else. */
@@ -44,14 +46,21 @@ export function fillSlots(tool: OfferedTool, values: readonly Evidence[], words:
     else unused.push(value)
   }
   for (const slot of slots) {
-    const options = Array.isArray(slot.schema['enum']) ? slot.schema['enum'].filter((option) => typeof option === 'string') : []
+    const options = Array.isArray(slot.schema['enum'])
+      ? slot.schema['enum'].filter((option) => typeof option === 'string')
+      : []
     const said = options.filter((option) => nameTerms(option).every((term) => words.has(term)))
     const [only] = said
     if (given.has(slot) || only === undefined || said.length > 1) continue
     given.set(slot, only)
     nameTerms(only).forEach((term) => usedWords.add(term))
   }
-  return { arguments: nest(given), unused, usedWords, missing: slots.filter((slot) => slot.required && !given.has(slot) && !('default' in slot.schema)) }
+  return {
+    arguments: nest(given),
+    unused,
+    usedWords,
+    missing: slots.filter((slot) => slot.required && !given.has(slot) && !('default' in slot.schema)),
+  }
 }
 
 /** What to ask for: `order id (such as ord_7Kx2)`. */
@@ -79,12 +88,14 @@ function fits(slot: Slot, value: Evidence, slots: readonly Slot[], learned: read
   const { type, pattern, format, enum: options } = slot.schema
   const types = Array.isArray(type) ? type : [type]
   if (Array.isArray(options)) return options.includes(value.text)
-  if (types.includes('integer') || types.includes('number')) return value.kind === 'number' && numberFits(value.text, slot.schema)
+  if (types.includes('integer') || types.includes('number'))
+    return value.kind === 'number' && numberFits(value.text, slot.schema)
   if (!types.includes('string')) return false
   if (format === 'date') return value.kind === 'date' && value.text.length === 10
   if (format === 'date-time') return value.kind === 'date' && value.text.length > 10
   if (format === 'email' || format === 'uri') return value.kind === 'address'
-  if (typeof pattern === 'string' && (value.kind === 'id' || value.kind === 'number')) return new RegExp(pattern, 'u').test(value.text)
+  if (typeof pattern === 'string' && (value.kind === 'id' || value.kind === 'number'))
+    return new RegExp(pattern, 'u').test(value.text)
   if (value.kind === 'quoted') return !isIdSlot(slot)
   return (value.kind === 'id' || value.kind === 'number') && isIdSlot(slot) && idFits(slot, value, slots, learned)
 }
