@@ -21,7 +21,12 @@ describe('the configuration', () => {
       rootKey,
       epoch: 1,
       trustDomain: 'behalf',
-      issuer: { issuer: required.OIDC_ISSUER, audience: required.GRAPHQL_RESOURCE, interactiveClients: [], claims: { tenant: 'tenant' } },
+      issuer: {
+        issuer: required.OIDC_ISSUER,
+        audience: required.GRAPHQL_RESOURCE,
+        interactiveClients: [],
+        claims: { tenant: 'tenant' },
+      },
       introspection: true,
       logLevel: 'info',
     })
@@ -29,15 +34,26 @@ describe('the configuration', () => {
   })
 
   it('takes a variable that is set to nothing as not set', () => {
-    const empty = Object.fromEntries(['GATEWAY_PORT', 'HOST', 'GRAPH', 'SUBGRAPHS', 'INTERACTIVE_CLIENTS', 'LOG_LEVEL', 'INTROSPECTION'].map((name) => [name, '']))
+    const empty = Object.fromEntries(
+      ['GATEWAY_PORT', 'HOST', 'GRAPH', 'SUBGRAPHS', 'INTERACTIVE_CLIENTS', 'LOG_LEVEL', 'INTROSPECTION'].map(
+        (name) => [name, ''],
+      ),
+    )
     expect(readConfig({ ...required, ...empty })).toEqual(readConfig(required))
     expect(() => readConfig({ ...required, BEHALF_ROOT_KEY: '' })).toThrow('BEHALF_ROOT_KEY')
   })
 
   it('reads lists', () => {
-    const config = readConfig({ ...required, INTERACTIVE_CLIENTS: 'console, cli,', SUBGRAPHS: 'orders=http://127.0.0.1:1/graphql?a=b, my-balance=https://balance.example/graphql' })
+    const config = readConfig({
+      ...required,
+      INTERACTIVE_CLIENTS: 'console, cli,',
+      SUBGRAPHS: 'orders=http://127.0.0.1:1/graphql?a=b, my-balance=https://balance.example/graphql',
+    })
     expect(config.issuer.interactiveClients).toEqual(['console', 'cli'])
-    expect(config.subgraphs).toEqual({ orders: 'http://127.0.0.1:1/graphql?a=b', 'my-balance': 'https://balance.example/graphql' })
+    expect(config.subgraphs).toEqual({
+      orders: 'http://127.0.0.1:1/graphql?a=b',
+      'my-balance': 'https://balance.example/graphql',
+    })
   })
 
   it('names every fault at once, and no value', () => {

@@ -1,12 +1,19 @@
 import { z } from 'zod'
 
 const port = z.coerce.number().int().min(0).max(65_535)
-const list = z.string().transform((text) => text.split(',').map((item) => item.trim()).filter((item) => item !== ''))
+const list = z.string().transform((text) =>
+  text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== ''),
+)
 
 /** `orders=http://127.0.0.1:4102/graphql,balance=...` */
-const subgraphs = list.pipe(
-  z.array(z.string().regex(/^[a-z][a-z0-9_-]*=https?:\/\/\S+$/, 'Write <name>=<url>, separated by commas.')),
-).transform((items) => Object.fromEntries(items.map((item) => [item.slice(0, item.indexOf('=')), item.slice(item.indexOf('=') + 1)])))
+const subgraphs = list
+  .pipe(z.array(z.string().regex(/^[a-z][a-z0-9_-]*=https?:\/\/\S+$/, 'Write <name>=<url>, separated by commas.')))
+  .transform((items) =>
+    Object.fromEntries(items.map((item) => [item.slice(0, item.indexOf('=')), item.slice(item.indexOf('=') + 1)])),
+  )
 
 const environment = z.object({
   GATEWAY_PORT: port.default(4000),
@@ -37,7 +44,12 @@ export type Config = ReturnType<typeof readConfig>
 export function readConfig(env: Readonly<Record<string, string | undefined>> = process.env) {
   const given = environment.parse(Object.fromEntries(Object.entries(env).filter(([, value]) => value !== '')))
   return Object.freeze({
-    listen: { port: given.GATEWAY_PORT, host: given.HOST, internalPort: given.GATEWAY_INTERNAL_PORT, internalHost: given.GATEWAY_INTERNAL_HOST },
+    listen: {
+      port: given.GATEWAY_PORT,
+      host: given.HOST,
+      internalPort: given.GATEWAY_INTERNAL_PORT,
+      internalHost: given.GATEWAY_INTERNAL_HOST,
+    },
     graph: given.GRAPH,
     subgraphs: given.SUBGRAPHS,
     databaseUrl: given.DATABASE_URL,

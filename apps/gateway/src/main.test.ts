@@ -17,7 +17,17 @@ let folder: string
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'behalf-app-gateway-'))
   const graph = join(folder, 'graph.json')
-  await writeFile(graph, JSON.stringify({ format: 1, hash: 'h', supergraph, subgraphs: { ping: { facts: [], scopes: [], timeoutMs: 1000 } }, rules: {}, tools: [] }))
+  await writeFile(
+    graph,
+    JSON.stringify({
+      format: 1,
+      hash: 'h',
+      supergraph,
+      subgraphs: { ping: { facts: [], scopes: [], timeoutMs: 1000 } },
+      rules: {},
+      tools: [],
+    }),
+  )
   database = await testDatabase()
   env = {
     GATEWAY_PORT: '0',
@@ -47,7 +57,10 @@ function run(change: Record<string, string> = {}, withChannel = false): Run {
   child.stderr?.on('data', (chunk: Buffer) => (output.stderr += chunk.toString()))
   // Not `close`: it does not come where this side closed the channel.
   const ended = [child.stdout, child.stderr].map((stream) => stream && once(stream, 'end'))
-  const exited = Promise.all([once(child, 'exit'), ...ended]).then(([[code]]) => ({ code: code as number | null, ...output }))
+  const exited = Promise.all([once(child, 'exit'), ...ended]).then(([[code]]) => ({
+    code: code as number | null,
+    ...output,
+  }))
   return { child, output, exited }
 }
 
@@ -61,7 +74,9 @@ describe('the process', () => {
     const running = run()
     const url = await listening(running)
     expect((await fetch(`${url}/readyz`)).status).toBe(200)
-    expect(await (await fetch(`${url}/graphql?query={__typename}`)).json()).toMatchObject({ data: { __typename: 'Query' } })
+    expect(await (await fetch(`${url}/graphql?query={__typename}`)).json()).toMatchObject({
+      data: { __typename: 'Query' },
+    })
     running.child.kill('SIGTERM')
     const { code, stdout, stderr } = await running.exited
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
@@ -78,16 +93,32 @@ describe('the process', () => {
 
 describe('a start that fails says why, without a stack, and exits', () => {
   const cases: Record<string, () => Promise<[Record<string, string>, number, string[]]>> = {
-    'a configuration with faults': async () => [{ DATABASE_URL: 'hunter2', BEHALF_ROOT_KEY: 'hunter2', GRAPHQL_RESOURCE: '' }, 2, ['DATABASE_URL', 'BEHALF_ROOT_KEY', 'GRAPHQL_RESOURCE']],
-    'a root key that is not base64url of bytes': async () => [{ BEHALF_ROOT_KEY: `${'A'.repeat(42)}B` }, 1, ['root key']],
+    'a configuration with faults': async () => [
+      { DATABASE_URL: 'hunter2', BEHALF_ROOT_KEY: 'hunter2', GRAPHQL_RESOURCE: '' },
+      2,
+      ['DATABASE_URL', 'BEHALF_ROOT_KEY', 'GRAPHQL_RESOURCE'],
+    ],
+    'a root key that is not base64url of bytes': async () => [
+      { BEHALF_ROOT_KEY: `${'A'.repeat(42)}B` },
+      1,
+      ['root key'],
+    ],
     'no graph': async () => [{ GRAPH: join(folder, 'none.json') }, 1, ['none.json', 'npm run compose', 'ENOENT']],
     'a graph of another version': async () => {
       await writeFile(join(folder, 'old.json'), '{"format":0}')
       return [{ GRAPH: join(folder, 'old.json') }, 1, ['old.json', 'npm run compose']]
     },
     'a subgraph that is not in the graph': async () => [{ SUBGRAPHS: 'pong=http://127.0.0.1:1/graphql' }, 1, ['pong']],
-    'an issuer over plain http': async () => [{ OIDC_ISSUER: 'http://issuer.example' }, 1, ['http://issuer.example', 'https']],
-    'no database': async () => [{ DATABASE_URL: `postgres://gateway:hunter2@127.0.0.1:${await closedPort()}/behalf` }, 1, ['database', 'ECONNREFUSED']],
+    'an issuer over plain http': async () => [
+      { OIDC_ISSUER: 'http://issuer.example' },
+      1,
+      ['http://issuer.example', 'https'],
+    ],
+    'no database': async () => [
+      { DATABASE_URL: `postgres://gateway:hunter2@127.0.0.1:${await closedPort()}/behalf` },
+      1,
+      ['database', 'ECONNREFUSED'],
+    ],
     'a password that is wrong': async () => {
       const url = new URL(env['DATABASE_URL'] ?? '')
       url.password = 'hunter2'

@@ -21,7 +21,11 @@ async function orExit<T>(code: number, what: string, work: () => Promise<T>): Pr
   try {
     return await work()
   } catch (error) {
-    process.stderr.write(`gateway ${what}:\n${faultsOf(error).map((fault) => `  ${fault}\n`).join('')}`)
+    process.stderr.write(
+      `gateway ${what}:\n${faultsOf(error)
+        .map((fault) => `  ${fault}\n`)
+        .join('')}`,
+    )
     return process.exit(code)
   }
 }

@@ -14,7 +14,7 @@ import { createSubgraphClient, type SubgraphClient } from './execute/subgraph-cl
 import { createSubgraphDataSource } from './execute/subgraph-data-source.ts'
 import { readGraph } from './graph-file.ts'
 import { createApp, type WriteError } from './http/create-app.ts'
-import { addGraphQLRoute, transactionOf } from './http/graphql-route.ts'
+import { addGraphQLRoute } from './http/graphql-route.ts'
 import type { Registry } from './registry.ts'
 
 export interface GatewayOptions {
@@ -58,7 +58,12 @@ const defaultLimits: GatewayLimits = {
 
 export interface Gateway {
   /** Serves the graph on `port` of `host` and the agent API on `internalPort` of loopback, or of `internalHost`. */
-  listen(at: { readonly port: number; readonly host?: string; readonly internalPort: number; readonly internalHost?: string }): Promise<{
+  listen(at: {
+    readonly port: number
+    readonly host?: string
+    readonly internalPort: number
+    readonly internalHost?: string
+  }): Promise<{
     readonly url: string
     readonly internalUrl: string
   }>
@@ -111,12 +116,21 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   addGraphQLRoute(publicApp, { authenticate: createAuthenticate({ issuers, authority }), server })
 
   const agents = agentsByWorkload(graph)
-  const internalApp = createApp({ ...http, contentTypes: ['application/json', 'application/x-www-form-urlencoded'], writeError: writePlainError })
+  const internalApp = createApp({
+    ...http,
+    contentTypes: ['application/json', 'application/x-www-form-urlencoded'],
+    writeError: writePlainError,
+  })
   addAgentApi(internalApp, {
     authority,
     registry: options.registry({ tools: graph.tools, execute: createExecuteTool(server) }),
     tickets,
-    workloads: createWorkloadVerifier({ rootKey, epochs: epochsAccepted(epoch), workloads: [...agents.keys()], trustDomain }),
+    workloads: createWorkloadVerifier({
+      rootKey,
+      epochs: epochsAccepted(epoch),
+      workloads: [...agents.keys()],
+      trustDomain,
+    }),
     agentsOf: (workload) => agents.get(workload) ?? [],
   })
 
@@ -150,13 +164,14 @@ function agentsByWorkload({ rules }: Graph): ReadonlyMap<string, readonly string
 
 /** A refused request is answered as GraphQL, and with a challenge where signing in would help (RFC 6750 3). */
 const writeGraphQLError: WriteError = ({ message, code, status }, request) => ({
-  body: { errors: [{ message, extensions: { code } }], extensions: { txn: transactionOf(request) } },
+  body: { errors: [{ message, extensions: { code } }], extensions: { txn: request.id } },
   headers: {
     ...(status === 405 && { allow: 'GET, POST' }),
-    ...(status === 401 && { 'www-authenticate': code === 'CREDENTIAL_INVALID' ? 'Bearer error="invalid_token"' : 'Bearer' }),
+    ...(status === 401 && {
+      'www-authenticate': code === 'CREDENTIAL_INVALID' ? 'Bearer error="invalid_token"' : 'Bearer',
+    }),
     ...(status === 503 && { 'retry-after': '1' }),
   },
 })
 
 const writePlainError: WriteError = ({ message, code }) => ({ body: { error: { code, message } } })
-

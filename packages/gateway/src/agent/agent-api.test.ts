@@ -17,7 +17,10 @@ beforeEach(() => {
 })
 
 const scopes = 'profile orders:read orders:write chat'
-const signerOf = (name: string, options: { rootKey?: string; epoch?: number; trustDomain?: string; as?: string } = {}) =>
+const signerOf = (
+  name: string,
+  options: { rootKey?: string; epoch?: number; trustDomain?: string; as?: string } = {},
+) =>
   createWorkloadSigner({
     name: options.as ?? name,
     key: deriveWorkloadKey(options.rootKey ?? gateway.rootKey, name, options.epoch ?? 1),
@@ -27,15 +30,28 @@ const json = 'application/json'
 const form = 'application/x-www-form-urlencoded'
 
 /** One request of the workload that runs the assistant, unless changed. */
-async function post(path: string, body: string, { type = json, token, headers = {} }: { type?: string; token?: string | null; headers?: Record<string, string> } = {}) {
+async function post(
+  path: string,
+  body: string,
+  { type = json, token, headers = {} }: { type?: string; token?: string | null; headers?: Record<string, string> } = {},
+) {
   const proof = token === undefined ? signerOf('chat').sign({ method: 'POST', path, body: Buffer.from(body) }) : token
   if (proof !== null) workloadTokens.add(proof)
-  return gateway.send(path, {
-    internal: true, method: 'POST', body,
-    headers: { 'content-type': type, ...(proof !== null && { [workloadTokenHeader]: proof }), ...headers },
-  }).then(({ status, text, headers: sent }) => ({ status, headers: sent, body: JSON.parse(text) as Record<string, unknown> }))
+  return gateway
+    .send(path, {
+      internal: true,
+      method: 'POST',
+      body,
+      headers: { 'content-type': type, ...(proof !== null && { [workloadTokenHeader]: proof }), ...headers },
+    })
+    .then(({ status, text, headers: sent }) => ({
+      status,
+      headers: sent,
+      body: JSON.parse(text) as Record<string, unknown>,
+    }))
 }
-const postJson = (path: string, body: unknown, options?: Parameters<typeof post>[2]) => post(path, JSON.stringify(body), options)
+const postJson = (path: string, body: unknown, options?: Parameters<typeof post>[2]) =>
+  post(path, JSON.stringify(body), options)
 const exchange = (ticket: string, change: Record<string, string> = {}) =>
   new URLSearchParams({
     grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
@@ -48,7 +64,9 @@ const failed = (code: string, status: number) => ({ status, body: { error: { cod
 
 /** What a `@delegates` call gave the subgraph. */
 async function ticketOf(claims: Record<string, unknown> = {}) {
-  const { body } = await gateway.ask('mutation { chatSend(text: "hi") }', { token: await gateway.token({ scope: scopes, sid: 's1', auth_time: 1763856000, ...claims }) })
+  const { body } = await gateway.ask('mutation { chatSend(text: "hi") }', {
+    token: await gateway.token({ scope: scopes, sid: 's1', auth_time: 1763856000, ...claims }),
+  })
   return { ticket: gateway.graph.chat.received.at(-1)?.context.ticket ?? '', txn: body.extensions?.txn }
 }
 async function delegationOf(claims?: Record<string, unknown>) {
@@ -59,7 +77,14 @@ async function delegationOf(claims?: Record<string, unknown>) {
   return { handle, id: String(body['delegation']), txn }
 }
 const call = (delegation: string, change: Record<string, unknown> = {}) =>
-  postJson('/internal/tools/call', { delegation, run: 'run_1', call: 'call_1', name: 'list_orders', arguments: {}, ...change })
+  postJson('/internal/tools/call', {
+    delegation,
+    run: 'run_1',
+    call: 'call_1',
+    name: 'list_orders',
+    arguments: {},
+    ...change,
+  })
 
 describe('a workload token', () => {
   it('is asked for everything, and is of a workload that runs agents, for this request, once', async () => {
@@ -74,7 +99,9 @@ describe('a workload token', () => {
       replayed: good,
       'of a subgraph that runs no agent': signerOf('orders').sign(request),
       'of another name': signerOf('chat', { as: 'orders' }).sign(request),
-      'signed with another gateway\'s key': signerOf('chat', { rootKey: randomBytes(32).toString('base64url') }).sign(request),
+      "signed with another gateway's key": signerOf('chat', { rootKey: randomBytes(32).toString('base64url') }).sign(
+        request,
+      ),
       'of another trust domain': signerOf('chat', { trustDomain: 'other' }).sign(request),
       'of an epoch to come': signerOf('chat', { epoch: 2 }).sign(request),
       'for another path': signerOf('chat').sign({ ...request, path: '/internal/tools/call' }),
@@ -85,22 +112,41 @@ describe('a workload token', () => {
       'a context token': gateway.graph.chat.received[0]?.token ?? '',
     }
     for (const [name, token] of Object.entries(refused)) {
-      expect({ name, ...(await post(path, body, { token })) }).toMatchObject({ name, ...failed('WORKLOAD_REFUSED', 401) })
+      expect({ name, ...(await post(path, body, { token })) }).toMatchObject({
+        name,
+        ...failed('WORKLOAD_REFUSED', 401),
+      })
     }
     const ofPreviousEpoch = signerOf('chat', { epoch: 0 }).sign(request)
     expect(await post(path, body, { token: ofPreviousEpoch })).toMatchObject({ status: 200 })
-    expect(await post(`${path}?a=b`, body, { token: signerOf('chat').sign(request) })).toMatchObject(failed('WORKLOAD_REFUSED', 401))
+    expect(await post(`${path}?a=b`, body, { token: signerOf('chat').sign(request) })).toMatchObject(
+      failed('WORKLOAD_REFUSED', 401),
+    )
   })
 
   it('is no credential on the public port, and an access token none on the internal one', async () => {
     const { handle } = await delegationOf()
     const body = JSON.stringify({ delegation: handle, run: 'run_1' })
     const token = signerOf('chat').sign({ method: 'POST', path: '/internal/tools/list', body: Buffer.from(body) })
-    const onPublic = await gateway.send('/internal/tools/list', { method: 'POST', body, headers: { 'content-type': json, [workloadTokenHeader]: token } })
+    const onPublic = await gateway.send('/internal/tools/list', {
+      method: 'POST',
+      body,
+      headers: { 'content-type': json, [workloadTokenHeader]: token },
+    })
     expect(onPublic.status).toBe(404)
-    const onInternal = await gateway.send('/graphql', { internal: true, method: 'POST', body: '{"query":"{viewer{id}}"}', headers: { 'content-type': json } })
+    const onInternal = await gateway.send('/graphql', {
+      internal: true,
+      method: 'POST',
+      body: '{"query":"{viewer{id}}"}',
+      headers: { 'content-type': json },
+    })
     expect(onInternal.status).toBe(404)
-    expect(await post('/internal/tools/list', body, { token: null, headers: { authorization: `Bearer ${await gateway.token()}` } })).toMatchObject(failed('WORKLOAD_REFUSED', 401))
+    expect(
+      await post('/internal/tools/list', body, {
+        token: null,
+        headers: { authorization: `Bearer ${await gateway.token()}` },
+      }),
+    ).toMatchObject(failed('WORKLOAD_REFUSED', 401))
   })
 
   it('is not told bad while its first use cannot be told', async () => {
@@ -113,19 +159,30 @@ describe('a workload token', () => {
 })
 
 describe('a ticket', () => {
-  it('is traded once for a delegation of the caller\'s own rights', async () => {
+  it("is traded once for a delegation of the caller's own rights", async () => {
     const { ticket, txn } = await ticketOf()
     const first = await redeem(ticket)
     expect(first).toMatchObject({
       status: 200,
-      body: { issued_token_type: 'urn:behalf:params:oauth:token-type:delegation', token_type: 'N_A', delegation: expect.stringMatching(/^dlg_/) },
+      body: {
+        issued_token_type: 'urn:behalf:params:oauth:token-type:delegation',
+        token_type: 'N_A',
+        delegation: expect.stringMatching(/^dlg_/),
+      },
     })
     expect(first.body['expires_in']).toBeGreaterThan(890)
     expect(first.headers.get('cache-control')).toBe('no-store')
     const handle = String(first.body['access_token'])
     gateway.secrets.add(handle)
     expect(gateway.authority.delegations.get(handle)).toMatchObject({
-      subject: 'usr_ada', tenant: 'acme', scopes: scopes.split(' '), agent: 'assistant', client: 'cli', session: 's1', authTime: 1763856000, parent: txn,
+      subject: 'usr_ada',
+      tenant: 'acme',
+      scopes: scopes.split(' '),
+      agent: 'assistant',
+      client: 'cli',
+      session: 's1',
+      authTime: 1763856000,
+      parent: txn,
     })
     expect(await redeem(ticket)).toMatchObject(failed('TICKET_REFUSED', 400))
   })
@@ -141,7 +198,9 @@ describe('a ticket', () => {
     ]) {
       expect(await post('/internal/token', body, { type: form })).toMatchObject(failed('BAD_REQUEST', 400))
     }
-    expect(await post('/internal/token', JSON.stringify({ subject_token: ticket }))).toMatchObject(failed('BAD_REQUEST', 400))
+    expect(await post('/internal/token', JSON.stringify({ subject_token: ticket }))).toMatchObject(
+      failed('BAD_REQUEST', 400),
+    )
     expect(await redeem('garbage')).toMatchObject(failed('TICKET_REFUSED', 400))
     expect(await redeem(await gateway.token())).toMatchObject(failed('TICKET_REFUSED', 400))
     expect(await redeem(ticket)).toMatchObject({ status: 200 })
@@ -149,40 +208,70 @@ describe('a ticket', () => {
 })
 
 describe('a delegation', () => {
-  it('is refused when unknown, revoked, or another agent\'s', async () => {
+  it("is refused when unknown, revoked, or another agent's", async () => {
     const { handle } = await delegationOf()
     expect(await call(handle)).toMatchObject({ status: 200 })
     const delegation = gateway.authority.delegations.get(handle)!
     gateway.authority.delegations.set('of-another-agent', { ...delegation, agent: 'other' })
     for (const unusable of ['unknown', 'of-another-agent', delegation.id, '']) {
       expect(await call(unusable)).toMatchObject(failed('DELEGATION_REFUSED', 403))
-      expect(await postJson('/internal/tools/list', { delegation: unusable, run: 'run_1' })).toMatchObject(failed('DELEGATION_REFUSED', 403))
+      expect(await postJson('/internal/tools/list', { delegation: unusable, run: 'run_1' })).toMatchObject(
+        failed('DELEGATION_REFUSED', 403),
+      )
     }
     delegation.revoked = true
     expect(await call(handle)).toMatchObject(failed('DELEGATION_REFUSED', 403))
   })
 
-  it('offers what the user\'s rights cover, as a model may see it', async () => {
+  it("offers what the user's rights cover, as a model may see it", async () => {
     const { handle } = await delegationOf({ scope: 'orders:read' })
     expect(await postJson('/internal/tools/list', { delegation: handle, run: 'run_1' })).toMatchObject({
       status: 200,
-      body: { tools: [{ name: 'list_orders', title: 'list_orders', description: 'Runs list_orders.', inputSchema: { type: 'object' }, readOnly: true, requiresApproval: false, examples: [] }] },
+      body: {
+        tools: [
+          {
+            name: 'list_orders',
+            title: 'list_orders',
+            description: 'Runs list_orders.',
+            inputSchema: { type: 'object' },
+            readOnly: true,
+            requiresApproval: false,
+            examples: [],
+          },
+        ],
+      },
     })
     const { handle: more } = await delegationOf()
     const { body } = await postJson('/internal/tools/list', { delegation: more, run: 'run_1' })
-    expect(body['tools']).toMatchObject([{ name: 'cancel_order', readOnly: false, requiresApproval: true }, { name: 'list_orders' }, { name: 'start_chat' }])
+    expect(body['tools']).toMatchObject([
+      { name: 'cancel_order', readOnly: false, requiresApproval: true },
+      { name: 'list_orders' },
+      { name: 'start_chat' },
+    ])
     expect(JSON.stringify(body)).not.toMatch(/operation|version|outputSchema|bindings|mutation/)
   })
 
   it('runs a tool as the user with the agent named, and with no more than the tool needs', async () => {
     const { handle, id, txn } = await delegationOf()
     const outcome = await call(handle)
-    expect(outcome).toMatchObject({ status: 200, body: { ok: true, result: { viewer: { orders: [{ id: 'ord_usr_ada' }] } }, truncated: false } })
+    expect(outcome).toMatchObject({
+      status: 200,
+      body: { ok: true, result: { viewer: { orders: [{ id: 'ord_usr_ada' }] } }, truncated: false },
+    })
     const told: ReceivedRequest[] = [...gateway.graph.users.received, ...gateway.graph.orders.received]
     expect(told.map(({ context: { identity } }) => identity.scopes)).toEqual([[], ['orders:read']])
-    for (const { context: { identity } } of told) {
+    for (const {
+      context: { identity },
+    } of told) {
       expect(identity).toMatchObject({ subject: 'usr_ada', tenant: 'acme', client: 'cli', authTime: 1763856000 })
-      expect(identity.actor).toEqual({ agent: 'assistant', delegation: id, run: 'run_1', tool: 'list_orders', call: 'call_1', parent: txn })
+      expect(identity.actor).toEqual({
+        agent: 'assistant',
+        delegation: id,
+        run: 'run_1',
+        tool: 'list_orders',
+        call: 'call_1',
+        parent: txn,
+      })
       expect(identity.txn).not.toBe(txn)
     }
     expect(new Set(told.map(({ context }) => context.identity.txn)).size).toBe(1)
@@ -190,22 +279,37 @@ describe('a delegation', () => {
 
     // The same facts reach the same subgraph when the user asks.
     await gateway.ask('{ viewer { points } }', { token: await gateway.token() })
-    expect(gateway.graph.orders.received.at(-1)?.context.identity.facts).toMatchObject({ roles: ['customer'], groups: ['early'] })
+    expect(gateway.graph.orders.received.at(-1)?.context.identity.facts).toMatchObject({
+      roles: ['customer'],
+      groups: ['early'],
+    })
   })
 
   it('starts no further agent', async () => {
     const { handle } = await delegationOf()
     expect(await call(handle, { name: 'start_chat' })).toMatchObject({ status: 200, body: { ok: true } })
-    expect(gateway.graph.chat.received.at(-1)?.context).toMatchObject({ ticket: null, identity: { actor: { agent: 'assistant', tool: 'start_chat' } } })
+    expect(gateway.graph.chat.received.at(-1)?.context).toMatchObject({
+      ticket: null,
+      identity: { actor: { agent: 'assistant', tool: 'start_chat' } },
+    })
   })
 
   it('tells an agent a code where the tool fails', async () => {
     const { handle } = await delegationOf()
-    gateway.graph.orders.misbehave = (response) => response.end(JSON.stringify({ errors: [{ message: 'x', extensions: { code: 'APPROVAL_REQUIRED', secret: 'x' } }] }))
-    expect(await call(handle, { name: 'cancel_order', arguments: { id: '1' } })).toMatchObject({ body: { ok: false, error: { code: 'APPROVAL_REQUIRED' } } })
+    gateway.graph.orders.misbehave = (response) =>
+      response.end(
+        JSON.stringify({ errors: [{ message: 'x', extensions: { code: 'APPROVAL_REQUIRED', secret: 'x' } }] }),
+      )
+    expect(await call(handle, { name: 'cancel_order', arguments: { id: '1' } })).toMatchObject({
+      body: { ok: false, error: { code: 'APPROVAL_REQUIRED' } },
+    })
     gateway.graph.orders.misbehave = null
-    expect(await call(handle, { name: 'cancel_order', arguments: {} })).toMatchObject({ body: { ok: false, error: { code: 'BAD_USER_INPUT' } } })
-    expect(await call(handle, { name: 'no_such_tool' })).toMatchObject({ body: { ok: false, error: { code: 'TOOL_UNKNOWN' } } })
+    expect(await call(handle, { name: 'cancel_order', arguments: {} })).toMatchObject({
+      body: { ok: false, error: { code: 'BAD_USER_INPUT' } },
+    })
+    expect(await call(handle, { name: 'no_such_tool' })).toMatchObject({
+      body: { ok: false, error: { code: 'TOOL_UNKNOWN' } },
+    })
   })
 })
 
@@ -215,22 +319,39 @@ describe('a body', () => {
     for (const body of ['', '{', '[]', 'null', '{}', JSON.stringify({ delegation: handle })]) {
       expect(await post('/internal/tools/list', body)).toMatchObject(failed('BAD_REQUEST', 400))
     }
-    for (const change of [{ run: '' }, { run: 'a b' }, { run: 7 }, { call: 'x'.repeat(65) }, { call: 'ä' }, { name: 7 }, { name: 'x'.repeat(129) }, { delegation: null }]) {
+    for (const change of [
+      { run: '' },
+      { run: 'a b' },
+      { run: 7 },
+      { call: 'x'.repeat(65) },
+      { call: 'ä' },
+      { name: 7 },
+      { name: 'x'.repeat(129) },
+      { delegation: null },
+    ]) {
       expect(await call(handle, change)).toMatchObject(failed('BAD_REQUEST', 400))
     }
-    expect(await post('/internal/tools/list', '{}', { type: 'text/plain' })).toMatchObject(failed('UNSUPPORTED_MEDIA_TYPE', 415))
-    expect(await post('/internal/tools/list', `"${'x'.repeat(300_000)}"`)).toMatchObject(failed('PAYLOAD_TOO_LARGE', 413))
+    expect(await post('/internal/tools/list', '{}', { type: 'text/plain' })).toMatchObject(
+      failed('UNSUPPORTED_MEDIA_TYPE', 415),
+    )
+    expect(await post('/internal/tools/list', `"${'x'.repeat(300_000)}"`)).toMatchObject(
+      failed('PAYLOAD_TOO_LARGE', 413),
+    )
     expect(await postJson('/internal/nothing', {})).toMatchObject(failed('NOT_FOUND', 404))
   })
 
   it('that is broken is not quoted in the log', async () => {
     const { handle } = await delegationOf()
-    expect(await post('/internal/tools/list', `${handle}","run`)).toMatchObject(failed('BAD_REQUEST', 400))
-    expect(gateway.logs.join('')).not.toContain(handle.slice(0, 8))
+    expect(await post('/internal/tools/list', `x${handle}","run`)).toMatchObject(failed('BAD_REQUEST', 400))
+    expect(gateway.logs.join('')).not.toContain(handle.slice(0, 6))
   })
 })
 
 it('the log of all of it holds no secret', () => {
-  const secrets = [...gateway.secrets, ...workloadTokens, ...gateway.graph.all.flatMap((subgraph) => [...subgraph.secrets])]
+  const secrets = [
+    ...gateway.secrets,
+    ...workloadTokens,
+    ...gateway.graph.all.flatMap((subgraph) => [...subgraph.secrets]),
+  ]
   expect(secretsIn(gateway.logs, secrets)).toEqual([])
 })

@@ -1,4 +1,10 @@
-import { AppError, type Principal, type ToolDefinition, type WorkloadVerifier, workloadTokenHeader } from '@behalf/identity'
+import {
+  AppError,
+  type Principal,
+  type ToolDefinition,
+  type WorkloadVerifier,
+  workloadTokenHeader,
+} from '@behalf/identity'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { principalFromDelegation } from '../authenticate/principal.ts'
@@ -12,33 +18,52 @@ const ticketType = 'urn:behalf:params:oauth:token-type:ticket'
 const delegationType = 'urn:behalf:params:oauth:token-type:delegation'
 
 const id = z.string().regex(/^[\w-]{1,64}$/)
-const exchangeRequest = z.object({ grant_type: z.literal(tokenExchange), subject_token: z.string(), subject_token_type: z.literal(ticketType) })
+const exchangeRequest = z.object({
+  grant_type: z.literal(tokenExchange),
+  subject_token: z.string(),
+  subject_token_type: z.literal(ticketType),
+})
 const listRequest = z.object({ delegation: z.string(), run: id })
-const callRequest = z.object({ delegation: z.string(), run: id, call: id, name: z.string().max(128), arguments: z.unknown() })
+const callRequest = z.object({
+  delegation: z.string(),
+  run: id,
+  call: id,
+  name: z.string().max(128),
+  arguments: z.unknown(),
+})
 
 /**
  * What an orchestrator may ask of the gateway, on the internal port: to make a delegation of a ticket (RFC 8693),
  * which tools a delegation may use, and to run one. It proves itself with a workload token for exactly this request,
  * and learns nothing with which a subgraph could be asked.
  */
-export function addAgentApi(app: FastifyInstance, options: {
-  readonly authority: Authority
-  readonly registry: Registry
-  readonly tickets: TicketSealer
-  readonly workloads: WorkloadVerifier
-  /** Agents that a workload may act as. */
-  readonly agentsOf: (workload: string) => readonly string[]
-}): void {
+export function addAgentApi(
+  app: FastifyInstance,
+  options: {
+    readonly authority: Authority
+    readonly registry: Registry
+    readonly tickets: TicketSealer
+    readonly workloads: WorkloadVerifier
+    /** Agents that a workload may act as. */
+    readonly agentsOf: (workload: string) => readonly string[]
+  },
+): void {
   const { authority, registry, tickets, workloads, agentsOf } = options
 
   const consume = (tokenId: string, expiresAt: Date) => orUnavailable(authority.consume(tokenId, expiresAt))
 
   /** The body of a request whose workload token holds, and the workload. */
-  async function admit<T>(request: FastifyRequest, schema: z.ZodType<T>, parse: (body: Buffer) => unknown): Promise<{ workload: string; asked: T }> {
+  async function admit<T>(
+    request: FastifyRequest,
+    schema: z.ZodType<T>,
+    parse: (body: Buffer) => unknown,
+  ): Promise<{ workload: string; asked: T }> {
     const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
     const token = request.headers[workloadTokenHeader]
     if (typeof token !== 'string') throw new AppError('WORKLOAD_REFUSED')
-    const workload = await workloads.verify(token, { method: request.method, path: request.url, body }, consume).catch(retryable)
+    const workload = await workloads
+      .verify(token, { method: request.method, path: request.url, body }, consume)
+      .catch(retryable)
     const asked = schema.safeParse(parse(body))
     if (!asked.success) throw new AppError('BAD_REQUEST', undefined, { cause: asked.error })
     return { workload, asked: asked.data }
@@ -92,5 +117,11 @@ function retryable(error: unknown): never {
 
 /** What a model may know of a tool. */
 const offer = ({ name, title, description, inputSchema, readOnly, approval, examples }: ToolDefinition) => ({
-  name, title, description, inputSchema, readOnly, requiresApproval: approval !== null, examples,
+  name,
+  title,
+  description,
+  inputSchema,
+  readOnly,
+  requiresApproval: approval !== null,
+  examples,
 })

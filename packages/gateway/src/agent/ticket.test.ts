@@ -8,11 +8,21 @@ import { createTicketSealer } from './ticket.ts'
 
 const rootKey = randomBytes(32).toString('base64url')
 let now = Date.parse('2026-11-01T12:00:00Z')
-const sealerWith = (options: { rootKey?: string; epoch?: number } = {}) => createTicketSealer({ rootKey, epoch: 1, clock: () => now, ...options })
+const sealerWith = (options: { rootKey?: string; epoch?: number } = {}) =>
+  createTicketSealer({ rootKey, epoch: 1, clock: () => now, ...options })
 const sealer = sealerWith()
 const ada = toPrincipal({
-  ...anonymous, issuer: 'http://127.0.0.1:4200', subject: 'usr_ada', tenant: 'acme', scopes: ['orders:read'], facts: { tier: 'premium', roles: ['customer'] },
-  client: 'cli', session: 's1', authTime: 1763856000, acr: 'pwd', expiresAt: 1763859600,
+  ...anonymous,
+  issuer: 'http://127.0.0.1:4200',
+  subject: 'usr_ada',
+  tenant: 'acme',
+  scopes: ['orders:read'],
+  facts: { tier: 'premium', roles: ['customer'] },
+  client: 'cli',
+  session: 's1',
+  authTime: 1763856000,
+  acr: 'pwd',
+  expiresAt: 1763859600,
 })
 const start = { agent: 'assistant', to: 'orchestrator', txn: '01980f6e-0000-7abc-8def-0123456789ab' }
 const seal = async () => (await sealer.seal(ada, start)) ?? ''
@@ -22,7 +32,19 @@ describe('a ticket', () => {
   it('is opened by the gateway for the workload it was made for', async () => {
     const ticket = await sealer.open(await seal(), 'orchestrator')
     const { issuer, subject, tenant, scopes, facts, client, session, authTime, acr } = ada
-    expect(ticket.grant).toEqual({ issuer, subject, tenant, scopes, facts, client, session, authTime, acr, agent: 'assistant', parent: start.txn })
+    expect(ticket.grant).toEqual({
+      issuer,
+      subject,
+      tenant,
+      scopes,
+      facts,
+      client,
+      session,
+      authTime,
+      acr,
+      agent: 'assistant',
+      parent: start.txn,
+    })
     expect(ticket.expiresAt).toEqual(new Date(now + 60_000))
     expect(ticket.id).not.toBe((await sealer.open(await seal(), 'orchestrator')).id)
     await expect(sealer.open(await seal(), 'orders')).rejects.toMatchObject(refused)
@@ -30,7 +52,10 @@ describe('a ticket', () => {
 
   it('says nothing to whoever carries it', async () => {
     const ticket = await seal()
-    const text = ticket.split('.').map((part) => Buffer.from(part, 'base64url').toString('latin1')).join()
+    const text = ticket
+      .split('.')
+      .map((part) => Buffer.from(part, 'base64url').toString('latin1'))
+      .join()
     for (const word of ['usr_ada', 'acme', 'orders:read', 'premium', 'assistant']) expect(text).not.toContain(word)
   })
 
@@ -44,7 +69,9 @@ describe('a ticket', () => {
 
   it('is of this gateway, and of this epoch or the one before', async () => {
     const ticket = await seal()
-    await expect(sealerWith({ rootKey: randomBytes(32).toString('base64url') }).open(ticket, 'orchestrator')).rejects.toMatchObject(refused)
+    await expect(
+      sealerWith({ rootKey: randomBytes(32).toString('base64url') }).open(ticket, 'orchestrator'),
+    ).rejects.toMatchObject(refused)
     await expect(sealerWith({ epoch: 2 }).open(ticket, 'orchestrator')).resolves.toBeDefined()
     await expect(sealerWith({ epoch: 3 }).open(ticket, 'orchestrator')).rejects.toMatchObject(refused)
     await expect(sealerWith({ epoch: 0 }).open(ticket, 'orchestrator')).rejects.toMatchObject(refused)
@@ -53,11 +80,15 @@ describe('a ticket', () => {
   it('cannot be altered', async () => {
     const ticket = await seal()
     await fc.assert(
-      fc.asyncProperty(fc.nat(ticket.length - 1), fc.constantFrom('A', 'b', '_', '-', '.', '0'), async (index, character) => {
-        const altered = ticket.slice(0, index) + character + ticket.slice(index + 1)
-        fc.pre(decoded(altered) !== decoded(ticket))
-        await expect(sealer.open(altered, 'orchestrator')).rejects.toMatchObject(refused)
-      }),
+      fc.asyncProperty(
+        fc.nat(ticket.length - 1),
+        fc.constantFrom('A', 'b', '_', '-', '.', '0'),
+        async (index, character) => {
+          const altered = ticket.slice(0, index) + character + ticket.slice(index + 1)
+          fc.pre(decoded(altered) !== decoded(ticket))
+          await expect(sealer.open(altered, 'orchestrator')).rejects.toMatchObject(refused)
+        },
+      ),
       { numRuns: 300 },
     )
   })
@@ -65,28 +96,50 @@ describe('a ticket', () => {
   it('is nothing else that our key could have encrypted', async () => {
     const { key } = deriveKey(rootKey, 'ticket', null, 1)
     const { grant } = await sealer.open(await seal(), 'orchestrator')
-    const make = (change: { typ?: string; kid?: string; claims?: Record<string, unknown>; withoutEnd?: boolean } = {}) => {
+    const make = (
+      change: { typ?: string; kid?: string; claims?: Record<string, unknown>; withoutEnd?: boolean } = {},
+    ) => {
       const jwt = new EncryptJWT({ jti: 'j', to: 'orchestrator', grant, ...change.claims })
       if (change.withoutEnd !== true) jwt.setExpirationTime(now / 1000 + 60)
-      return jwt.setProtectedHeader({ alg: 'dir', enc: 'A256GCM', typ: change.typ ?? 'behalf-ticket', kid: change.kid ?? 'ticket/1' }).encrypt(key)
+      return jwt
+        .setProtectedHeader({
+          alg: 'dir',
+          enc: 'A256GCM',
+          typ: change.typ ?? 'behalf-ticket',
+          kid: change.kid ?? 'ticket/1',
+        })
+        .encrypt(key)
     }
     await expect(sealer.open(await make(), 'orchestrator')).resolves.toBeDefined()
     for (const change of [
-      { typ: 'JWT' }, { kid: 'ticket/7' }, { kid: '__proto__' }, { withoutEnd: true }, { claims: { jti: undefined } },
-      { claims: { grant: { ...grant, subject: undefined } } }, { claims: { grant: { ...grant, scopes: 'orders:read' } } },
+      { typ: 'JWT' },
+      { kid: 'ticket/7' },
+      { kid: '__proto__' },
+      { withoutEnd: true },
+      { claims: { jti: undefined } },
+      { claims: { grant: { ...grant, subject: undefined } } },
+      { claims: { grant: { ...grant, scopes: 'orders:read' } } },
     ]) {
       await expect(sealer.open(await make(change), 'orchestrator')).rejects.toMatchObject(refused)
     }
-    for (const text of ['', 'x', 'a.b.c', 'a.b.c.d.e']) await expect(sealer.open(text, 'orchestrator')).rejects.toMatchObject(refused)
+    for (const text of ['', 'x', 'a.b.c', 'a.b.c.d.e'])
+      await expect(sealer.open(text, 'orchestrator')).rejects.toMatchObject(refused)
   })
 
   it('is made for a person only', async () => {
     expect(await sealer.seal(anonymous, start)).toBeNull()
     const { grant } = await sealer.open(await seal(), 'orchestrator')
-    const agent = principalFromDelegation({ ...grant, id: 'dlg_1', createdAt: new Date(), expiresAt: new Date() }, 'run_1')
+    const agent = principalFromDelegation(
+      { ...grant, id: 'dlg_1', createdAt: new Date(), expiresAt: new Date() },
+      'run_1',
+    )
     expect(await sealer.seal(agent, start)).toBeNull()
   })
 })
 
 /** What a decoder that knows several spellings of the same bytes makes of it. */
-const decoded = (token: string) => token.split('.').map((part, index) => (index === 0 ? part : Buffer.from(part, 'base64url').toString('hex'))).join('.')
+const decoded = (token: string) =>
+  token
+    .split('.')
+    .map((part, index) => (index === 0 ? part : Buffer.from(part, 'base64url').toString('hex')))
+    .join('.')

@@ -31,7 +31,10 @@ const claimsSchema = z.object({
 /** Tickets: sealed by the gateway for itself. Who carries one can neither read, change nor make it. */
 export interface TicketSealer {
   /** @returns null for a caller who has nothing to delegate: nobody, or an agent. */
-  seal(principal: Principal, start: { readonly agent: string; readonly to: string; readonly txn: string }): Promise<string | null>
+  seal(
+    principal: Principal,
+    start: { readonly agent: string; readonly to: string; readonly txn: string },
+  ): Promise<string | null>
   /** @throws {AppError} `TICKET_REFUSED` unless `workload` is whom it was made for. */
   open(ticket: string, workload: string): Promise<Ticket>
 }

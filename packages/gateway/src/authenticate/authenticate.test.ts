@@ -55,7 +55,9 @@ describe('an access token', () => {
       actor: null,
     })
     expect(JSON.stringify(principal)).not.toContain(token.slice(0, 20))
-    expect(Object.isFrozen(principal) && Object.isFrozen(principal.facts) && Object.isFrozen(principal.scopes)).toBe(true)
+    expect(Object.isFrozen(principal) && Object.isFrozen(principal.facts) && Object.isFrozen(principal.scopes)).toBe(
+      true,
+    )
   })
 
   // Each makes an otherwise acceptable token unacceptable; the token without the change is the twin that passes.
@@ -109,7 +111,8 @@ describe('an access token', () => {
     const [, payload = '', signature = ''] = (await provider.mint()).split('.')
     const [jwk] = provider.publicKeys
     const pem = createPublicKey({ key: { ...jwk }, format: 'jwk' }).export({ type: 'spki', format: 'pem' })
-    const header = (alg: string) => Buffer.from(JSON.stringify({ typ: 'at+jwt', alg, kid: jwk?.kid })).toString('base64url')
+    const header = (alg: string) =>
+      Buffer.from(JSON.stringify({ typ: 'at+jwt', alg, kid: jwk?.kid })).toString('base64url')
     const hs256 = `${header('HS256')}.${payload}`
     for (const token of [
       `${header('none')}.${payload}.`,
@@ -153,8 +156,13 @@ describe('how a credential is shown', () => {
     const token = await provider.mint()
     const show = (...rawHeaders: string[]) => authenticate({ rawHeaders, url: '/graphql' })
     await expect(show('authorization', `bearer ${token}`)).resolves.toMatchObject({ subject: 'usr_ada' })
-    await expect(show('cookie', token, 'x-user-id', 'usr_ada', 'txn-token', token, 'forwarded', token)).resolves.toMatchObject({
-      subject: anonymousSubject, tenant: null, scopes: [], actor: null,
+    await expect(
+      show('cookie', token, 'x-user-id', 'usr_ada', 'txn-token', token, 'forwarded', token),
+    ).resolves.toMatchObject({
+      subject: anonymousSubject,
+      tenant: null,
+      scopes: [],
+      actor: null,
     })
     for (const headers of [
       ['authorization', `Bearer ${token}`, 'Authorization', `Bearer ${token}`],
@@ -181,8 +189,12 @@ describe('how a credential is shown', () => {
 
   it('is at most 8 KiB', async () => {
     const authenticate = configured()
-    await expect(authenticate(bearer(await provider.mint({ claims: { pad: 'x'.repeat(5000) } })))).resolves.toBeDefined()
-    await expect(authenticate(bearer(await provider.mint({ claims: { pad: 'x'.repeat(6200) } })))).rejects.toMatchObject(invalid)
+    await expect(
+      authenticate(bearer(await provider.mint({ claims: { pad: 'x'.repeat(5000) } }))),
+    ).resolves.toBeDefined()
+    await expect(
+      authenticate(bearer(await provider.mint({ claims: { pad: 'x'.repeat(6200) } }))),
+    ).rejects.toMatchObject(invalid)
   })
 })
 
@@ -191,19 +203,32 @@ describe('who acts', () => {
 
   it('is nobody else for an interactive client, and the client where no person is in front of it', async () => {
     expect(await actorOf({ client_id: 'cli' })).toBeNull()
-    expect(await actorOf({ client_id: 'cron' })).toEqual({ agent: 'cron', delegation: null, run: null, tool: null, call: null, parent: null })
+    expect(await actorOf({ client_id: 'cron' })).toEqual({
+      agent: 'cron',
+      delegation: null,
+      run: null,
+      tool: null,
+      call: null,
+      parent: null,
+    })
   })
 
   it('is whom `act` names, even for an interactive client', async () => {
-    expect(await actorOf({ client_id: 'cli', act: { sub: 'assistant', act: { sub: 'inner' } } })).toMatchObject({ agent: 'assistant' })
+    expect(await actorOf({ client_id: 'cli', act: { sub: 'assistant', act: { sub: 'inner' } } })).toMatchObject({
+      agent: 'assistant',
+    })
   })
 })
 
 describe('what an issuer may say', () => {
   it('of a tenant must agree with our records', async () => {
     const authenticate = configured({ claims: { tenant: 'org' } })
-    await expect(authenticate(bearer(await provider.mint({ claims: { org: 'acme' } })))).resolves.toMatchObject({ tenant: 'acme' })
-    await expect(authenticate(bearer(await provider.mint({ claims: { org: 'globex' } })))).rejects.toMatchObject(invalid)
+    await expect(authenticate(bearer(await provider.mint({ claims: { org: 'acme' } })))).resolves.toMatchObject({
+      tenant: 'acme',
+    })
+    await expect(authenticate(bearer(await provider.mint({ claims: { org: 'globex' } })))).rejects.toMatchObject(
+      invalid,
+    )
     await expect(authenticate(bearer(await provider.mint()))).rejects.toMatchObject(invalid)
   })
 
@@ -215,8 +240,13 @@ describe('what an issuer may say', () => {
   })
 
   it('counts only over https or loopback, with public key algorithms, for a named audience, once', () => {
-    const create = (...changes: Partial<IssuerConfig>[]) => () =>
-      createAuthenticate({ issuers: changes.map((change) => ({ issuer: provider.issuer, audience, interactiveClients: [], ...change })), authority })
+    const create =
+      (...changes: Partial<IssuerConfig>[]) =>
+      () =>
+        createAuthenticate({
+          issuers: changes.map((change) => ({ issuer: provider.issuer, audience, interactiveClients: [], ...change })),
+          authority,
+        })
     expect(create({}, { issuer: 'https://issuer.example' })).not.toThrow()
     expect(create({ issuer: 'http://issuer.example' })).toThrow('must be https')
     expect(create({ issuer: 'http://127.0.0.1.example' })).toThrow('must be https')

@@ -33,13 +33,19 @@ export function createAuthenticate(options: {
   if (issuers.size !== options.issuers.length) throw new TypeError('An issuer is configured twice.')
   const cache = { max: 10_000, perf: { now: clock }, ttlResolution: 0 }
   /** By SHA-256, so that the cache holds no token. Verified claims only: whoever they name is looked up anew. */
-  const verified = new LRUCache<string, { readonly issuer: Issuer; readonly claims: JWTPayload }>({ ...cache, ttl: 300_000 })
+  const verified = new LRUCache<string, { readonly issuer: Issuer; readonly claims: JWTPayload }>({
+    ...cache,
+    ttl: 300_000,
+  })
   const subjects = new LRUCache<string, ResolvedSubject>({ ...cache, ttl: 5000 })
 
   async function verify(token: string) {
     const key = createHash('sha256').update(token).digest('base64url')
     const known = verified.get(key)
     if (known !== undefined) return known
+    // RFC 4648 3.5: base64url spells the same bytes in several ways. One is accepted, so that no byte can be altered.
+    if (token.split('.').some((part) => Buffer.from(part, 'base64url').toString('base64url') !== part))
+      throw invalid('encoding')
     const issuer = issuers.get(issuerOf(token))
     if (issuer === undefined) throw invalid('unknown issuer')
     const result = { issuer, claims: await issuer.verify(token) }
@@ -66,7 +72,8 @@ export function createAuthenticate(options: {
     if (exp <= Math.floor(clock() / 1000) - clockTolerance) throw invalid('expired')
     // RFC 7800: a token bound to a key is worth nothing without proof of that key.
     if (cnf !== undefined) throw invalid('sender-constrained token shown as a bearer')
-    if (!isText(sub) || !isText(client) || (scope !== undefined && typeof scope !== 'string')) throw invalid('sub, client_id or scope')
+    if (!isText(sub) || !isText(client) || (scope !== undefined && typeof scope !== 'string'))
+      throw invalid('sub, client_id or scope')
     const { subject, tenant, facts } = await resolve(config.issuer, sub)
     const claimed = config.claims?.tenant === undefined ? tenant : claims[config.claims.tenant]
     if (claimed !== tenant || config.tenants?.includes(tenant) === false) throw invalid('tenant')
@@ -100,7 +107,9 @@ function actorOf(claims: JWTPayload, client: string, { interactiveClients }: Iss
 const bearer = /^bearer +([\w-]+\.[\w-]+\.[\w-]+)$/i
 
 function bearerToken({ rawHeaders, url }: CredentialSource): string | null {
-  const values = rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === 'authorization')
+  const values = rawHeaders.filter(
+    (_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === 'authorization',
+  )
   // RFC 6750 2.3: a token in a URL ends up in logs; it is refused where others would accept or ignore it.
   if (url.includes('?') && new URLSearchParams(url.slice(url.indexOf('?'))).has('access_token')) {
     throw new AppError('CREDENTIAL_UNSUPPORTED', 'Send the access token in the Authorization header, not in the URL.')
@@ -110,8 +119,6 @@ function bearerToken({ rawHeaders, url }: CredentialSource): string | null {
   if (others.length > 0 || !/^bearer +\S+$/i.test(value)) throw new AppError('CREDENTIAL_UNSUPPORTED')
   const [, token] = bearer.exec(value) ?? []
   if (token === undefined || token.length > maxTokenLength) throw invalid('not a JWT of a reasonable length')
-  // RFC 4648 3.5: base64url spells the same bytes in several ways. One is accepted, so that no byte can be altered.
-  if (token.split('.').some((part) => Buffer.from(part, 'base64url').toString('base64url') !== part)) throw invalid('encoding')
   return token
 }
 

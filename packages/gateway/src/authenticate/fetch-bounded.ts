@@ -7,7 +7,10 @@ const defaultTimeout = 5000
  * Reads a small document of an identity provider: https outside loopback, no redirect followed, at most 256 KiB
  * and 5 seconds. A key server that is slow, huge or points elsewhere is an error, not a burden.
  */
-export async function fetchBounded(location: string, timeout = defaultTimeout): Promise<{ readonly status: number; readonly text: string }> {
+export async function fetchBounded(
+  location: string,
+  timeout = defaultTimeout,
+): Promise<{ readonly status: number; readonly text: string }> {
   const url = new URL(location)
   requireSecure(url)
   const { statusCode, body } = await request(url, {

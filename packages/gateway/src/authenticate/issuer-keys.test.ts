@@ -64,7 +64,14 @@ describe('keys of an issuer', () => {
     await provider.rotate()
     now += 600_000
     const later = await provider.mint({ claims: { exp: Math.floor(now / 1000) + 300 } })
-    await expect.poll(() => issuer.verify(later).then(({ sub }) => sub, () => null)).toBe('ada')
+    await expect
+      .poll(() =>
+        issuer.verify(later).then(
+          ({ sub }) => sub,
+          () => null,
+        ),
+      )
+      .toBe('ada')
     const old = await issuer.verify(token).catch((error: unknown) => error)
     expect(old).toMatchObject(invalid)
   })
@@ -103,18 +110,22 @@ describe('a provider that cannot be read', () => {
     'discovery breaks off': ({ misbehave }) => (misbehave.discovery = (request) => request.socket.destroy()),
     'discovery is not JSON': ({ misbehave }) => (misbehave.discovery = (_request, response) => response.end('<html>')),
     'discovery redirects': ({ misbehave, issuer: to }) => (misbehave.discovery = redirect(`${to}/elsewhere`)),
-    'discovery is about another issuer': (target) => (target.metadata = { ...target.metadata, issuer: 'https://issuer.example' }),
+    'discovery is about another issuer': (target) =>
+      (target.metadata = { ...target.metadata, issuer: 'https://issuer.example' }),
     'discovery names no keys': (target) => (target.metadata = { issuer: target.issuer }),
-    'the keys are at a plain http address': (target) => (target.metadata = { ...target.metadata, jwks_uri: 'http://issuer.example/jwks' }),
+    'the keys are at a plain http address': (target) =>
+      (target.metadata = { ...target.metadata, jwks_uri: 'http://issuer.example/jwks' }),
     'the keys are in a file': (target) => (target.metadata = { ...target.metadata, jwks_uri: 'file:///etc/passwd' }),
     'the key server fails': ({ misbehave }) => (misbehave.keys = (_request, response) => response.writeHead(500).end()),
     'the key server breaks off': ({ misbehave }) => (misbehave.keys = (request) => request.socket.destroy()),
     'the key server redirects': ({ misbehave, issuer: to }) => (misbehave.keys = redirect(`${to}/elsewhere`)),
-    'the keys are oversized': ({ misbehave }) => (misbehave.keys = (_request, response) => response.end(`{"keys":[],"pad":"${'x'.repeat(300_000)}"}`)),
-    'the keys are no keys': ({ misbehave }) => (misbehave.keys = (_request, response) => response.end('{"keys":"none"}')),
+    'the keys are oversized': ({ misbehave }) =>
+      (misbehave.keys = (_request, response) => response.end(`{"keys":[],"pad":"${'x'.repeat(300_000)}"}`)),
+    'the keys are no keys': ({ misbehave }) =>
+      (misbehave.keys = (_request, response) => response.end('{"keys":"none"}')),
     'a key is broken': ({ publicKeys }) => Object.assign(publicKeys[0] ?? {}, { x: 'AAAA' }),
   }
-  it.each(Object.entries(faults))('is our trouble, not the token\'s: %s', async (_name, fault) => {
+  it.each(Object.entries(faults))("is our trouble, not the token's: %s", async (_name, fault) => {
     const token = await provider.mint()
     fault(provider)
     await expect(issuer.verify(token)).rejects.toMatchObject(unavailable)
@@ -134,11 +145,27 @@ describe('a provider that cannot be read', () => {
   })
 
   it('is not there at all', async () => {
-    await expect(issuerAt(`http://127.0.0.1:${await closedPort()}`).verify(await provider.mint())).rejects.toMatchObject(unavailable)
+    await expect(
+      issuerAt(`http://127.0.0.1:${await closedPort()}`).verify(await provider.mint()),
+    ).rejects.toMatchObject(unavailable)
   })
 })
 
 describe('a bounded fetch', () => {
+  it('goes over https, or stays on this machine', async () => {
+    for (const url of [
+      'http://issuer.example/jwks',
+      'http://127.0.0.1.example/jwks',
+      'http://169.254.169.254/',
+      'file:///etc/passwd',
+      'ftp://127.0.0.1/',
+    ]) {
+      await expect(fetchBounded(url)).rejects.toThrow('must be https')
+    }
+    const onThisMachine = `${provider.issuer}/jwks`.replace('127.0.0.1', '127.1')
+    await expect(fetchBounded(onThisMachine)).resolves.toMatchObject({ status: 200 })
+  })
+
   it('gives up on a server that does not come to an end', async () => {
     provider.misbehave.keys = (_request, response) => void response.write('{')
     await expect(fetchBounded(`${provider.issuer}/jwks`, 50)).rejects.toMatchObject({ name: 'TimeoutError' })

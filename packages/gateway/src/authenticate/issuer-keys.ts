@@ -79,6 +79,8 @@ async function readJson(location: string, fetch: Fetch): Promise<unknown> {
 
 /** A token can name a key that is not there, or name none where there are several; any other error is about the keys. */
 const aboutKeys = (error: unknown) =>
-  error instanceof errors.JWKSMultipleMatchingKeys || error instanceof errors.JOSENotSupported ? error : unavailable(error)
+  error instanceof errors.JWKSMultipleMatchingKeys || error instanceof errors.JOSENotSupported
+    ? error
+    : unavailable(error)
 
 const unavailable = (cause: unknown) => new AppError('ISSUER_UNAVAILABLE', undefined, { cause })

@@ -62,7 +62,9 @@ export function createIssuer(config: IssuerConfig, clock = Date.now): Issuer {
       } catch (cause) {
         if (cause instanceof AppError) throw cause
         // Everything jose says is about the token; anything else, such as a key that is too short, is about the keys.
-        throw new AppError(cause instanceof errors.JOSEError ? 'CREDENTIAL_INVALID' : 'ISSUER_UNAVAILABLE', undefined, { cause })
+        throw new AppError(cause instanceof errors.JOSEError ? 'CREDENTIAL_INVALID' : 'ISSUER_UNAVAILABLE', undefined, {
+          cause,
+        })
       }
     },
   }

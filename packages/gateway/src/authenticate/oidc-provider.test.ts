@@ -17,14 +17,28 @@ it('accepts what a real provider issues for this resource, and nothing it issues
   const secret = randomBytes(32).toString('base64url')
   const { privateKey } = await generateKeyPair('ES256', { extractable: true })
   const provider = new Provider(issuer, {
-    clients: [{ client_id: 'reports', client_secret: secret, grant_types: ['client_credentials'], redirect_uris: [], response_types: [], id_token_signed_response_alg: 'ES256' }],
+    clients: [
+      {
+        client_id: 'reports',
+        client_secret: secret,
+        grant_types: ['client_credentials'],
+        redirect_uris: [],
+        response_types: [],
+        id_token_signed_response_alg: 'ES256',
+      },
+    ],
     jwks: { keys: [{ ...(await exportJWK(privateKey)), alg: 'ES256', use: 'sig' }] },
     features: {
       clientCredentials: { enabled: true },
       devInteractions: { enabled: false },
       resourceIndicators: {
         enabled: true,
-        getResourceServerInfo: (_ctx, resource) => ({ audience: resource, scope: 'orders:read', accessTokenFormat: 'jwt', jwt: { sign: { alg: 'ES256' } } }),
+        getResourceServerInfo: (_ctx, resource) => ({
+          audience: resource,
+          scope: 'orders:read',
+          accessTokenFormat: 'jwt',
+          jwt: { sign: { alg: 'ES256' } },
+        }),
       },
     },
   })
@@ -47,9 +61,14 @@ it('accepts what a real provider issues for this resource, and nothing it issues
   await expect(authenticate(await tokenFor(audience))).rejects.toMatchObject({ code: 'CREDENTIAL_INVALID' })
   authority.people.set('reports', { subject: 'usr_reports', tenant: 'acme', facts: {} })
   await expect(authenticate(await tokenFor(audience))).resolves.toMatchObject({
-    subject: 'usr_reports', scopes: ['orders:read'], client: 'reports', actor: { agent: 'reports' },
+    subject: 'usr_reports',
+    scopes: ['orders:read'],
+    client: 'reports',
+    actor: { agent: 'reports' },
   })
-  await expect(authenticate(await tokenFor('https://api.example/mcp'))).rejects.toMatchObject({ code: 'CREDENTIAL_INVALID' })
+  await expect(authenticate(await tokenFor('https://api.example/mcp'))).rejects.toMatchObject({
+    code: 'CREDENTIAL_INVALID',
+  })
   server.closeAllConnections()
   await new Promise((resolve) => server.close(resolve))
 })

@@ -41,7 +41,10 @@ export function principalFromDelegation(delegation: Delegation, run: string): Pr
 }
 
 /** The same caller, narrowed to one call of one tool: only the scopes it needs are left. */
-export function narrowToTool(principal: Principal, tool: { readonly name: string; readonly call: string; readonly scopes: readonly string[] }): Principal {
+export function narrowToTool(
+  principal: Principal,
+  tool: { readonly name: string; readonly call: string; readonly scopes: readonly string[] },
+): Principal {
   const { actor } = principal
   if (actor === null) throw new TypeError('A person does not call tools.')
   return toPrincipal({

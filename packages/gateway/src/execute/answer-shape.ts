@@ -20,4 +20,5 @@ export function fits({ lists, fields }: AnswerShape, value: unknown, depth = lis
   return true
 }
 
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)

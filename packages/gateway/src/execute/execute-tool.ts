@@ -19,11 +19,24 @@ export interface ToolExecution {
   readonly errors: readonly { readonly code: ErrorCode; readonly message: string }[]
 }
 
-export const createExecuteTool = (server: GraphQLServer): ExecuteTool => async ({ principal, tool, scopes, variables, call }) => {
-  const contextValue = { principal: narrowToTool(principal, { name: tool.name, call, scopes }), txn: uuidv7(), trace: {}, signal: null }
-  const { body } = await server.executeOperation({ query: tool.operation, variables: { ...variables } }, { contextValue })
-  if (body.kind !== 'single') throw new TypeError('A tool is answered at once.')
-  const { data = null, errors = [] } = body.singleResult
-  // The server has masked every error: its code is one of the table's.
-  return { data, errors: errors.map(({ message, extensions }) => ({ message, code: extensions?.['code'] as ErrorCode })) }
-}
+export const createExecuteTool =
+  (server: GraphQLServer): ExecuteTool =>
+  async ({ principal, tool, scopes, variables, call }) => {
+    const contextValue = {
+      principal: narrowToTool(principal, { name: tool.name, call, scopes }),
+      txn: uuidv7(),
+      trace: {},
+      signal: null,
+    }
+    const { body } = await server.executeOperation(
+      { query: tool.operation, variables: { ...variables } },
+      { contextValue },
+    )
+    if (body.kind !== 'single') throw new TypeError('A tool is answered at once.')
+    const { data = null, errors = [] } = body.singleResult
+    // The server has masked every error: its code is one of the table's.
+    return {
+      data,
+      errors: errors.map(({ message, extensions }) => ({ message, code: extensions?.['code'] as ErrorCode })),
+    }
+  }

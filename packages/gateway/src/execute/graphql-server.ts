@@ -9,6 +9,7 @@ import {
 import { type ErrorCode, errorTable } from '@behalf/identity'
 import { GraphQLError, type GraphQLFormattedError, type OperationDefinitionNode, OperationTypeNode } from 'graphql'
 import type { Logger } from 'pino'
+import { describeCause } from '../describe-cause.ts'
 import type { RequestContext } from './request-context.ts'
 import type { createSubgraphDataSource } from './subgraph-data-source.ts'
 
@@ -17,7 +18,10 @@ export type GraphQLServer = ApolloServer<RequestContext & Record<string, unknown
 /** Apollo Server over the supergraph; it knows principals, and never a credential. */
 export async function startGraphQLServer(options: {
   readonly supergraph: string
-  readonly dataSource: (subgraph: { readonly name: string; readonly url?: string }) => ReturnType<typeof createSubgraphDataSource>
+  readonly dataSource: (subgraph: {
+    readonly name: string
+    readonly url?: string
+  }) => ReturnType<typeof createSubgraphDataSource>
   readonly introspection: boolean
   readonly log: Logger
 }): Promise<GraphQLServer> {
@@ -28,7 +32,7 @@ export async function startGraphQLServer(options: {
     gateway,
     introspection,
     logger: log,
-    formatError: (formatted, error) => maskError(formatted, error, log),
+    formatError: maskError,
     includeStacktraceInErrorResponses: false,
     hideSchemaDetailsFromClientErrors: !introspection,
     // CSRF is a matter of cookies; the only credential here is a bearer token.
@@ -40,7 +44,7 @@ export async function startGraphQLServer(options: {
       ApolloServerPluginLandingPageDisabled(),
       ApolloServerPluginSchemaReportingDisabled(),
       ApolloServerPluginUsageReportingDisabled(),
-      finishAnswer,
+      finishAnswer(log),
     ],
   })
   await server.start()
@@ -51,21 +55,31 @@ export async function startGraphQLServer(options: {
  * Every answer says its `txn`, and no other extension. Where a subgraph's values did not fit the schema, the stock
  * executor reports it as an extension only; here it is an error, so that null always has its reason.
  */
-const finishAnswer: ApolloServerPlugin<RequestContext & Record<string, unknown>> = {
+const finishAnswer = (log: Logger): ApolloServerPlugin<RequestContext & Record<string, unknown>> => ({
   requestDidStart: async () => ({
     // The stock executor has no code for either.
     didResolveOperation: async ({ operation }: { readonly operation?: OperationDefinitionNode }) => {
       if (operation === undefined) throw requestError('OPERATION_RESOLUTION_FAILURE')
-      if (operation.operation === OperationTypeNode.SUBSCRIPTION) throw requestError('BAD_REQUEST', 'Subscriptions are not served here.')
+      if (operation.operation === OperationTypeNode.SUBSCRIPTION)
+        throw requestError('BAD_REQUEST', 'Subscriptions are not served here.')
+    },
+    didEncounterErrors: async ({ errors, contextValue: { txn } }) => {
+      // What a plan's node threw comes as it is, and not as a GraphQLError.
+      for (const error of errors as readonly (Error & Partial<GraphQLError>)[]) {
+        if (isPublic(error.extensions?.['code'])) continue
+        const err = error.originalError ?? error
+        log.error({ txn, path: error.path, err, reason: describeCause(err.cause) }, 'execution failed')
+      }
     },
     willSendResponse: async ({ response: { body }, contextValue }) => {
       if (body.kind !== 'single') return
       const misfits = body.singleResult.extensions?.['valueCompletion']
-      if (Array.isArray(misfits)) body.singleResult.errors = [...(body.singleResult.errors ?? []), ...misfits.map(misfitError)]
+      if (Array.isArray(misfits))
+        body.singleResult.errors = [...(body.singleResult.errors ?? []), ...misfits.map(misfitError)]
       body.singleResult.extensions = { txn: contextValue.txn }
     },
   }),
-}
+})
 
 const requestError = (code: ErrorCode, message: string = errorTable[code].message) =>
   new GraphQLError(message, { extensions: { code, http: { status: errorTable[code].status } } })
@@ -75,16 +89,17 @@ function misfitError({ path }: GraphQLError): GraphQLFormattedError {
   return { message: errorTable[code].message, ...(path && { path }), extensions: { code } }
 }
 
-function maskError(formatted: GraphQLFormattedError, error: unknown, log: Logger): GraphQLFormattedError {
-  const { locations, path, extensions } = formatted
+/** Errors keep their place, and their message only with a code of the table; the rest is for the log. */
+function maskError(formatted: GraphQLFormattedError): GraphQLFormattedError {
+  const { message, locations, path, extensions } = formatted
   const code = extensions?.['code']
-  const position = { ...(locations && { locations }), ...(path && { path }) }
-  if (typeof code === 'string' && Object.hasOwn(errorTable, code) && code !== 'INTERNAL') {
-    return { message: formatted.message, ...position, extensions: { code } }
-  }
-  log.error({ err: error }, 'masked error')
-  return { message: errorTable.INTERNAL.message, ...position, extensions: { code: 'INTERNAL' satisfies ErrorCode } }
+  const place = { ...(locations && { locations }), ...(path && { path }) }
+  if (isPublic(code)) return { message, ...place, extensions: { code } }
+  return { message: errorTable.INTERNAL.message, ...place, extensions: { code: 'INTERNAL' satisfies ErrorCode } }
 }
+
+const isPublic = (code: unknown): code is ErrorCode =>
+  typeof code === 'string' && code !== 'INTERNAL' && Object.hasOwn(errorTable, code)
 
 /** @apollo/gateway sends usage data to its maker unless this variable says no, and offers no option for it. */
 function disableApolloTelemetry() {

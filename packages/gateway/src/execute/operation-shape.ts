@@ -1,6 +1,15 @@
 import type { OperationType } from '@behalf/identity'
 import {
-  buildASTSchema, type FragmentDefinitionNode, type GraphQLNamedType, type GraphQLOutputType, isInterfaceType, isListType, isNonNullType, isObjectType, Kind, parse,
+  buildASTSchema,
+  type FragmentDefinitionNode,
+  type GraphQLNamedType,
+  type GraphQLOutputType,
+  isInterfaceType,
+  isListType,
+  isNonNullType,
+  isObjectType,
+  Kind,
+  parse,
   type SelectionSetNode,
 } from 'graphql'
 import { LRUCache } from 'lru-cache'
@@ -27,9 +36,16 @@ export function createOperationShapes(supergraph: string): (text: string) => Ope
     const { definitions } = parse(text, { noLocation: true })
     const operation = definitions.find((definition) => definition.kind === Kind.OPERATION_DEFINITION)
     if (operation === undefined) throw new TypeError('A fetch without an operation.')
-    const fragments = new Map(definitions.flatMap((each) => (each.kind === Kind.FRAGMENT_DEFINITION ? [[each.name.value, each] as const] : [])))
+    const fragments = new Map(
+      definitions.flatMap((each) => (each.kind === Kind.FRAGMENT_DEFINITION ? [[each.name.value, each] as const] : [])),
+    )
     const rootFields = new Set<string>()
-    const root = shapeOf(operation.selectionSet, schema.getRootType(operation.operation) ?? undefined, fragments, rootFields)
+    const root = shapeOf(
+      operation.selectionSet,
+      schema.getRootType(operation.operation) ?? undefined,
+      fragments,
+      rootFields,
+    )
     const fields = root.get('_entities')?.fields ?? root
     return {
       type: operation.operation,
@@ -52,12 +68,16 @@ export function createOperationShapes(supergraph: string): (text: string) => Ope
         const { name, alias, selectionSet } = selection
         names.add(name.value)
         const { lists, type } = typeOf(parent, name.value)
-        add(shape, (alias ?? name).value, { lists, fields: selectionSet ? shapeOf(selectionSet, type, fragments) : null })
+        add(shape, (alias ?? name).value, {
+          lists,
+          fields: selectionSet ? shapeOf(selectionSet, type, fragments) : null,
+        })
       } else {
         const fragment = selection.kind === Kind.INLINE_FRAGMENT ? selection : fragments.get(selection.name.value)
         const condition = fragment?.typeCondition?.name.value
         const type = condition === undefined ? parent : schema.getType(condition)
-        if (fragment) for (const [key, each] of shapeOf(fragment.selectionSet, type, fragments, names)) add(shape, key, each)
+        if (fragment)
+          for (const [key, each] of shapeOf(fragment.selectionSet, type, fragments, names)) add(shape, key, each)
       }
     }
     return shape
@@ -72,10 +92,14 @@ export function createOperationShapes(supergraph: string): (text: string) => Ope
   }
 }
 
-function typeOf(parent: GraphQLNamedType | undefined, field: string): { lists: number; type: GraphQLNamedType | undefined } {
+function typeOf(
+  parent: GraphQLNamedType | undefined,
+  field: string,
+): { lists: number; type: GraphQLNamedType | undefined } {
   // Not in the supergraph: each subgraph has its own.
   if (field === '_entities') return { lists: 1, type: undefined }
-  let type: GraphQLOutputType | undefined = isObjectType(parent) || isInterfaceType(parent) ? parent.getFields()[field]?.type : undefined
+  let type: GraphQLOutputType | undefined =
+    isObjectType(parent) || isInterfaceType(parent) ? parent.getFields()[field]?.type : undefined
   let lists = 0
   while (isNonNullType(type) || isListType(type)) {
     if (isListType(type)) lists++

@@ -3,6 +3,7 @@ import { AppError, contextTokenHeader, type ContextSigner, type Graph } from '@b
 import type { GraphQLFormattedError } from 'graphql'
 import type { Logger } from 'pino'
 import type { TicketSealer } from '../agent/ticket.ts'
+import { describeCause } from '../describe-cause.ts'
 import type { OperationShape } from './operation-shape.ts'
 import type { RequestContext } from './request-context.ts'
 import type { SubgraphClient } from './subgraph-client.ts'
@@ -24,7 +25,9 @@ export function createSubgraphDataSource(options: {
   /** Only a call that may start an agent carries the means to (`@delegates`). */
   async function ticketFor({ type, rootFields }: OperationShape, { principal, txn }: RequestContext) {
     if (type !== 'mutation') return null
-    const starts = rootFields.map((field) => graph.rules[`Mutation.${field}`]?.delegates).find((delegates) => delegates?.subgraph === name)
+    const starts = rootFields
+      .map((field) => graph.rules[`Mutation.${field}`]?.delegates)
+      .find((delegates) => delegates?.subgraph === name)
     return starts ? tickets.seal(principal, { agent: starts.agent, to: name, txn }) : null
   }
 
@@ -38,19 +41,38 @@ export function createSubgraphDataSource(options: {
       const shape = shapeOf(query)
       const body = Buffer.from(JSON.stringify({ query, operationName, variables }))
       const ticket = await ticketFor(shape, fetch.context)
-      const token = signer.sign(principal, { to: name, body, operation: shape.type, txn, facts, scopes, ...(ticket !== null && { ticket }) })
-      const headers = { 'content-type': 'application/json', accept: 'application/json', ...trace, [contextTokenHeader]: token }
+      const token = signer.sign(principal, {
+        to: name,
+        body,
+        operation: shape.type,
+        txn,
+        facts,
+        scopes,
+        ...(ticket !== null && { ticket }),
+      })
+      const headers = {
+        'content-type': 'application/json',
+        accept: 'application/json',
+        ...trace,
+        [contextTokenHeader]: token,
+      }
       const entities = countOf(variables?.['representations'])
       try {
         const { data, errors } = await client.send({ body, headers, isQuery: shape.type === 'query', signal })
         if (entities !== null && data !== null && countOf(data['_entities']) !== entities) {
           throw new AppError('SUBGRAPH_INVALID_RESPONSE', undefined, { cause: `not ${entities} entities` })
         }
-        if (!shape.fits(data)) throw new AppError('SUBGRAPH_INVALID_RESPONSE', undefined, { cause: 'values do not have the shape of the operation' })
+        if (!shape.fits(data))
+          throw new AppError('SUBGRAPH_INVALID_RESPONSE', undefined, {
+            cause: 'values do not have the shape of the operation',
+          })
         return { data, ...(errors.length > 0 && { errors: errors.map(formatError) }) }
       } catch (error) {
         if (!(error instanceof AppError)) throw error
-        log.warn({ txn, subgraph: name, code: error.code, reason: String(error.cause) }, 'subgraph request failed')
+        log.warn(
+          { txn, subgraph: name, code: error.code, reason: describeCause(error.cause) },
+          'subgraph request failed',
+        )
         const { message, code } = error
         return { data: null, errors: failedPaths(shape, entities).map((path) => formatError({ message, code, path })) }
       }
@@ -64,6 +86,12 @@ const countOf = (list: unknown) => (Array.isArray(list) ? list.length : null)
 const failedPaths = ({ keys }: OperationShape, entities: number | null): (readonly (string | number)[])[] =>
   entities === null
     ? keys.map((key) => [key])
-    : Array.from({ length: Math.min(entities, 100) }, (_, index) => keys.map((key) => ['_entities', index, key])).flat().slice(0, 100)
+    : Array.from({ length: Math.min(entities, 100) }, (_, index) => keys.map((key) => ['_entities', index, key]))
+        .flat()
+        .slice(0, 100)
 
-const formatError = ({ message, path, code }: SubgraphError): GraphQLFormattedError => ({ message, ...(path && { path }), extensions: { code } })
+const formatError = ({ message, path, code }: SubgraphError): GraphQLFormattedError => ({
+  message,
+  ...(path && { path }),
+  extensions: { code },
+})

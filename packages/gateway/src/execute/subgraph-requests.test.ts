@@ -28,7 +28,15 @@ describe('what a subgraph is told', () => {
     const answer = await gateway.ask('{ viewer { id orders { total } } }', { token })
     expect(answer.body.data).toEqual({ viewer: { id: 'usr_ada', orders: [{ total: '10.00' }] } })
     const { identity } = only(users).context
-    expect(identity).toMatchObject({ subject: 'usr_ada', tenant: 'acme', client: 'cli', authTime: 1763856000, acr: 'pwd', actor: null, approval: null })
+    expect(identity).toMatchObject({
+      subject: 'usr_ada',
+      tenant: 'acme',
+      client: 'cli',
+      authTime: 1763856000,
+      acr: 'pwd',
+      actor: null,
+      approval: null,
+    })
     expect(identity.facts).toEqual({ email: 'ada@acme.example' })
     expect(identity.scopes).toEqual(['profile'])
     const { identity: told } = only(orders).context
@@ -38,7 +46,14 @@ describe('what a subgraph is told', () => {
 
   it('is nobody where nobody signed in', async () => {
     await gateway.ask('{ viewer { id } }')
-    expect(only(users).context.identity).toMatchObject({ subject: 'anonymous', tenant: null, scopes: [], facts: {}, client: null, actor: null })
+    expect(only(users).context.identity).toMatchObject({
+      subject: 'anonymous',
+      tenant: null,
+      scopes: [],
+      facts: {},
+      client: null,
+      actor: null,
+    })
   })
 
   it('is a program where a program calls', async () => {
@@ -49,7 +64,10 @@ describe('what a subgraph is told', () => {
   it('is in one transaction, which the answer names', async () => {
     const token = await gateway.token(allScopes)
     const first = await gateway.ask('{ viewer { id orders { total } } }', { token })
-    const second = await gateway.ask('{ viewer { id orders { total } } }', { token, headers: { 'txn-token': 'x', 'x-request-id': 'y' } })
+    const second = await gateway.ask('{ viewer { id orders { total } } }', {
+      token,
+      headers: { 'txn-token': 'x', 'x-request-id': 'y' },
+    })
     const txns = [users, orders].flatMap(({ received }) => received.map(({ context }) => context.identity.txn))
     expect(txns).toEqual([first, second, first, second].map(({ body }) => body.extensions?.txn))
     expect(first.body.extensions?.txn).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7/)
@@ -65,11 +83,19 @@ describe('a context token', () => {
     expect(new Set(tokens).size).toBe(4)
 
     const verifierOf = (receiver: string) =>
-      createContextVerifier({ receiver, keys: deriveContextKeys(gateway.rootKey, receiver, [1]), trustDomain: 'behalf' })
+      createContextVerifier({
+        receiver,
+        keys: deriveContextKeys(gateway.rootKey, receiver, [1]),
+        trustDomain: 'behalf',
+      })
     const [{ rawHeaders, body } = only(users)] = users.received
     const head = { method: 'POST', url: '/graphql', rawHeaders }
     expect(() => verifierOf('users').verifyHead(head).verifyBody(body)).not.toThrow()
-    expect(() => verifierOf('users').verifyHead(head).verifyBody(Buffer.concat([body, Buffer.from(' ')]))).toThrow(/another request/)
+    expect(() =>
+      verifierOf('users')
+        .verifyHead(head)
+        .verifyBody(Buffer.concat([body, Buffer.from(' ')])),
+    ).toThrow(/another request/)
     expect(() => verifierOf('orders').verifyHead(head)).toThrow(/another receiver/)
   })
 
@@ -78,7 +104,11 @@ describe('a context token', () => {
     const answer = await gateway.ask('mutation { rename(name: "Ada L.") { name points } }', { token })
     expect(answer.body.data).toEqual({ rename: { name: 'Ada L.', points: 7 } })
     expect(only(users)).toMatchObject({ operation: 'mutation', context: { jti: expect.any(String) } })
-    expect(only(orders)).toMatchObject({ operation: 'query', query: expect.stringContaining('_entities'), context: { jti: null } })
+    expect(only(orders)).toMatchObject({
+      operation: 'query',
+      query: expect.stringContaining('_entities'),
+      context: { jti: null },
+    })
   })
 
   it('carries a ticket only for the field that starts an agent, in its subgraph, for a person', async () => {
@@ -88,15 +118,20 @@ describe('a context token', () => {
       for (const { received } of gateway.graph.all) received.length = 0
       const { body } = await gateway.ask(query, token === undefined ? {} : { token })
       expect(body.errors).toBeUndefined()
-      return gateway.graph.all.flatMap(({ name, received }) => received.flatMap(({ context }) => (context.ticket === null ? [] : [name])))
+      return gateway.graph.all.flatMap(({ name, received }) =>
+        received.flatMap(({ context }) => (context.ticket === null ? [] : [name])),
+      )
     }
     expect(await tickets('mutation { chatSend(text: "hi") }', person)).toEqual(['chat'])
     expect(await tickets('mutation { renamed: chatSend(text: "hi") }', person)).toEqual(['chat'])
-    expect(await tickets('mutation { ...M } fragment M on Mutation { ... { chatSend(text: "hi") } }', person)).toEqual(['chat'])
+    expect(await tickets('mutation { ...M } fragment M on Mutation { ... { chatSend(text: "hi") } }', person)).toEqual([
+      'chat',
+    ])
     expect(await tickets('mutation { rename(name: "x") { id } chatSend(text: "hi") }', person)).toEqual(['chat'])
     expect(await tickets('mutation { chatCancel }', person)).toEqual([])
     expect(await tickets('mutation { chatSend: chatCancel }', person)).toEqual([])
-    expect(await tickets('{ chatBackend }', person)).toEqual([])
+    expect(await tickets('mutation { startOver }', person)).toEqual([])
+    expect(await tickets('{ chatBackend chatSend }', person)).toEqual([])
     expect(await tickets('mutation { chatSend(text: "hi") }', program)).toEqual([])
     expect(await tickets('mutation { chatSend(text: "hi") }')).toEqual([])
   })
@@ -105,18 +140,39 @@ describe('a context token', () => {
 describe('headers of a client', () => {
   const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
   const sent = {
-    'x-user-id': 'usr_ben', 'x-user-scopes': 'users:read', cookie: 'session=stolen', 'txn-token': 'forged', forwarded: 'for=1.2.3.4', 'x-forwarded-for': '1.2.3.4',
-    'workload-token': 'forged', 'proxy-authorization': 'Basic eA==', baggage: 'a=b', origin: 'https://evil.example', 'x-http-method-override': 'GET',
+    'x-user-id': 'usr_ben',
+    'x-user-scopes': 'users:read',
+    cookie: 'session=stolen',
+    'txn-token': 'forged',
+    forwarded: 'for=1.2.3.4',
+    'x-forwarded-for': '1.2.3.4',
+    'workload-token': 'forged',
+    'proxy-authorization': 'Basic eA==',
+    baggage: 'a=b',
+    origin: 'https://evil.example',
+    'x-http-method-override': 'GET',
     'apollo-federation-include-trace': 'ftv1',
   }
 
   it('end at the gateway, but for trace context', async () => {
     const token = await gateway.token(allScopes)
-    await gateway.ask('{ viewer { id orders { total } } }', { token, headers: { ...sent, traceparent, tracestate: 'vendor=1' } })
+    await gateway.ask('{ viewer { id orders { total } } }', {
+      token,
+      headers: { ...sent, traceparent, tracestate: 'vendor=1' },
+    })
     for (const subgraph of [users, orders]) {
       const { rawHeaders } = only(subgraph)
       const names = rawHeaders.filter((_, index) => index % 2 === 0).map((name) => name.toLowerCase())
-      expect(names.toSorted()).toEqual(['accept', 'connection', 'content-length', 'content-type', 'host', 'traceparent', 'tracestate', 'txn-token'])
+      expect(names.toSorted()).toEqual([
+        'accept',
+        'connection',
+        'content-length',
+        'content-type',
+        'host',
+        'traceparent',
+        'tracestate',
+        'txn-token',
+      ])
       expect(rawHeaders).toEqual(expect.arrayContaining(['traceparent', traceparent, 'tracestate', 'vendor=1']))
       for (const value of [token, ...Object.values(sent)]) expect(rawHeaders).not.toContain(value)
     }
@@ -130,19 +186,29 @@ describe('headers of a client', () => {
       ['traceparent', `${traceparent}\tx-user-id: usr_ben`],
     ]) {
       users.received.length = 0
-      await sendRaw(gateway.url, { path: '/graphql', headers: ['content-type', 'application/json', ...headers], body: '{"query":"{viewer{id}}"}' })
+      await sendRaw(gateway.url, {
+        path: '/graphql',
+        headers: ['content-type', 'application/json', ...headers],
+        body: '{"query":"{viewer{id}}"}',
+      })
       expect(only(users).rawHeaders.join().toLowerCase()).not.toContain('trace')
     }
   })
 })
 
 describe('a client that goes away', () => {
-  it.each([['{ whoami }', 'query', true], ['mutation { rename(name: "x") { id } }', 'mutation', false]])('%s', async (query, operation, isCalledBack) => {
+  it.each([
+    ['{ whoami }', 'query', true],
+    ['mutation { rename(name: "x") { id } }', 'mutation', false],
+  ])('%s', async (query, operation, isCalledBack) => {
     const held = Promise.withResolvers<() => void>()
     users.misbehave = (response) => held.resolve(() => response.end('{"data":{"whoami":"x","rename":{"id":"1"}}}'))
     const client = new AbortController()
     const asked = fetch(`${gateway.url}/graphql`, {
-      method: 'POST', signal: client.signal, headers: { 'content-type': 'application/json' }, body: JSON.stringify({ query }),
+      method: 'POST',
+      signal: client.signal,
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ query }),
     }).catch(() => 'gone')
     const answer = await held.promise
     const { aborted, operation: kind } = only(users)
@@ -153,7 +219,10 @@ describe('a client that goes away', () => {
     if (isCalledBack) return aborted
     // The gateway has seen the client go once it has answered another request that came after.
     await gateway.ask('{ chatBackend }')
-    const outcome = await Promise.race([aborted.then(() => 'aborted'), gateway.ask('{ chatBackend }').then(() => 'running')])
+    const outcome = await Promise.race([
+      aborted.then(() => 'aborted'),
+      gateway.ask('{ chatBackend }').then(() => 'running'),
+    ])
     expect(outcome).toBe('running')
     answer()
   })

@@ -19,8 +19,14 @@ const responseSchema = z.object({
     .array(
       z.object({
         message: z.string().catch(''),
-        path: z.array(z.union([z.string(), z.number()])).optional().catch(undefined),
-        extensions: z.object({ code: z.string().optional().catch(undefined) }).optional().catch(undefined),
+        path: z
+          .array(z.union([z.string(), z.number()]))
+          .optional()
+          .catch(undefined),
+        extensions: z
+          .object({ code: z.string().optional().catch(undefined) })
+          .optional()
+          .catch(undefined),
       }),
     )
     .optional(),
@@ -29,21 +35,40 @@ const responseSchema = z.object({
 /** @throws {AppError} `SUBGRAPH_INVALID_RESPONSE`, or the code with which the subgraph refused the whole request. */
 export function readSubgraphResponse(status: number, text: string): SubgraphResponse {
   const parsed = responseSchema.safeParse(parseJson(text))
-  if (!parsed.success) throw new AppError(codeOfGateway[status] ?? 'SUBGRAPH_INVALID_RESPONSE', undefined, { cause: `${status}, not a GraphQL response` })
+  if (!parsed.success)
+    throw new AppError(codeOfGateway[status] ?? 'SUBGRAPH_INVALID_RESPONSE', undefined, {
+      cause: `${status}, not a GraphQL response`,
+    })
   const { data = null, errors = [] } = parsed.data
   const [first] = errors
   if (status !== 200) {
     const code = first?.extensions?.code
-    throw new AppError(isAboutCaller(code) ? code : 'SUBGRAPH_INVALID_RESPONSE', undefined, { cause: `answered ${status} ${code ?? ''}` })
+    throw new AppError(isAboutCaller(code) ? code : 'SUBGRAPH_INVALID_RESPONSE', undefined, {
+      cause: `answered ${status} ${code ?? ''}`,
+    })
   }
-  if (data === null && first === undefined) throw new AppError('SUBGRAPH_INVALID_RESPONSE', undefined, { cause: 'neither data nor errors' })
-  return { data, errors: errors.map(({ message, path, extensions }) => ({ ...publicError(extensions?.code, message), ...(path && { path }) })) }
+  if (data === null && first === undefined)
+    throw new AppError('SUBGRAPH_INVALID_RESPONSE', undefined, { cause: 'neither data nor errors' })
+  return {
+    data,
+    errors: errors.map(({ message, path, extensions }) => ({
+      ...publicError(extensions?.code, message),
+      ...(path && { path }),
+    })),
+  }
 }
 
 /** What stands between us and a subgraph says so in its own words. */
-const codeOfGateway: Readonly<Record<number, ErrorCode>> = { 502: 'SUBGRAPH_UNAVAILABLE', 503: 'SUBGRAPH_UNAVAILABLE', 504: 'SUBGRAPH_TIMEOUT' }
+const codeOfGateway: Readonly<Record<number, ErrorCode>> = {
+  502: 'SUBGRAPH_UNAVAILABLE',
+  503: 'SUBGRAPH_UNAVAILABLE',
+  504: 'SUBGRAPH_TIMEOUT',
+}
 
-function publicError(code: string | undefined, message: string): { readonly code: ErrorCode; readonly message: string } {
+function publicError(
+  code: string | undefined,
+  message: string,
+): { readonly code: ErrorCode; readonly message: string } {
   if (isAboutCaller(code)) return { code, message: message || errorTable[code].message }
   const own = isErrorCode(code) && code !== 'INTERNAL' ? 'SUBGRAPH_INVALID_RESPONSE' : 'INTERNAL'
   return { code: own, message: errorTable[own].message }
@@ -53,9 +78,11 @@ function publicError(code: string | undefined, message: string): { readonly code
  * Codes that speak of a request between us and the subgraph. To a client they would say that its own credential,
  * operation or HTTP request is at fault; they are logged, and the client is told that a part of the graph failed.
  */
-const aboutTheHop = /^(CONTEXT|WORKLOAD|DELEGATION|TICKET|CREDENTIAL|ISSUER|TOOL|SUBGRAPH|GRAPHQL)_|^(OPERATION_RESOLUTION_FAILURE|BAD_REQUEST|PAYLOAD_TOO_LARGE|UNSUPPORTED_MEDIA_TYPE|METHOD_NOT_ALLOWED|INTERNAL)$/
+const aboutTheHop =
+  /^(CONTEXT|WORKLOAD|DELEGATION|TICKET|CREDENTIAL|ISSUER|TOOL|SUBGRAPH|GRAPHQL)_|^(OPERATION_RESOLUTION_FAILURE|BAD_REQUEST|PAYLOAD_TOO_LARGE|UNSUPPORTED_MEDIA_TYPE|METHOD_NOT_ALLOWED|INTERNAL)$/
 
-const isErrorCode = (code: string | undefined): code is ErrorCode => code !== undefined && Object.hasOwn(errorTable, code)
+const isErrorCode = (code: string | undefined): code is ErrorCode =>
+  code !== undefined && Object.hasOwn(errorTable, code)
 const isAboutCaller = (code: string | undefined): code is ErrorCode => isErrorCode(code) && !aboutTheHop.test(code)
 
 function parseJson(text: string): unknown {

@@ -1,5 +1,13 @@
 import { AppError, type ErrorCode } from '@behalf/identity'
-import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest, LogController } from 'fastify'
+import fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from 'fastify'
+import { v7 as uuidv7 } from 'uuid'
+import { describeCause } from '../describe-cause.ts'
 
 const codeOfFastify: Readonly<Record<string, ErrorCode>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'PAYLOAD_TOO_LARGE',
@@ -9,11 +17,14 @@ const codeOfFastify: Readonly<Record<string, ErrorCode>> = {
 }
 
 /** How an error is written to the client, and with which headers. */
-export type WriteError = (error: AppError, request: FastifyRequest) => { readonly body: unknown; readonly headers?: Record<string, string> }
+export type WriteError = (
+  error: AppError,
+  request: FastifyRequest,
+) => { readonly body: unknown; readonly headers?: Record<string, string> }
 
 /**
- * An HTTP server with what both ports have: bodies as bytes, errors from the table and nothing else,
- * health and readiness. Requests are not logged by URL or header: there may be something in it that should not be.
+ * An HTTP server with what both ports have: a `txn` as the id of each request, bodies as bytes, errors from the table
+ * and nothing else, health and readiness. Requests are not logged by URL or header: there may be something in it that should not be.
  */
 export function createApp(options: {
   readonly log: FastifyBaseLogger
@@ -25,17 +36,21 @@ export function createApp(options: {
   const { log, maxBodyBytes, contentTypes, ready, writeError } = options
 
   async function refuse(error: Error, request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    const known = error instanceof AppError ? error : new AppError(codeOf(error), undefined, { cause: error })
-    const reason = describe(known.cause)
-    if (known.code === 'INTERNAL') log.error({ err: known.cause ?? known, code: known.code }, 'request failed')
-    else log[known.status >= 500 ? 'warn' : 'info']({ code: known.code, ...(reason !== null && { reason }) }, 'request refused')
+    const known = error instanceof AppError ? error : toAppError(error)
+    const fields = { code: known.code, reason: describeCause(known.cause) }
+    if (known.code === 'INTERNAL')
+      request.log.error({ ...fields, err: known.cause instanceof Error ? known.cause : known }, 'request failed')
+    else request.log[known.status >= 500 ? 'warn' : 'info'](fields, 'request refused')
     const { body, headers = {} } = writeError(known, request)
     await reply.code(known.status).headers(headers).send(body)
   }
 
   const app = fastify({
     loggerInstance: log,
-    logController: new LogController({ disableRequestLogging: true }),
+    // The `txn` of a request is made by us, whatever the client sends.
+    genReqId: () => uuidv7(),
+    requestIdHeader: false,
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'txn' }),
     bodyLimit: maxBodyBytes,
     requestTimeout: 30_000,
     exposeHeadRoutes: false,
@@ -64,18 +79,18 @@ export function createApp(options: {
   app.get('/readyz', async (_request, reply) => {
     const isReady = await ready().then(
       () => true,
-      (cause: unknown) => log.warn({ reason: describe(cause) }, 'not ready'),
+      (cause: unknown) => log.warn({ reason: describeCause(cause) }, 'not ready'),
     )
     await reply.code(isReady ? 200 : 503).send({ status: isReady ? 'ready' : 'not ready' })
   })
   return app
 }
 
-const codeOf = (error: Error): ErrorCode => ('code' in error ? codeOfFastify[String(error.code)] : undefined) ?? 'INTERNAL'
-
-/** Why, for the log: the chain of causes without their stacks. */
-function describe(cause: unknown): string | null {
-  if (!(cause instanceof Error)) return typeof cause === 'string' ? cause : null
-  const deeper = describe(cause.cause)
-  return deeper === null ? cause.message : `${cause.message}: ${deeper}`
+/** Of Fastify's own errors only the code is kept: their messages quote URLs. */
+function toAppError(error: Error): AppError {
+  const code = 'code' in error ? String(error.code) : ''
+  const known = codeOfFastify[code]
+  return known === undefined
+    ? new AppError('INTERNAL', undefined, { cause: error })
+    : new AppError(known, undefined, { cause: code })
 }

@@ -11,18 +11,29 @@ beforeAll(async () => {
 afterAll(() => gateway[Symbol.asyncDispose]())
 
 const json = { 'content-type': 'application/json' }
-const post = (body: string, headers: Record<string, string> = json) => gateway.send('/graphql', { method: 'POST', body, headers })
-const failed = (code: string, status: number) => ({ status, body: { errors: [{ extensions: { code } }], extensions: { txn: expect.any(String) } } })
+const post = (body: string, headers: Record<string, string> = json) =>
+  gateway.send('/graphql', { method: 'POST', body, headers })
+const failed = (code: string, status: number) => ({
+  status,
+  body: { errors: [{ extensions: { code } }], extensions: { txn: expect.any(String) } },
+})
 
 describe('a request over HTTP', () => {
   it('is a POST of JSON, or a GET', async () => {
     const answer = await post('{"query":"{ whoami }"}')
-    expect(answer).toMatchObject({ status: 200, body: { data: { whoami: expect.any(String) }, extensions: { txn: expect.any(String) } } })
+    expect(answer).toMatchObject({
+      status: 200,
+      body: { data: { whoami: expect.any(String) }, extensions: { txn: expect.any(String) } },
+    })
     expect(answer.headers.get('content-type')).toBe('application/json; charset=utf-8')
     expect(answer.headers.get('cache-control')).toBe('no-store')
     expect(await gateway.send('/graphql?query=%7Bwhoami%7D')).toMatchObject({ status: 200, body: { data: {} } })
-    expect(await post('{"query":"query($id: ID!){ order(id: $id) { id } }","variables":{"id":"7"}}')).toMatchObject({ body: { data: { order: { id: '7' } } } })
-    expect(await post('{"query":"query A { whoami } query B { chatBackend }","operationName":"B"}')).toMatchObject({ body: { data: { chatBackend: 'none' } } })
+    expect(await post('{"query":"query($id: ID!){ order(id: $id) { id } }","variables":{"id":"7"}}')).toMatchObject({
+      body: { data: { order: { id: '7' } } },
+    })
+    expect(await post('{"query":"query A { whoami } query B { chatBackend }","operationName":"B"}')).toMatchObject({
+      body: { data: { chatBackend: 'none' } },
+    })
   })
 
   it('that asks for application/graphql-response+json is given it, and 400 for an operation that does not fit', async () => {
@@ -41,10 +52,20 @@ describe('a request over HTTP', () => {
     ['a query that is no text', '{"query":7}', 'BAD_REQUEST', 400],
     ['variables that are no object', '{"query":"{ whoami }","variables":"x"}', 'BAD_REQUEST', 400],
     ['no query', '{"variables":{}}', 'BAD_REQUEST', 400],
-    ['a persisted query that we do not have', '{"extensions":{"persistedQuery":{"version":1,"sha256Hash":"x"}}}', 'PERSISTED_QUERY_NOT_SUPPORTED', 200],
+    [
+      'a persisted query that we do not have',
+      '{"extensions":{"persistedQuery":{"version":1,"sha256Hash":"x"}}}',
+      'PERSISTED_QUERY_NOT_SUPPORTED',
+      200,
+    ],
     ['no GraphQL', '{"query":"{"}', 'GRAPHQL_PARSE_FAILED', 400],
     ['unknown fields', '{"query":"{ nothing }"}', 'GRAPHQL_VALIDATION_FAILED', 400],
-    ['no operation of that name', '{"query":"query A { whoami }","operationName":"B"}', 'OPERATION_RESOLUTION_FAILURE', 400],
+    [
+      'no operation of that name',
+      '{"query":"query A { whoami }","operationName":"B"}',
+      'OPERATION_RESOLUTION_FAILURE',
+      400,
+    ],
     ['variables of another type', '{"query":"query($id: ID!){ order(id: $id) { id } }"}', 'BAD_USER_INPUT', 400],
     ['too much', `{"query":"{ whoami }","pad":"${'x'.repeat(2000)}"}`, 'PAYLOAD_TOO_LARGE', 413],
   ])('with %s is refused with a code and a txn', async (_name, body, code, status) => {
@@ -54,12 +75,21 @@ describe('a request over HTTP', () => {
   })
 
   it('of another type, path or method is refused', async () => {
-    expect(await post('query=%7Bwhoami%7D', { 'content-type': 'application/x-www-form-urlencoded' })).toMatchObject(failed('UNSUPPORTED_MEDIA_TYPE', 415))
-    expect(await post('{"query":"{whoami}"}', { 'content-type': 'text/plain' })).toMatchObject(failed('UNSUPPORTED_MEDIA_TYPE', 415))
+    expect(await post('query=%7Bwhoami%7D', { 'content-type': 'application/x-www-form-urlencoded' })).toMatchObject(
+      failed('UNSUPPORTED_MEDIA_TYPE', 415),
+    )
+    expect(await post('{"query":"{whoami}"}', { 'content-type': 'text/plain' })).toMatchObject(
+      failed('UNSUPPORTED_MEDIA_TYPE', 415),
+    )
     for (const path of ['/', '/graphql/', '/Graphql', '/internal/token', '/.env']) {
-      expect(await gateway.send(path, { method: 'POST', body: '{}', headers: json })).toMatchObject(failed('NOT_FOUND', 404))
+      expect(await gateway.send(path, { method: 'POST', body: '{}', headers: json })).toMatchObject(
+        failed('NOT_FOUND', 404),
+      )
     }
-    expect(await sendRaw(gateway.url, { method: 'GET', path: '/%', headers: [] })).toMatchObject({ status: 400, text: expect.stringContaining('BAD_REQUEST') })
+    expect(await sendRaw(gateway.url, { method: 'GET', path: '/%', headers: [] })).toMatchObject({
+      status: 400,
+      text: expect.stringContaining('BAD_REQUEST'),
+    })
     for (const method of ['PUT', 'DELETE', 'OPTIONS']) {
       const answer = await gateway.send('/graphql', { method })
       expect(answer).toMatchObject(failed('METHOD_NOT_ALLOWED', 405))
@@ -72,7 +102,10 @@ describe('a request over HTTP', () => {
     const { received } = gateway.graph.users
     received.length = 0
     const path = `/graphql?query=${encodeURIComponent('mutation { rename(name: "x") { id } }')}`
-    expect(await gateway.send(path)).toMatchObject({ status: 405, body: { errors: [{}], extensions: { txn: expect.any(String) } } })
+    expect(await gateway.send(path)).toMatchObject({
+      status: 405,
+      body: { errors: [{}], extensions: { txn: expect.any(String) } },
+    })
     expect(received).toEqual([])
     expect(await gateway.ask('mutation { rename(name: "x") { id } }')).toMatchObject({ body: { data: { rename: {} } } })
   })
@@ -106,14 +139,30 @@ describe('a credential that is not accepted', () => {
 describe('what clients are not told', () => {
   it('is the schema, where introspection is off', async () => {
     const query = '{ __schema { queryType { name } } }'
-    expect(await gateway.ask(query)).toMatchObject({ status: 200, body: { data: { __schema: { queryType: { name: 'Query' } } } } })
+    expect(await gateway.ask(query)).toMatchObject({
+      status: 200,
+      body: { data: { __schema: { queryType: { name: 'Query' } } } },
+    })
     await using hidden = await startTestGateway({ introspection: false })
     expect(await hidden.ask(query)).toMatchObject(failed('GRAPHQL_VALIDATION_FAILED', 400))
     expect((await hidden.ask('{ viewe { id } }')).text).not.toContain('viewer')
-    expect(await hidden.ask('{ __typename viewer { __typename } }')).toMatchObject({ body: { data: { __typename: 'Query' } } })
+    expect(await hidden.ask('{ __typename viewer { __typename } }')).toMatchObject({
+      body: { data: { __typename: 'Query' } },
+    })
   })
 
-  it('is what went wrong inside', async () => {
+  it('is what went wrong in the execution', async () => {
+    gateway.authority.people.set('eve', { subject: 'usr_eve', tenant: 'acme', facts: { email: 'x'.repeat(5000) } })
+    const answer = await gateway.ask('{ whoami chatBackend }', { token: await gateway.token({ sub: 'eve' }) })
+    expect(answer.body).toMatchObject({
+      data: { whoami: null, chatBackend: 'none' },
+      errors: [{ extensions: { code: 'INTERNAL' } }],
+    })
+    expect(answer.text).not.toContain('context token')
+    expect(gateway.logs.join('')).toContain('context token for users has')
+  })
+
+  it('is what went wrong before it', async () => {
     const secret = 'secret-in-an-exception'
     const registry = () => ({ catalogue: () => [], call: () => Promise.reject(new Error(secret)) })
     await using broken = await startTestGateway({ registry })
@@ -170,7 +219,9 @@ describe('health', () => {
     const agent = new Agent({ keepAlive: true })
     const { hostname, port } = new URL(idle.url)
     await new Promise((resolve, reject) => {
-      httpRequest({ agent, hostname, port, path: '/healthz' }, (response) => response.resume().once('end', resolve)).once('error', reject).end()
+      httpRequest({ agent, hostname, port, path: '/healthz' }, (response) => response.resume().once('end', resolve))
+        .once('error', reject)
+        .end()
     })
     await idle[Symbol.asyncDispose]()
     agent.destroy()
@@ -186,6 +237,9 @@ function isOpen(url: string): Promise<boolean> {
   const { hostname, port } = new URL(url)
   return new Promise((resolve) => {
     const socket = connect(Number(port), hostname)
-    socket.once('connect', () => resolve(true)).once('error', () => resolve(false)).once('connect', () => socket.destroy())
+    socket
+      .once('connect', () => resolve(true))
+      .once('error', () => resolve(false))
+      .once('connect', () => socket.destroy())
   })
 }

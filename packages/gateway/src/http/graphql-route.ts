@@ -1,31 +1,28 @@
 import { HeaderMap } from '@apollo/server'
 import { AppError } from '@behalf/identity'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { v7 as uuidv7 } from 'uuid'
 import type { Authenticate } from '../authenticate/authenticate.ts'
 import type { GraphQLServer } from '../execute/graphql-server.ts'
 import type { TraceContext } from '../execute/request-context.ts'
 import { parseJson } from './parse-json.ts'
 
-const transactions = new WeakMap<FastifyRequest, string>()
-
-/** `txn` of an incoming request: made by us, whatever the client sends. */
-export function transactionOf(request: FastifyRequest): string {
-  let txn = transactions.get(request)
-  if (txn === undefined) transactions.set(request, (txn = uuidv7()))
-  return txn
-}
-
 /** `/graphql`: the credential ends in `authenticate`; of the client's headers, execution sees trace context only. */
-export function addGraphQLRoute(app: FastifyInstance, options: { readonly authenticate: Authenticate; readonly server: GraphQLServer }): void {
+export function addGraphQLRoute(
+  app: FastifyInstance,
+  options: { readonly authenticate: Authenticate; readonly server: GraphQLServer },
+): void {
   const { authenticate, server } = options
 
   async function handle(request: FastifyRequest, reply: FastifyReply) {
     if (request.method !== 'GET' && request.method !== 'POST') throw new AppError('METHOD_NOT_ALLOWED')
     const signal = goneSignal(reply)
     const principal = await authenticate({ rawHeaders: request.raw.rawHeaders, url: request.url })
-    const txn = transactionOf(request)
-    const { status = 200, headers, body } = await server.executeHTTPGraphQLRequest({
+    const { id: txn } = request
+    const {
+      status = 200,
+      headers,
+      body,
+    } = await server.executeHTTPGraphQLRequest({
       httpGraphQLRequest: {
         method: request.method,
         headers: negotiationHeaders(request),
@@ -34,10 +31,14 @@ export function addGraphQLRoute(app: FastifyInstance, options: { readonly authen
       },
       context: async () => ({ principal, txn, trace: traceOf(request), signal }),
     })
-    if (body.kind !== 'complete') throw new AppError('INTERNAL', undefined, { cause: 'incremental delivery was not asked for' })
+    if (body.kind !== 'complete')
+      throw new AppError('INTERNAL', undefined, { cause: 'incremental delivery was not asked for' })
     // Apollo Server's own cache policy must not replace ours.
     headers.delete('cache-control')
-    await reply.code(status).headers(Object.fromEntries(headers)).send(status < 400 ? body.string : withTransaction(body.string, txn))
+    await reply
+      .code(status)
+      .headers(Object.fromEntries(headers))
+      .send(status < 400 ? body.string : withTransaction(body.string, txn))
   }
 
   app.all('/graphql', handle)
@@ -69,6 +70,10 @@ function negotiationHeaders({ headers }: FastifyRequest): HeaderMap {
 
 /** W3C Trace Context: forwarded only when it has the form of one. */
 function traceOf({ headers: { traceparent, tracestate } }: FastifyRequest): TraceContext {
-  if (typeof traceparent !== 'string' || !/^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(traceparent)) return {}
-  return { traceparent, ...(typeof tracestate === 'string' && /^[\x20-\x7e]{1,512}$/.test(tracestate) && { tracestate }) }
+  if (typeof traceparent !== 'string' || !/^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(traceparent))
+    return {}
+  return {
+    traceparent,
+    ...(typeof tracestate === 'string' && /^[\x20-\x7e]{1,512}$/.test(tracestate) && { tracestate }),
+  }
 }
