@@ -11,7 +11,7 @@ import {
   workloadTokenHeader,
   type Actor,
 } from '@behalf/identity'
-import type { ModelBackend, ModelEvent, ModelRequest, OfferedTool, ToolOutcome } from '@behalf/orchestration'
+import type { ModelBackend, OfferedTool, ToolOutcome } from '@behalf/orchestration'
 import { testDatabase } from '@behalf/postgres/embedded'
 import { testPrincipal } from '@behalf/testing'
 import pg from 'pg'
@@ -51,29 +51,6 @@ export const balanceTool: OfferedTool = {
   requiresApproval: false,
   examples: ['what is my balance?'],
 }
-
-/** A backend that plays what it is told, and can be made to wait. */
-export function scripted(
-  script: (request: ModelRequest) => readonly ModelEvent[] | Promise<readonly ModelEvent[]>,
-): ModelBackend {
-  return {
-    kind: 'LANGUAGE_MODEL',
-    name: 'scripted',
-    async *generate(request) {
-      yield* await script(request)
-    },
-  }
-}
-
-export const say = (text: string): readonly ModelEvent[] => [
-  { type: 'text', text },
-  { type: 'finish', reason: 'done', usage: { inputTokens: 10, outputTokens: 2, cachedInputTokens: 0 } },
-]
-
-export const callTool = (name: string, args: unknown = {}): readonly ModelEvent[] => [
-  { type: 'call', name, arguments: JSON.stringify(args) },
-  { type: 'finish', reason: 'done', usage: { inputTokens: 10, outputTokens: 2, cachedInputTokens: 0 } },
-]
 
 interface Answer {
   // oxlint-disable-next-line typescript/no-explicit-any -- whatever the query asked for

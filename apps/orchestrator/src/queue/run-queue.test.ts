@@ -4,7 +4,8 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { say, scripted, seedRun, startChat } from '../chat-fixture.ts'
+import { seedRun, startChat } from '../chat-fixture.ts'
+import { say, scripted } from '../scripted-model.ts'
 import { queueSchema } from './queue-migration.ts'
 
 let chat: Awaited<ReturnType<typeof startChat>>

@@ -8,8 +8,9 @@ import {
 } from '@behalf/orchestration'
 import { postgres, storedCaller, type Postgres } from '@behalf/postgres'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { balanceTool, callTool, say, scripted, seedRun, startChat } from '../chat-fixture.ts'
+import { balanceTool, seedRun, startChat } from '../chat-fixture.ts'
 import type { Database } from '../database.ts'
+import { callTool, say, scripted } from '../scripted-model.ts'
 import { createRunStore } from './run-store.ts'
 
 let chat: Awaited<ReturnType<typeof startChat>>

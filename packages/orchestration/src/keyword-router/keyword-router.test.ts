@@ -226,38 +226,6 @@ describe('answers from the returned fields', () => {
     return event?.type === 'text' ? event.text : ''
   }
 
-  test('an object', async () => {
-    expect(await report({ viewer: { balance: { amount: '1250.00', currency: 'EUR' } } })).toMatch(
-      /^Balance: amount 1250\.00, currency EUR\.\n/,
-    )
-  })
-
-  test('a larger object', async () => {
-    const order = {
-      id: 'ord_1',
-      status: 'SHIPPED',
-      placedAt: '2026-03-01T09:30:00.000Z',
-      shipment: { carrier: 'DHL', deliveredAt: null },
-    }
-    expect(await report({ order })).toContain(
-      'Order:\n- id: ord_1\n- status: SHIPPED\n- placed at: 2026-03-01 09:30 UTC\n- shipment: carrier DHL\n',
-    )
-  })
-
-  test('a connection', async () => {
-    const edges = ['ord_1', 'ord_2'].map((id) => ({ node: { id, total: '9.90' } }))
-    const text = await report({ viewer: { orders: { edges, pageInfo: { hasNextPage: true, endCursor: 'x' } } } })
-    expect(text).toContain(
-      'Orders (2):\n- id ord_1, total 9.90\n- id ord_2, total 9.90\nThere is more than is shown here.',
-    )
-  })
-
-  test('nothing', async () => {
-    expect(await report({ order: null })).toMatch(/^Nothing was found\./)
-    expect(await report({ viewer: null })).toMatch(/^Nothing was found\./)
-    expect(await report({ viewer: { orders: { edges: [] } } })).toMatch(/^Orders: none\./)
-  })
-
   test('an error, and no exception text', async () => {
     const outcome = { ok: false as const, error: { code: 'TOOL_FAILED', message: 'The tool could not be run.' } }
     const [event] = await answer([question, { role: 'tool', call: 'c', name: 't', outcome }])

@@ -1,0 +1,109 @@
+import type { AgentApi, OfferedTool, ToolCall, ToolOutcome } from './agent-api.ts'
+import type { ModelEvent, ModelRequest } from './model-backend.ts'
+import type { RunBounds } from './run-bounds.ts'
+import { RunLost, type RunEnd, type RunStore, type StoredStep } from './run-store.ts'
+import { createRunner } from './runner.ts'
+
+export const tool: OfferedTool = {
+  name: 'get_balance',
+  title: 'Balance',
+  description: '',
+  inputSchema: { type: 'object' },
+  readOnly: true,
+  requiresApproval: false,
+  examples: [],
+}
+export const done = {
+  type: 'finish',
+  reason: 'done',
+  usage: { inputTokens: 5, outputTokens: 5, cachedInputTokens: null },
+} as const
+export const call = (name: string, args = '{}') => ({ type: 'call', name, arguments: args }) as const
+export const say = (text: string): ModelEvent[] => [{ type: 'text', text }, done]
+
+export type Script = (request: ModelRequest) => Iterable<ModelEvent> | AsyncIterable<ModelEvent>
+
+interface Given {
+  readonly script: Script
+  readonly bounds?: Partial<RunBounds>
+  readonly answer?: (call: ToolCall) => Promise<ToolOutcome>
+  readonly tools?: () => Promise<readonly OfferedTool[]>
+  readonly delegation?: string | null
+  readonly startedAt?: number
+}
+
+/** A run in memory, whose store keeps the order in which things happened. */
+export function setUp({ script, bounds = {}, answer, tools, delegation = 'handle', startedAt = Date.now() }: Given) {
+  const log: string[] = []
+  const steps: StoredStep[] = []
+  const sent: ToolCall[] = []
+  const state: { end: RunEnd | null; lost: boolean } = { end: null, lost: false }
+  const guard = () => {
+    if (state.lost || state.end) throw new RunLost()
+  }
+  const replace = (id: string, outcome: ToolOutcome) => {
+    const index = steps.findIndex(({ calls }) => calls.some((stored) => stored.id === id))
+    const step = steps[index] as StoredStep
+    steps[index] = { ...step, calls: step.calls.map((stored) => (stored.id === id ? { ...stored, outcome } : stored)) }
+  }
+  const store: RunStore = {
+    take: () =>
+      Promise.resolve(
+        state.end
+          ? null
+          : {
+              delegation,
+              startedAt,
+              turns: [{ role: 'user', text: 'Hi' }],
+              steps: [...steps],
+              async addStep(step) {
+                guard()
+                log.push(`step ${step.calls.map(({ name }) => name).join()}`)
+                steps.push(step)
+              },
+              async startCall(id) {
+                guard()
+                log.push(`start ${nameOf(id)}`)
+              },
+              async settleCall(id, { status, outcome }) {
+                guard()
+                log.push(`settle ${nameOf(id)} ${status}`)
+                replace(id, outcome)
+              },
+              async end(end) {
+                guard()
+                log.push(`end ${end.status}`)
+                state.end = end
+              },
+            },
+      ),
+  }
+  const nameOf = (id: string) => steps.flatMap(({ calls }) => calls).find((stored) => stored.id === id)?.name
+  const agentApi: AgentApi = {
+    redeem: () => Promise.reject(new Error('not here')),
+    tools: tools ?? (() => Promise.resolve([tool])),
+    call(request) {
+      log.push(`send ${request.name}`)
+      sent.push(request)
+      return answer?.(request) ?? Promise.resolve({ ok: true, result: { amount: '1.00' }, truncated: false })
+    },
+  }
+  const requests: ModelRequest[] = []
+  const backend = {
+    kind: 'LANGUAGE_MODEL',
+    name: 'scripted',
+    async *generate(request: ModelRequest) {
+      requests.push(request)
+      yield* script(request)
+    },
+  } as const
+  const runner = createRunner({ store, backend, agentApi, bounds, instructions: 'You work for Acme.' })
+  return {
+    run: (signal = new AbortController().signal) => runner.run('run_1', signal),
+    log,
+    steps,
+    sent,
+    state,
+    requests,
+  }
+}
