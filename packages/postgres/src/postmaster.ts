@@ -3,7 +3,8 @@ import { once } from 'node:events'
 import { readFile, rm } from 'node:fs/promises'
 import { platform } from 'node:os'
 import { join } from 'node:path'
-import type { Binaries, RuntimeUser } from './embedded-binaries.ts'
+import type { Binaries } from './embedded-binaries.ts'
+import type { RuntimeUser } from './runtime-user.ts'
 
 const windows = platform() === 'win32'
 /** Nothing of our environment reaches the server, and it answers in the language that we look for. */

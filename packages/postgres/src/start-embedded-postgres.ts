@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto'
-import { chown, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { chown, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { embeddedBinaries, runtimeUser, type Binaries, type RuntimeUser } from './embedded-binaries.ts'
+import { embeddedBinaries, type Binaries } from './embedded-binaries.ts'
+import { passableDataDir } from './passage.ts'
 import { clearForeignLock, run, startPostmaster, type Postmaster } from './postmaster.ts'
+import { runtimeUser, type RuntimeUser } from './runtime-user.ts'
 
 export interface EmbeddedOptions {
   /** Made if it is not there. Without one, a temporary folder is used and removed on close. */
@@ -36,7 +38,8 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions = {}): Prom
   const binaries = await embeddedBinaries()
   const user = runtimeUser()
   const temporary = options.dataDir === undefined
-  const dataDir = options.dataDir === undefined ? await mkdtemp(join(tmpdir(), 'behalf-postgres-')) : resolve(options.dataDir)
+  const name = `behalf-postgres-${randomBytes(6).toString('hex')}`
+  const dataDir = await passableDataDir(options.dataDir === undefined ? join(tmpdir(), name) : resolve(options.dataDir))
   const passwordFile = join(dataDir, 'behalf-password')
   let postmaster: Postmaster
   try {

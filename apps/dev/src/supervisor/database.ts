@@ -1,11 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { authorityMigrations } from '@behalf/authority'
 import { provision } from '@behalf/postgres'
 import { startEmbeddedPostgres } from '@behalf/postgres/embedded'
 import type { Config } from '../config.ts'
 import { Failure } from './failure.ts'
-import { closedFolder } from './passage.ts'
 
 export interface AdministratorDatabase extends AsyncDisposable {
   readonly adminUrl: string
@@ -14,21 +13,11 @@ export interface AdministratorDatabase extends AsyncDisposable {
 /**
  * The administrator's way into the database: a given one, or the embedded one, which is started.
  *
- * @param root of the repository, where the embedded one's programs are installed
  * @throws Failure
  */
-export async function openDatabase(config: Config, root: string, dataDir: string): Promise<AdministratorDatabase> {
+export async function openDatabase(config: Config, dataDir: string): Promise<AdministratorDatabase> {
   if (config.databaseUrl !== null) {
     return { adminUrl: config.databaseUrl, [Symbol.asyncDispose]: async () => undefined }
-  }
-  // PostgreSQL refuses to run as root, and is then run as a user who must be able to come here.
-  const closed =
-    process.getuid?.() === 0 ? ((await closedFolder(root)) ?? (await closedFolder(dirname(dataDir)))) : null
-  if (closed !== null) {
-    throw new Failure(
-      `You are root, as whom PostgreSQL does not run, and the user it is run as cannot enter ${closed}.\n` +
-        'Start as another user, from another folder, or with DATABASE_URL of a PostgreSQL of your own.',
-    )
   }
   return withReason('PostgreSQL cannot be started', async () => {
     const postgres = await startEmbeddedPostgres({ dataDir, port: config.postgresPort, persistent: true })

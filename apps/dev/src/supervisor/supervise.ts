@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
+import { passableDataDir } from '@behalf/postgres/embedded'
 import { portVariable, type Config } from '../config.ts'
 import { demoUsers } from '../seed/demo-users.ts'
 import { startProcess, type RunningProcess } from './child-process.ts'
@@ -35,7 +36,7 @@ export async function supervise({ config, root, apps, signal, show }: Supervisio
   const begun = performance.now()
   const dataDir = resolve(root, config.dataDir)
   const logs = join(dataDir, 'logs')
-  const postgresDir = join(dataDir, 'postgres')
+  const postgresDir = await passableDataDir(join(dataDir, 'postgres'))
   const graphFile = join(dataDir, 'graph.json')
   // Others may pass, not look: PostgreSQL runs as another user where this process is root.
   await mkdir(dataDir, { recursive: true, mode: 0o711 })
@@ -67,7 +68,7 @@ export async function supervise({ config, root, apps, signal, show }: Supervisio
 
   show('Starting Behalf. Ctrl-C stops it.')
   signal.addEventListener('abort', () => show('Stopping.'), { once: true })
-  const opening = openDatabase(config, root, postgresDir)
+  const opening = openDatabase(config, postgresDir)
   running.defer(async () => (await opening.catch(() => null))?.[Symbol.asyncDispose]())
   const composer = startProcess(
     {
