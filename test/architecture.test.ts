@@ -17,7 +17,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   '@behalf/orchestration': ['@behalf/identity'],
   '@behalf/cli': ['@behalf/composition', '@behalf/identity'],
   '@behalf/testing': ['@behalf/identity', '@behalf/postgres', '@behalf/subgraph'],
-  '@app/gateway': ['@behalf/gateway', '@behalf/identity', '@behalf/authority', '@behalf/tools'],
+  '@app/gateway': ['@behalf/gateway', '@behalf/authority', '@behalf/tools'],
   '@app/identity': ['@behalf/subgraph', '@behalf/postgres', '@behalf/identity'],
   '@app/orders': ['@behalf/subgraph', '@behalf/postgres', '@behalf/identity'],
   '@app/balance': ['@behalf/subgraph', '@behalf/postgres', '@behalf/identity'],
@@ -36,7 +36,7 @@ const workspaces: Workspace[] = globSync('{apps,packages}/*/package.json', { cwd
     devDependencies: Object.keys(manifest['devDependencies'] ?? {}),
     files: globSync(`${directory}/src/**/*.ts`, { cwd: root }).map((file) => ({
       path: relative(root, join(root, file)),
-      isTest: /\.test(-d)?\.ts$|\/fixtures\.ts$/.test(file),
+      isTest: /\.test(-d)?\.ts$|[/-]fixtures?(\.ts|\/)/.test(file),
       imports: importsOf(readFileSync(join(root, file), 'utf8')),
     })),
   }

@@ -71,7 +71,7 @@ describe('a language model behind an OpenAI-compatible server', () => {
       await system.token('ada'),
       '{ viewer { orders(first: 1) { edges { node { id } } } } }',
     )
-    const { id } = body.data?.['viewer'].orders.edges[0].node
+    const id: string = body.data?.['viewer'].orders.edges[0].node.id
     const attempts: [Reply & { call: string }, object][] = [
       [
         { call: 'get_balance', arguments: '{"userId":"usr_ada"}' },

@@ -6,7 +6,7 @@ export interface Workspace {
   readonly files: readonly { readonly path: string; readonly isTest: boolean; readonly imports: readonly string[] }[]
 }
 
-const homesOfElastic = ['@behalf/gateway', '@behalf/composition']
+const homesOfElastic: ReadonlySet<string> = new Set(['@behalf/gateway', '@behalf/composition'])
 const isElastic = (name: string) =>
   /^@apollo\/(gateway|composition|query-planner|federation-internals|query-graphs)$/.test(name)
 const isOurs = (name: string) => /^@(behalf|app)\//.test(name)
@@ -54,7 +54,7 @@ function importProblem(
     const target = new URL(specifier, `file:///${path}`).pathname
     return target.startsWith(`/${area}/${name}/`) ? null : 'another workspace by its path'
   }
-  if (isElastic(specifier) && !homesOfElastic.includes(workspace.name) && !isTest)
+  if (isElastic(specifier) && !homesOfElastic.has(workspace.name) && !isTest)
     return "Apollo's Elastic packages stay in gateway and composition"
   if (!isOurs(specifier)) return null
   const [scope, name, ...rest] = specifier.split('/')

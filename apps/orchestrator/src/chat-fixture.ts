@@ -161,7 +161,7 @@ const runFields = `{
   toolCalls { id tool arguments status result resultTruncated errorCode durationMs }
   usage { inputTokens outputTokens modelCalls toolCalls reported } backend { kind name } error { code message retryable }
 }`
-export const sendText = `mutation Send($input: ChatSendInput!) { chatSend(input: $input) { run ${runFields} error { code retryable } } }`
+const sendText = `mutation Send($input: ChatSendInput!) { chatSend(input: $input) { run ${runFields} error { code retryable } } }`
 export const runText = `query Run($id: ID!) { chatRun(id: $id) ${runFields} }`
 
 async function standIn(rootKey: string): Promise<{ server: Server; agentApi: AgentApiStandIn }> {

@@ -8,12 +8,25 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { authorityMigrations, createAuthority, type Authority, type DelegationGrant, type Ticket } from './index.ts'
 
 const grant: DelegationGrant = {
-  issuer: 'https://issuer.test', subject: 'usr_ada', tenant: 'acme', scopes: ['orders:read', 'chat:write'],
-  facts: { tier: 'premium', groups: ['a', 'b'] }, client: 'behalf-console', session: 'sid-1', authTime: 1_790_000_000,
-  acr: 'urn:acr:2', agent: 'assistant', parent: '0193-txn',
+  issuer: 'https://issuer.test',
+  subject: 'usr_ada',
+  tenant: 'acme',
+  scopes: ['orders:read', 'chat:write'],
+  facts: { tier: 'premium', groups: ['a', 'b'] },
+  client: 'behalf-console',
+  session: 'sid-1',
+  authTime: 1_790_000_000,
+  acr: 'urn:acr:2',
+  agent: 'assistant',
+  parent: '0193-txn',
 }
 const inAMinute = () => new Date(Date.now() + 60_000)
-const ticket = (change: Partial<Ticket> = {}): Ticket => ({ id: randomUUID(), expiresAt: inAMinute(), grant, ...change })
+const ticket = (change: Partial<Ticket> = {}): Ticket => ({
+  id: randomUUID(),
+  expiresAt: inAMinute(),
+  grant,
+  ...change,
+})
 
 let database: TestDatabase
 let url: string
@@ -51,26 +64,43 @@ async function redeemed(change: Partial<DelegationGrant> = {}) {
 }
 
 describe('subjects', () => {
-  beforeEach(() => admin.query(`insert into subject values
-    ('https://one.test', 'ada', 'usr_ada', 'acme', '{"tier":"premium"}'), ('https://two.test', 'ada', 'usr_zoe', 'globex', '{}')`))
+  beforeEach(() =>
+    admin.query(`insert into subject values
+    ('https://one.test', 'ada', 'usr_ada', 'acme', '{"tier":"premium"}'), ('https://two.test', 'ada', 'usr_zoe', 'globex', '{}')`),
+  )
 
   it('are two where two issuers use the same name', async () => {
-    expect(await authority.resolveSubject({ issuer: 'https://one.test', subject: 'ada' }))
-      .toEqual({ subject: 'usr_ada', tenant: 'acme', facts: { tier: 'premium' } })
-    expect(await authority.resolveSubject({ issuer: 'https://two.test', subject: 'ada' }))
-      .toEqual({ subject: 'usr_zoe', tenant: 'globex', facts: {} })
+    expect(await authority.resolveSubject({ issuer: 'https://one.test', subject: 'ada' })).toEqual({
+      subject: 'usr_ada',
+      tenant: 'acme',
+      facts: { tier: 'premium' },
+    })
+    expect(await authority.resolveSubject({ issuer: 'https://two.test', subject: 'ada' })).toEqual({
+      subject: 'usr_zoe',
+      tenant: 'globex',
+      facts: {},
+    })
   })
 
-  it.each([['https://one.test', 'ben'], ['https://one.test/', 'ada'], ['https://three.test', 'ada'], ['https://one.test', 'Ada']])(
-    'are unknown unless both parts are exactly right: %s %s', async (issuer, subject) => {
-      expect(await authority.resolveSubject({ issuer, subject })).toBeNull()
-    })
+  it.each([
+    ['https://one.test', 'ben'],
+    ['https://one.test/', 'ada'],
+    ['https://three.test', 'ada'],
+    ['https://one.test', 'Ada'],
+  ])('are unknown unless both parts are exactly right: %s %s', async (issuer, subject) => {
+    expect(await authority.resolveSubject({ issuer, subject })).toBeNull()
+  })
 })
 
 describe('a ticket', () => {
   it('becomes a delegation of 15 minutes with what was granted', async () => {
     const { handle, delegation } = await redeemed()
-    expect(delegation).toEqual({ ...grant, id: delegation.id, createdAt: delegation.createdAt, expiresAt: delegation.expiresAt })
+    expect(delegation).toEqual({
+      ...grant,
+      id: delegation.id,
+      createdAt: delegation.createdAt,
+      expiresAt: delegation.expiresAt,
+    })
     expect(delegation.id).toMatch(/^dlg_[\w-]{22}$/)
     expect(delegation.expiresAt.getTime() - delegation.createdAt.getTime()).toBe(15 * 60_000)
     expect(Buffer.from(handle, 'base64url')).toHaveLength(32)
@@ -80,7 +110,8 @@ describe('a ticket', () => {
   it('is redeemed once, of 50 attempts at the same time on two replicas', async () => {
     const shown = ticket()
     const all = await elsewhere((other) =>
-      Promise.all(Array.from({ length: 50 }, (_, i) => (i % 2 === 0 ? authority : other).redeemTicket(shown))))
+      Promise.all(Array.from({ length: 50 }, (_, i) => (i % 2 === 0 ? authority : other).redeemTicket(shown))),
+    )
     expect(all.filter((made) => made !== null)).toHaveLength(1)
     expect((await admin.query('select from delegation')).rowCount).toBe(1)
   })
@@ -92,7 +123,9 @@ describe('a ticket', () => {
 
   it('stays unused if the delegation cannot be made', async () => {
     const shown = ticket()
-    await expect(authority.redeemTicket({ ...shown, grant: { ...grant, agent: '' } })).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    await expect(authority.redeemTicket({ ...shown, grant: { ...grant, agent: '' } })).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+    })
     expect(await authority.redeemTicket(shown)).not.toBeNull()
   })
 })
@@ -137,7 +170,8 @@ describe('a delegation', () => {
 
   it('notes its use at most once a minute', async () => {
     const { handle } = await redeemed()
-    const noted = async () => String((await admin.query('select xmin, last_used_at from delegation')).rows.map((row) => Object.values(row)))
+    const noted = async () =>
+      String((await admin.query('select xmin, last_used_at from delegation')).rows.map((row) => Object.values(row)))
     const before = await noted()
     await authority.useDelegation(handle, ['assistant'])
     const first = await noted()
@@ -163,7 +197,8 @@ describe('a workload token', () => {
   it('is consumed once, of 50 at the same time on two replicas', async () => {
     const expiresAt = inAMinute()
     const all = await elsewhere((other) =>
-      Promise.all(Array.from({ length: 50 }, (_, i) => (i % 2 === 0 ? authority : other).consume('jti-1', expiresAt))))
+      Promise.all(Array.from({ length: 50 }, (_, i) => (i % 2 === 0 ? authority : other).consume('jti-1', expiresAt))),
+    )
     expect(all.filter(Boolean)).toHaveLength(1)
     expect(await authority.consume('jti-2', expiresAt)).toBe(true)
   })
@@ -172,7 +207,10 @@ describe('a workload token', () => {
     await admin.query(`insert into used_workload_token values
       ('old', now() - interval '11 minutes'), ('young', now() - interval '9 minutes')`)
     await authority.consume('jti', inAMinute())
-    expect((await admin.query('select id from used_workload_token order by id')).rows).toEqual([{ id: 'jti' }, { id: 'young' }])
+    expect((await admin.query('select id from used_workload_token order by id')).rows).toEqual([
+      { id: 'jti' },
+      { id: 'young' },
+    ])
   })
 
   it('that expired long ago is not consumed, so that clearing away opens nothing', async () => {
@@ -184,11 +222,19 @@ describe('a workload token', () => {
 describe('the role of the gateway', () => {
   const allowed = ['select * from subject', 'update delegation set revoked_at = null', 'delete from used_ticket']
   const refused = [
-    `insert into subject values ('i', 's', 'usr_ada', 'acme')`, `update subject set tenant = 'globex'`,
-    'delete from subject', 'delete from delegation', `update delegation set subject = 'usr_ben'`,
-    `update delegation set scopes = '{admin}'`, `update delegation set expires_at = now() + interval '1 year'`,
-    'truncate delegation', 'create table mine ()', 'create schema mine', 'create temporary table mine ()',
-    'select * from behalf.ownership', 'set role postgres',
+    `insert into subject values ('i', 's', 'usr_ada', 'acme')`,
+    `update subject set tenant = 'globex'`,
+    'delete from subject',
+    'delete from delegation',
+    `update delegation set subject = 'usr_ben'`,
+    `update delegation set scopes = '{admin}'`,
+    `update delegation set expires_at = now() + interval '1 year'`,
+    'truncate delegation',
+    'create table mine ()',
+    'create schema mine',
+    'create temporary table mine ()',
+    'select * from behalf.ownership',
+    'set role postgres',
   ]
   const asGateway = async (statement: string) => {
     const client = new pg.Client({ connectionString: url })
@@ -200,7 +246,9 @@ describe('the role of the gateway', () => {
     }
   }
   it.each(allowed)('may: %s', async (statement) => expect(asGateway(statement)).resolves.toBeUndefined())
-  it.each(refused)('may not: %s', async (statement) => expect(asGateway(statement)).rejects.toMatchObject({ code: '42501' }))
+  it.each(refused)('may not: %s', async (statement) =>
+    expect(asGateway(statement)).rejects.toMatchObject({ code: '42501' }),
+  )
 
   it('is the only one that sees these tables', async () => {
     const empty = await mkdtemp(join(tmpdir(), 'behalf-migrations-'))
@@ -215,9 +263,13 @@ describe('the role of the gateway', () => {
 it('says that it cannot tell when the database is gone', async () => {
   const lost = createAuthority('postgres://gateway:x@127.0.0.1:1/postgres')
   for (const ask of [
-    () => lost.ready(), () => lost.consume('a', inAMinute()), () => lost.redeemTicket(ticket()),
-    () => lost.useDelegation('h', ['assistant']), () => lost.resolveSubject({ issuer: 'i', subject: 's' }),
-  ]) await expect(ask()).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    () => lost.ready(),
+    () => lost.consume('a', inAMinute()),
+    () => lost.redeemTicket(ticket()),
+    () => lost.useDelegation('h', ['assistant']),
+    () => lost.resolveSubject({ issuer: 'i', subject: 's' }),
+  ])
+    await expect(ask()).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   await lost.close()
   await expect(authority.ready()).resolves.toBeUndefined()
 })

@@ -27,11 +27,16 @@ export function createAuthority(options: string | AuthorityOptions): Authority {
   let closing: Promise<void> | undefined
 
   return {
-    resolveSubject: ({ issuer, subject }) => answered(async () => {
-      const found = await db.selectFrom('subject').select(['subject', 'tenant', 'facts'])
-        .where('issuer', '=', issuer).where('sub', '=', subject).executeTakeFirst()
-      return found ?? null
-    }),
+    resolveSubject: ({ issuer, subject }) =>
+      answered(async () => {
+        const found = await db
+          .selectFrom('subject')
+          .select(['subject', 'tenant', 'facts'])
+          .where('issuer', '=', issuer)
+          .where('sub', '=', subject)
+          .executeTakeFirst()
+        return found ?? null
+      }),
     redeemTicket: (ticket) => answered(() => redeem(db, ticket)),
     useDelegation: (handle, agents) => answered(() => use(db, handle, agents)),
     revokeDelegation: (subject, id) => answered(() => revoke(db, subject, id)),

@@ -9,63 +9,96 @@ type Row = Pick<Selectable<DelegationTable>, (typeof granted)[number]>
 
 /** All but the handle's hash and what happened to it since. */
 const granted = [
-  'id', 'issuer', 'subject', 'tenant', 'agent', 'scopes', 'facts', 'client', 'session', 'auth_time', 'acr', 'parent',
-  'created_at', 'expires_at',
+  'id',
+  'issuer',
+  'subject',
+  'tenant',
+  'agent',
+  'scopes',
+  'facts',
+  'client',
+  'session',
+  'auth_time',
+  'acr',
+  'parent',
+  'created_at',
+  'expires_at',
 ] as const
 
 /** Times are the database's, so that all replicas have one clock. */
 const lifetime = sql<Date>`now() + interval '15 minutes'`
 
 /** In one transaction: either the ticket is used and the delegation is there, or neither. */
-export async function redeem(db: Kysely<Database>, ticket: Ticket): Promise<{ handle: string; delegation: Delegation } | null> {
+export async function redeem(
+  db: Kysely<Database>,
+  ticket: Ticket,
+): Promise<{ handle: string; delegation: Delegation } | null> {
   const { grant } = ticket
   const handle = randomBytes(32).toString('base64url')
   return db.transaction().execute(async (trx) => {
     if (!(await useOnce(trx, 'used_ticket', ticket.id, ticket.expiresAt))) return null
-    const row = await trx.insertInto('delegation').values({
-      id: `dlg_${randomBytes(16).toString('base64url')}`,
-      handle_hash: hashOf(handle),
-      issuer: grant.issuer,
-      subject: grant.subject,
-      tenant: grant.tenant,
-      agent: grant.agent,
-      scopes: [...grant.scopes],
-      facts: JSON.stringify(grant.facts),
-      client: grant.client,
-      session: grant.session,
-      auth_time: grant.authTime,
-      acr: grant.acr,
-      parent: grant.parent,
-      expires_at: lifetime,
-    }).returning(granted).executeTakeFirstOrThrow()
+    const row = await trx
+      .insertInto('delegation')
+      .values({
+        id: `dlg_${randomBytes(16).toString('base64url')}`,
+        handle_hash: hashOf(handle),
+        issuer: grant.issuer,
+        subject: grant.subject,
+        tenant: grant.tenant,
+        agent: grant.agent,
+        scopes: [...grant.scopes],
+        facts: JSON.stringify(grant.facts),
+        client: grant.client,
+        session: grant.session,
+        auth_time: grant.authTime,
+        acr: grant.acr,
+        parent: grant.parent,
+        expires_at: lifetime,
+      })
+      .returning(granted)
+      .executeTakeFirstOrThrow()
     return { handle, delegation: delegationOf(row) }
   })
 }
 
 /** Reads what is still in force, and notes its use at most once a minute, so that a busy run writes little. */
 export async function use(db: Kysely<Database>, handle: string, agents: readonly string[]): Promise<Delegation | null> {
-  const inForce = db.selectFrom('delegation').select([...granted, 'last_used_at'])
+  const inForce = db
+    .selectFrom('delegation')
+    .select([...granted, 'last_used_at'])
     .where('handle_hash', '=', hashOf(handle))
     .where('agent', '=', (eb) => eb.fn.any(eb.val([...agents])))
     .where('revoked_at', 'is', null)
     .where('expires_at', '>', sql<Date>`now()`)
   const row = await db
     .with('in_force', () => inForce)
-    .with('noted', (q) => q.updateTable('delegation').set({ last_used_at: sql`now()` })
-      .from('in_force')
-      .whereRef('delegation.id', '=', 'in_force.id')
-      .where((eb) => eb.or([
-        eb('in_force.last_used_at', 'is', null),
-        eb('in_force.last_used_at', '<', sql<Date>`now() - interval '1 minute'`),
-      ])))
-    .selectFrom('in_force').select(granted).executeTakeFirst()
+    .with('noted', (q) =>
+      q
+        .updateTable('delegation')
+        .set({ last_used_at: sql`now()` })
+        .from('in_force')
+        .whereRef('delegation.id', '=', 'in_force.id')
+        .where((eb) =>
+          eb.or([
+            eb('in_force.last_used_at', 'is', null),
+            eb('in_force.last_used_at', '<', sql<Date>`now() - interval '1 minute'`),
+          ]),
+        ),
+    )
+    .selectFrom('in_force')
+    .select(granted)
+    .executeTakeFirst()
   return row === undefined ? null : delegationOf(row)
 }
 
 export async function revoke(db: Kysely<Database>, subject: string, id: string): Promise<boolean> {
-  const { numUpdatedRows } = await db.updateTable('delegation').set({ revoked_at: sql`now()` })
-    .where('id', '=', id).where('subject', '=', subject)
-    .where('revoked_at', 'is', null).where('expires_at', '>', sql<Date>`now()`)
+  const { numUpdatedRows } = await db
+    .updateTable('delegation')
+    .set({ revoked_at: sql`now()` })
+    .where('id', '=', id)
+    .where('subject', '=', subject)
+    .where('revoked_at', 'is', null)
+    .where('expires_at', '>', sql<Date>`now()`)
     .executeTakeFirst()
   return numUpdatedRows === 1n
 }

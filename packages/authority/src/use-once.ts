@@ -6,7 +6,10 @@ import type { Database } from './database.ts'
  * and each use clears away a few that expired long ago.
  */
 export async function useOnce(
-  db: Kysely<Database>, table: 'used_ticket' | 'used_workload_token', id: string, expiresAt: Date,
+  db: Kysely<Database>,
+  table: 'used_ticket' | 'used_workload_token',
+  id: string,
+  expiresAt: Date,
 ): Promise<boolean> {
   const { numAffectedRows } = await sql`
     with expired as (

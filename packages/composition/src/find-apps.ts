@@ -77,7 +77,8 @@ function readApp(directory: string, manifest: string, refuse: (message: string) 
   const { name, schema, port, timeoutMs = 10_000 } = value as Record<string, unknown>
   const validName = typeof name === 'string' && /^[a-z][a-z0-9-]{0,62}$/.test(name)
   const validPort = typeof port === 'number' && Number.isInteger(port) && port > 0 && port < 65_536
-  const validTimeout = typeof timeoutMs === 'number' && Number.isInteger(timeoutMs) && timeoutMs > 0 && timeoutMs <= 300_000
+  const validTimeout =
+    typeof timeoutMs === 'number' && Number.isInteger(timeoutMs) && timeoutMs > 0 && timeoutMs <= 300_000
   const path = typeof schema === 'string' ? resolve(directory, schema) : null
   const validSchema = path !== null && path.startsWith(directory + sep)
   if (!validName) refuse('"name" must be lower-case letters, digits and hyphens, such as "orders".')

@@ -4,7 +4,7 @@ import type { RunBounds } from './run-bounds.ts'
 import { RunLost, type RunEnd, type RunStore, type StoredStep } from './run-store.ts'
 import { createRunner } from './runner.ts'
 
-export const tool: OfferedTool = {
+const tool: OfferedTool = {
   name: 'get_balance',
   title: 'Balance',
   description: '',

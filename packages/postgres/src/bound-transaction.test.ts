@@ -24,7 +24,10 @@ const notes = async (who: Identity = ada) => {
   return rows
 }
 const backends = async () =>
-  (await shop.admin.query('select pid, state from pg_stat_activity where usename = $1', [shop.role])).rows as { pid: number; state: string }[]
+  (await shop.admin.query('select pid, state from pg_stat_activity where usename = $1', [shop.role])).rows as {
+    pid: number
+    state: string
+  }[]
 
 describe('a bound transaction', () => {
   it('opens nothing until the first query, and ends what it opened', async () => {
@@ -42,26 +45,43 @@ describe('a bound transaction', () => {
 
   it('runs all queries of a request on one connection, in one transaction', async () => {
     const bound = shop.db.bind(ada, 'write')
-    const ids = await Promise.all(Array.from({ length: 20 }, async () =>
-      (await sql<{ id: string }>`select pg_backend_pid() || '/' || pg_current_xact_id() as id`.execute(bound.db)).rows[0]?.id))
+    const ids = await Promise.all(
+      Array.from(
+        { length: 20 },
+        async () =>
+          (await sql<{ id: string }>`select pg_backend_pid() || '/' || pg_current_xact_id() as id`.execute(bound.db))
+            .rows[0]?.id,
+      ),
+    )
     expect(new Set(ids).size).toBe(1)
     await bound.rollback()
   })
 
   it('tells PostgreSQL who is calling', async () => {
     const bound = shop.db.bind(caller('usr_ada', { scopes: ['a:b', 'c'], agent: 'assistant' }), 'read')
-    expect((await settings.execute(bound.db)).rows).toEqual([{ sub: 'usr_ada', tenant: 'acme', scopes: ['a:b', 'c'], actor: 'assistant' }])
+    expect((await settings.execute(bound.db)).rows).toEqual([
+      { sub: 'usr_ada', tenant: 'acme', scopes: ['a:b', 'c'], actor: 'assistant' },
+    ])
     await bound.commit()
   })
 
   it('carries any name over as it is', async () => {
     const text = fc.string({ minLength: 1, unit: 'grapheme' }).filter((s) => !s.includes('\0') && s !== 'anonymous')
-    await fc.assert(fc.asyncProperty(text, text, fc.array(text.filter((s) => !/\s/.test(s))), text, async (sub, tenant, scopes, agent) => {
-      const bound = single.bind(caller(sub, { tenant, scopes, agent }), 'read')
-      const { rows } = await settings.execute(bound.db)
-      await bound.rollback()
-      expect(rows).toEqual([{ sub, tenant, scopes: scopes.length > 0 ? scopes : null, actor: agent }])
-    }), { numRuns: 200, examples: [[`'; reset role; --`, `\\'`, [`"$1"`], '$$']] })
+    await fc.assert(
+      fc.asyncProperty(
+        text,
+        text,
+        fc.array(text.filter((s) => !/\s/.test(s))),
+        text,
+        async (sub, tenant, scopes, agent) => {
+          const bound = single.bind(caller(sub, { tenant, scopes, agent }), 'read')
+          const { rows } = await settings.execute(bound.db)
+          await bound.rollback()
+          expect(rows).toEqual([{ sub, tenant, scopes: scopes.length > 0 ? scopes : null, actor: agent }])
+        },
+      ),
+      { numRuns: 200, examples: [[`'; reset role; --`, `\\'`, [`"$1"`], '$$']] },
+    )
   })
 
   it('refuses names that would be taken for something else', async () => {
@@ -106,7 +126,10 @@ describe('a bound transaction', () => {
 
   it('for reading starts over after a failed query, so that one field does not take its siblings along', async () => {
     const bound = single.bind(ada, 'read')
-    const [failed, found] = await Promise.allSettled([sql`select 1 / 0`.execute(bound.db), bound.db.selectFrom('notes').select('id').execute()])
+    const [failed, found] = await Promise.allSettled([
+      sql`select 1 / 0`.execute(bound.db),
+      bound.db.selectFrom('notes').select('id').execute(),
+    ])
     expect(failed.status).toBe('rejected')
     expect(found).toMatchObject({ value: [{ id: 'n-ada' }] })
     await bound.commit()
@@ -114,8 +137,11 @@ describe('a bound transaction', () => {
 
   it('reads amounts and dates as text, exactly', async () => {
     const bound = single.bind(ada, 'write')
-    const row = await bound.db.updateTable('orders').set({ total: '12345678901234567.89', placed_on: '2026-03-29' })
-      .returning(['total', 'placed_on']).executeTakeFirst()
+    const row = await bound.db
+      .updateTable('orders')
+      .set({ total: '12345678901234567.89', placed_on: '2026-03-29' })
+      .returning(['total', 'placed_on'])
+      .executeTakeFirst()
     expect(row).toEqual({ total: '12345678901234567.89', placed_on: '2026-03-29' })
     await bound.rollback()
   })
@@ -125,15 +151,21 @@ describe('a nested transaction', () => {
   it('undoes its own work only', async () => {
     const bound = single.bind(ada, 'write')
     await bound.db.updateTable('notes').set({ body: 'outer' }).execute()
-    await expect(bound.db.transaction().execute(async (trx) => {
-      await trx.updateTable('notes').set({ body: 'inner' }).execute()
-      await sql`select 1 / 0`.execute(trx)
-    })).rejects.toMatchObject({ code: '22012' })
-    await expect(bound.savepoint(async () => {
-      await bound.db.updateTable('notes').set({ body: 'inner' }).execute()
-      throw new Error('no')
-    })).rejects.toThrow('no')
-    expect(await bound.savepoint(async () => bound.db.selectFrom('notes').select('body').execute())).toEqual([{ body: 'outer' }])
+    await expect(
+      bound.db.transaction().execute(async (trx) => {
+        await trx.updateTable('notes').set({ body: 'inner' }).execute()
+        await sql`select 1 / 0`.execute(trx)
+      }),
+    ).rejects.toMatchObject({ code: '22012' })
+    await expect(
+      bound.savepoint(async () => {
+        await bound.db.updateTable('notes').set({ body: 'inner' }).execute()
+        throw new Error('no')
+      }),
+    ).rejects.toThrow('no')
+    expect(await bound.savepoint(async () => bound.db.selectFrom('notes').select('body').execute())).toEqual([
+      { body: 'outer' },
+    ])
     await bound.commit()
     expect(await notes()).toEqual([{ id: 'n-ada', body: 'outer' }])
   })
@@ -143,9 +175,11 @@ describe('a nested transaction', () => {
     const trx = await bound.db.startTransaction().execute()
     await trx.updateTable('notes').set({ body: 'one' }).execute()
     await trx.commit().execute()
-    await bound.savepoint(() => bound.savepoint(async () => {
-      await bound.db.updateTable('notes').set({ body: 'two' }).execute()
-    }))
+    await bound.savepoint(() =>
+      bound.savepoint(async () => {
+        await bound.db.updateTable('notes').set({ body: 'two' }).execute()
+      }),
+    )
     expect(await bound.db.selectFrom('notes').select('body').execute()).toEqual([{ body: 'two' }])
     await bound.rollback()
   })
@@ -182,23 +216,36 @@ describe('a nested transaction', () => {
 
   it('open at commit makes that fail, and undoes all', async () => {
     const bound = single.bind(ada, 'write')
-    await expect(bound.db.transaction().execute(async (trx) => {
-      await trx.updateTable('notes').set({ body: 'half' }).execute()
-      await bound.commit()
-    })).rejects.toMatchObject({ code: 'INTERNAL' })
+    await expect(
+      bound.db.transaction().execute(async (trx) => {
+        await trx.updateTable('notes').set({ body: 'half' }).execute()
+        await bound.commit()
+      }),
+    ).rejects.toMatchObject({ code: 'INTERNAL' })
     expect((await notes())[0]?.body).not.toBe('half')
   })
 })
 
 describe('a resolver cannot, by mistake,', () => {
-  it.each(['commit', ' COMMIT', '-- x\n rollback', '/* a * b */ set role postgres', 'begin', 'savepoint a', 'abort', 'end',
-    `select set_config('behalf.sub', 'usr_ben', true)`, 'reset all', 'discard all', `prepare transaction 'x'`])(
-    'run: %s', async (statement) => {
-      const bound = single.bind(ada, 'write')
-      await expect(sql.raw(statement).execute(bound.db)).rejects.toThrow('by the framework')
-      expect((await settings.execute(bound.db)).rows[0]?.sub).toBe('usr_ada')
-      await bound.rollback()
-    })
+  it.each([
+    'commit',
+    ' COMMIT',
+    '-- x\n rollback',
+    '/* a * b */ set role postgres',
+    'begin',
+    'savepoint a',
+    'abort',
+    'end',
+    `select set_config('behalf.sub', 'usr_ben', true)`,
+    'reset all',
+    'discard all',
+    `prepare transaction 'x'`,
+  ])('run: %s', async (statement) => {
+    const bound = single.bind(ada, 'write')
+    await expect(sql.raw(statement).execute(bound.db)).rejects.toThrow('by the framework')
+    expect((await settings.execute(bound.db)).rows[0]?.sub).toBe('usr_ada')
+    await bound.rollback()
+  })
 
   it('run two statements as one', async () => {
     const bound = single.bind(ada, 'write')
@@ -208,10 +255,22 @@ describe('a resolver cannot, by mistake,', () => {
 
   it('widen the transaction, end it, or stream from it', async () => {
     const bound = single.bind(ada, 'read')
-    await expect(bound.db.transaction().setAccessMode('read write').execute(async () => undefined)).rejects.toThrow('access mode')
-    await expect(bound.db.transaction().setIsolationLevel('serializable').execute(async () => undefined)).rejects.toThrow('isolation level')
+    await expect(
+      bound.db
+        .transaction()
+        .setAccessMode('read write')
+        .execute(async () => undefined),
+    ).rejects.toThrow('access mode')
+    await expect(
+      bound.db
+        .transaction()
+        .setIsolationLevel('serializable')
+        .execute(async () => undefined),
+    ).rejects.toThrow('isolation level')
     await expect(bound.db.destroy()).rejects.toThrow('by the framework')
-    await expect(async () => { for await (const row of bound.db.selectFrom('notes').selectAll().stream()) void row }).rejects.toThrow('stream')
+    await expect(async () => {
+      for await (const row of bound.db.selectFrom('notes').selectAll().stream()) void row
+    }).rejects.toThrow('stream')
     await expect(sql`set transaction read write`.execute(bound.db)).rejects.toThrow('by the framework')
     expect((await settings.execute(bound.db)).rows[0]?.sub).toBe('usr_ada')
     await bound.rollback()
@@ -236,8 +295,12 @@ describe('when the connection is lost', () => {
     const bound = single.bind(ada, 'write')
     const first = (await pid.execute(bound.db)).rows[0]?.pid
     const running = sql`select pg_sleep(60)`.execute(bound.db)
-    await Promise.all([expect(running).rejects.toSatisfy((error) =>
-      error instanceof AppError && error.code === 'UNAVAILABLE' && error.cause instanceof Error), kill(first)])
+    await Promise.all([
+      expect(running).rejects.toSatisfy(
+        (error) => error instanceof AppError && error.code === 'UNAVAILABLE' && error.cause instanceof Error,
+      ),
+      kill(first),
+    ])
     await bound.rollback()
     const next = single.bind(ada, 'read')
     expect((await pid.execute(next.db)).rows[0]?.pid).not.toBe(first)
@@ -265,18 +328,27 @@ describe('when the connection is lost', () => {
     await expect.poll(async () => (await backends()).some((backend) => backend.pid === first)).toBe(false)
     // Other traffic comes and goes meanwhile, so that the loss is heard of before the next query, not by it.
     for (let i = 0; i < 50; i++) await backends()
-    await expect(bound.commit()).rejects.toMatchObject({ code: expect.stringMatching(/^(UNAVAILABLE|OUTCOME_UNKNOWN)$/) })
+    await expect(bound.commit()).rejects.toMatchObject({
+      code: expect.stringMatching(/^(UNAVAILABLE|OUTCOME_UNKNOWN)$/),
+    })
     await bound.rollback()
   })
 
   it('while it commits, the outcome is unknown, and said to be', async () => {
-    await shop.admin.query(`create function slowly() returns trigger language plpgsql as 'begin perform pg_sleep(60); return null; end';
+    await shop.admin
+      .query(`create function slowly() returns trigger language plpgsql as 'begin perform pg_sleep(60); return null; end';
       create constraint trigger slowly after update on notes initially deferred for each row execute function slowly()`)
     const bound = single.bind(ada, 'write')
     const first = (await pid.execute(bound.db)).rows[0]?.pid
     await bound.db.updateTable('notes').set({ body: 'perhaps' }).execute()
-    const committed = bound.commit().then(() => 'COMMITTED', (error: AppError) => error.code)
-    await expect.poll(async () => (await shop.admin.query('select wait_event from pg_stat_activity where pid = $1', [first])).rows)
+    const committed = bound.commit().then(
+      () => 'COMMITTED',
+      (error: AppError) => error.code,
+    )
+    await expect
+      .poll(
+        async () => (await shop.admin.query('select wait_event from pg_stat_activity where pid = $1', [first])).rows,
+      )
       .toEqual([{ wait_event: 'PgSleep' }])
     await kill(first)
     expect(await committed).toBe('OUTCOME_UNKNOWN')

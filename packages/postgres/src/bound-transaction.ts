@@ -34,7 +34,10 @@ export interface BoundTransaction<Tables> {
 
 /** Opens nothing until the first query. */
 export function bindTransaction<Tables>(
-  pool: Pool, caller: Identity | StoredCaller, mode: 'read' | 'write', patienceMs: number,
+  pool: Pool,
+  caller: Identity | StoredCaller,
+  mode: 'read' | 'write',
+  patienceMs: number,
 ): BoundTransaction<Tables> {
   const settings = callerSettings(caller)
   const connection = new CallerConnection(pool, settings, mode)

@@ -6,7 +6,9 @@ import { asAppError, isConnectionLost } from './database-error.ts'
 /** What ends or changes a transaction or a session is not for resolvers: against mistakes, not against malice. */
 const reserved = new RegExp(
   String.raw`^(?:\s|--[^\n]*\n|/\*(?:[^*]|\*(?!/))*\*/)*` +
-  '(?:begin|start|commit|end|rollback|abort|savepoint|release|prepare|set|reset|discard|listen|unlisten)\\b', 'i')
+    '(?:begin|start|commit|end|rollback|abort|savepoint|release|prepare|set|reset|discard|listen|unlisten)\\b',
+  'i',
+)
 
 /**
  * The one connection of a bound transaction: taken from the pool with the first query, which begins the transaction
@@ -76,12 +78,15 @@ export class CallerConnection {
       result = await open.client.query('commit')
     } catch (error) {
       this.#giveBack(true)
-      if (this.#mode === 'write' && isConnectionLost(error)) throw new AppError('OUTCOME_UNKNOWN', undefined, { cause: error })
+      if (this.#mode === 'write' && isConnectionLost(error))
+        throw new AppError('OUTCOME_UNKNOWN', undefined, { cause: error })
       throw asAppError(error)
     }
     this.#giveBack(open.client.getTransactionStatus() !== 'I')
     if (result.command !== 'COMMIT') {
-      throw new AppError('INTERNAL', undefined, { cause: new Error('Rolled back at commit: a statement before had failed.') })
+      throw new AppError('INTERNAL', undefined, {
+        cause: new Error('Rolled back at commit: a statement before had failed.'),
+      })
     }
   }
 
@@ -91,7 +96,10 @@ export class CallerConnection {
     const open = this.#open
     if (open === undefined) return
     this.#savepoints.length = 0
-    const undone = await open.client.query('rollback').then(() => true, () => false)
+    const undone = await open.client.query('rollback').then(
+      () => true,
+      () => false,
+    )
     if (this.#open === open) this.#giveBack(!undone || open.client.getTransactionStatus() !== 'I')
   }
 
@@ -100,12 +108,17 @@ export class CallerConnection {
     const open = this.#open ?? (await this.#begin())
     try {
       // The extended protocol takes one statement at a time, so that none can be smuggled in behind a semicolon.
-      const result = await open.client.query<object>({ text, values: [...values], queryMode: 'extended' } as { text: string })
+      const result = await open.client.query<object>({ text, values: [...values], queryMode: 'extended' } as {
+        text: string
+      })
       await open.begun
       if (open.client.getTransactionStatus() !== 'I') return result
     } catch (failure) {
       // What failed first is why: after it, PostgreSQL only says that the transaction is aborted.
-      const error: unknown = await open.begun.then(() => failure, (cause: unknown) => cause)
+      const error: unknown = await open.begun.then(
+        () => failure,
+        (cause: unknown) => cause,
+      )
       if (isConnectionLost(error)) this.#lose(open.client, error)
       // Nothing is lost by starting over where nothing was written: one field's failure is not its siblings'.
       else if (this.#mode === 'read' && this.#savepoints.length === 0) await this.rollback()

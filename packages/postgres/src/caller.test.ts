@@ -23,7 +23,11 @@ describe('a caller', () => {
 })
 
 describe('a stored caller', () => {
-  it.each([['', 'acme'], ['usr_ada', ''], ['anonymous', 'acme']])('is a known user, not "%s" of "%s"', (subject, tenant) => {
+  it.each([
+    ['', 'acme'],
+    ['usr_ada', ''],
+    ['anonymous', 'acme'],
+  ])('is a known user, not "%s" of "%s"', (subject, tenant) => {
     expect(() => storedCaller({ subject, tenant })).toThrow('a known user')
   })
 

@@ -16,7 +16,8 @@ export interface StoredCaller {
  * @throws if either is empty, or the subject is the anonymous one
  */
 export function storedCaller({ subject, tenant }: { subject: string; tenant: string }): StoredCaller {
-  if (subject === '' || tenant === '' || subject === anonymousSubject) throw new Error('A stored caller is a known user.')
+  if (subject === '' || tenant === '' || subject === anonymousSubject)
+    throw new Error('A stored caller is a known user.')
   return Object.freeze({ subject, tenant }) as StoredCaller
 }
 
@@ -39,6 +40,7 @@ export function callerSettings(caller: Identity | StoredCaller): CallerSettings 
   const actor = 'actor' in caller ? caller.actor : null
   // An agent without a name would pass for a human, a scope with a space for two.
   if (actor !== null && actor.agent === '') throw new Error('An agent has a name.')
-  if (scopes.some((scope) => scope === '' || /\s/.test(scope))) throw new Error('A scope has no spaces (RFC 6749, section 3.3).')
+  if (scopes.some((scope) => scope === '' || /\s/.test(scope)))
+    throw new Error('A scope has no spaces (RFC 6749, section 3.3).')
   return { sub: caller.subject, tenant: caller.tenant ?? '', scopes: scopes.join(' '), actor: actor?.agent ?? '' }
 }

@@ -13,19 +13,27 @@ export interface CatalogueOptions {
  *
  * @throws if the schema or the role is not there, so that a misspelt name does not pass
  */
-export async function checkCatalogue(adminUrl: string, { schema, role, allow = [] }: CatalogueOptions): Promise<string[]> {
+export async function checkCatalogue(
+  adminUrl: string,
+  { schema, role, allow = [] }: CatalogueOptions,
+): Promise<string[]> {
   const client = new pg.Client({ connectionString: adminUrl })
   await client.connect()
   try {
     await client.query('begin read only')
-    const there = await client.query('select from pg_namespace, pg_roles where nspname = $1 and rolname = $2', [schema, role])
+    const there = await client.query('select from pg_namespace, pg_roles where nspname = $1 and rolname = $2', [
+      schema,
+      role,
+    ])
     if (there.rowCount !== 1) throw new Error(`There is no schema "${schema}" or no role "${role}" to check.`)
     const violations: string[] = []
     for (const rule of rules) {
       const values = [schema, role, [...allow]]
       // Every rule knows all three values, whether it uses them or not, so that PostgreSQL knows their types.
       const { rows } = await client.query<{ violation: string }>(
-        `with given as (select $1::name as schema, $2::name as role, $3::text[] as allow) ${rule}`, values)
+        `with given as (select $1::name as schema, $2::name as role, $3::text[] as allow) ${rule}`,
+        values,
+      )
       violations.push(...rows.map((row) => row.violation))
     }
     return violations

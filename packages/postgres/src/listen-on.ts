@@ -48,9 +48,12 @@ export async function listenOn(url: string, channel: string, onPayload: (payload
     client = undefined
     if (closed) return
     // With jitter, so that all replicas do not come back in the same instant.
-    timer = setTimeout(() => {
-      connect().catch(() => again(Math.min(delayMs * 2, longestDelayMs)))
-    }, delayMs * (0.5 + Math.random()))
+    timer = setTimeout(
+      () => {
+        connect().catch(() => again(Math.min(delayMs * 2, longestDelayMs)))
+      },
+      delayMs * (0.5 + Math.random()),
+    )
   }
 
   await connect()

@@ -12,11 +12,23 @@ const write = (who = ada) => shop.db.bind(who, 'write')
 type Bound = ReturnType<typeof write>
 /** Adds a stroke to the caller's note, so that one can count. */
 const stroke = async ({ db }: Bound) =>
-  db.updateTable('notes').set((eb) => ({ body: eb('body', '||', '|') })).returning(['id', 'body']).executeTakeFirstOrThrow()
+  db
+    .updateTable('notes')
+    .set((eb) => ({ body: eb('body', '||', '|') }))
+    .returning(['id', 'body'])
+    .executeTakeFirstOrThrow()
 const strokes = async () => (await shop.admin.query(`select body from notes where id = 'n-ada'`)).rows[0].body
 /** Waits until some transaction of the shop's role waits for another. */
-const waiting = () => vi.waitUntil(async () => (await shop.admin.query(
-  `select from pg_stat_activity where usename = $1 and wait_event_type = 'Lock'`, [shop.role])).rowCount === 1, { timeout: 10_000 })
+const waiting = () =>
+  vi.waitUntil(
+    async () =>
+      (
+        await shop.admin.query(`select from pg_stat_activity where usename = $1 and wait_event_type = 'Lock'`, [
+          shop.role,
+        ])
+      ).rowCount === 1,
+    { timeout: 10_000 },
+  )
 
 describe('perform', () => {
   it('does it once, and answers a repeat with what was recorded, in the same order', async () => {
@@ -24,7 +36,9 @@ describe('perform', () => {
     const outcome = await first.perform(effect, async () => ({ z: 1, ...(await stroke(first)) }))
     await first.commit()
     const again = write()
-    const repeated = await again.perform<typeof outcome>(effect, async () => { throw new Error('performed twice') })
+    const repeated = await again.perform<typeof outcome>(effect, async () => {
+      throw new Error('performed twice')
+    })
     await again.commit()
     expect(JSON.stringify(repeated)).toBe(JSON.stringify(outcome))
     expect(await strokes()).toBe('|')
@@ -66,10 +80,12 @@ describe('perform', () => {
 
   it('undoes all where the work fails, so that a repeat may do it', async () => {
     const bound = write()
-    await expect(bound.perform(effect, async () => {
-      await stroke(bound)
-      throw new Error('no')
-    })).rejects.toThrow('no')
+    await expect(
+      bound.perform(effect, async () => {
+        await stroke(bound)
+        throw new Error('no')
+      }),
+    ).rejects.toThrow('no')
     await bound.commit()
     expect(await strokes()).toBe('')
     const again = write()
@@ -112,23 +128,27 @@ describe('perform', () => {
 
   it('does it once, of 20 at the same time in two processes', async () => {
     const other = shop.connect()
-    const all = await Promise.all(Array.from({ length: 20 }, async (_, i) => {
-      const bound = (i % 2 === 0 ? shop.db : other).bind(ada, 'write')
-      const outcome = await bound.perform(effect, () => stroke(bound))
-      await bound.commit()
-      return outcome
-    }))
+    const all = await Promise.all(
+      Array.from({ length: 20 }, async (_, i) => {
+        const bound = (i % 2 === 0 ? shop.db : other).bind(ada, 'write')
+        const outcome = await bound.perform(effect, () => stroke(bound))
+        await bound.commit()
+        return outcome
+      }),
+    )
     expect(new Set(all.map((outcome) => JSON.stringify(outcome))).size).toBe(1)
     expect(await strokes()).toBe('|')
   })
 
   it('does not do again what was committed in part and never ended', async () => {
     const bound = write()
-    await expect(bound.perform(effect, async () => {
-      await stroke(bound)
-      await bound.commit()
-      throw new Error('the process died here')
-    })).rejects.toThrow('died')
+    await expect(
+      bound.perform(effect, async () => {
+        await stroke(bound)
+        await bound.commit()
+        throw new Error('the process died here')
+      }),
+    ).rejects.toThrow('died')
     const again = write()
     await expect(again.perform(effect, () => stroke(again))).rejects.toMatchObject({ code: 'OUTCOME_UNKNOWN' })
     await again.rollback()
@@ -161,8 +181,11 @@ describe('perform', () => {
     expect([await seen(ada), await seen(ben)]).toEqual([1, 0])
     await shop.admin.query(`update behalf.performed set receiver = 'other'`)
     expect(await seen(ada)).toBe(0)
-    for (const statement of ['delete from behalf.performed', `update behalf.performed set request = 'x'`,
-      `insert into behalf.performed (receiver, id, subject, request) values ('other', 'x', 'usr_ada', 'x')`]) {
+    for (const statement of [
+      'delete from behalf.performed',
+      `update behalf.performed set request = 'x'`,
+      `insert into behalf.performed (receiver, id, subject, request) values ('other', 'x', 'usr_ada', 'x')`,
+    ]) {
       const writer = write()
       await expect(sql.raw(statement).execute(writer.db)).rejects.toMatchObject({ code: '42501' })
       await writer.rollback()

@@ -27,7 +27,8 @@ export async function performOnce<R>(
     // Waits for another transaction that has inserted the same id, until that ends.
     const mine = await query(
       'insert into behalf.performed (id, subject, request) values ($1, $2, $3) on conflict do nothing',
-      [id, subject, request])
+      [id, subject, request],
+    )
     if (mine.rowCount === 0) {
       // Row-level security shows the subject's own only.
       const { rows } = await query('select request, outcome::text as outcome from behalf.performed where id = $1', [id])

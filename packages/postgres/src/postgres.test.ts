@@ -14,7 +14,9 @@ describe('consume', () => {
   it('is true once, of 50 at the same time in two processes', async () => {
     const other = shop.connect()
     const expiresAt = inAMinute()
-    const all = await Promise.all(Array.from({ length: 50 }, (_, i) => (i % 2 === 0 ? shop.db : other).consume('jti', expiresAt)))
+    const all = await Promise.all(
+      Array.from({ length: 50 }, (_, i) => (i % 2 === 0 ? shop.db : other).consume('jti', expiresAt)),
+    )
     expect(all.filter(Boolean)).toHaveLength(1)
     expect(await shop.db.consume('jti-2', expiresAt)).toBe(true)
   })
@@ -33,7 +35,9 @@ describe('consume', () => {
   })
 
   it('is asked by nobody: nothing of the last caller is left on the connection', async () => {
-    await shop.admin.query(`alter table behalf.seen_token add asked_by text default concat(behalf.sub(), behalf.tenant(), behalf.scopes(), behalf.actor())`)
+    await shop.admin.query(
+      `alter table behalf.seen_token add asked_by text default concat(behalf.sub(), behalf.tenant(), behalf.scopes(), behalf.actor())`,
+    )
     const single = shop.connect({ max: 1 })
     const bound = single.bind(caller('usr_ada', { scopes: ['a'], agent: 'assistant' }), 'write')
     await bound.db.selectFrom('notes').select('id').execute()
@@ -51,11 +55,17 @@ describe('consume', () => {
   })
 
   it('clears away what expired long ago, and nothing that a receiver might still accept', async () => {
-    await shop.admin.query(`insert into behalf.seen_token (receiver, id, expires_at) values ($1, 'old', now() - interval '11 minutes'),
-      ($1, 'young', now() - interval '9 minutes'), ('other', 'old', now() - interval '1 day')`, [shop.role])
+    await shop.admin.query(
+      `insert into behalf.seen_token (receiver, id, expires_at) values ($1, 'old', now() - interval '11 minutes'),
+      ($1, 'young', now() - interval '9 minutes'), ('other', 'old', now() - interval '1 day')`,
+      [shop.role],
+    )
     await shop.db.consume('jti', inAMinute())
-    expect((await shop.admin.query('select receiver, id from behalf.seen_token order by receiver, id')).rows)
-      .toEqual([{ receiver: 'other', id: 'old' }, { receiver: shop.role, id: 'jti' }, { receiver: shop.role, id: 'young' }])
+    expect((await shop.admin.query('select receiver, id from behalf.seen_token order by receiver, id')).rows).toEqual([
+      { receiver: 'other', id: 'old' },
+      { receiver: shop.role, id: 'jti' },
+      { receiver: shop.role, id: 'young' },
+    ])
   })
 
   it('throws where it cannot tell', async () => {
@@ -70,12 +80,19 @@ describe('consume', () => {
 })
 
 describe('listen', () => {
-  const listening = async () => (await shop.admin.query(`select pid from pg_stat_activity where query like 'listen %' and usename = $1`, [shop.role])).rows
+  const listening = async () =>
+    (
+      await shop.admin.query(`select pid from pg_stat_activity where query like 'listen %' and usename = $1`, [
+        shop.role,
+      ])
+    ).rows
 
   it('hears what is sent on its channel, until it is closed', async () => {
     const heard = vi.fn<(payload: string) => void>()
     const listener = await shop.db.listen('Odd "name"', heard)
-    await shop.admin.query(`select pg_notify('other', 'no'), pg_notify('Odd "name"', 'yes'), pg_notify('Odd "name"', '')`)
+    await shop.admin.query(
+      `select pg_notify('other', 'no'), pg_notify('Odd "name"', 'yes'), pg_notify('Odd "name"', '')`,
+    )
     await expect.poll(() => heard.mock.calls).toEqual([['yes'], ['']])
     await listener.close()
     expect(await listening()).toEqual([])
@@ -86,7 +103,9 @@ describe('listen', () => {
     const listener = await shop.db.listen('news', heard)
     const [first] = await listening()
     await shop.admin.query('select pg_terminate_backend($1)', [first.pid])
-    await expect.poll(async () => (await listening()).filter(({ pid }) => pid !== first.pid), { timeout: 5_000 }).toHaveLength(1)
+    await expect
+      .poll(async () => (await listening()).filter(({ pid }) => pid !== first.pid), { timeout: 5_000 })
+      .toHaveLength(1)
     await shop.admin.query(`notify news, 'again'`)
     await expect.poll(() => heard.mock.calls).toEqual([['again']])
     await listener.close()

@@ -38,7 +38,11 @@ export async function startPostmaster(options: PostmasterOptions): Promise<Postm
   const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
   // A process group of its own: Ctrl-C in a terminal is for the process that stops everything in the right order.
   const child = spawn(binaries.postgres, ['-D', dataDir, ...flags], {
-    ...user, env: environment, stdio: ['ignore', 'ignore', 'pipe'], detached: !windows, windowsHide: true,
+    ...user,
+    env: environment,
+    stdio: ['ignore', 'ignore', 'pipe'],
+    detached: !windows,
+    windowsHide: true,
   })
   await accepting(child, dataDir)
   const guard = watchParent(child, options)
@@ -78,7 +82,9 @@ async function accepting(child: ChildProcess, dataDir: string): Promise<void> {
 function refusal(words: string, dataDir: string): Error {
   const other = /Is another postmaster \(PID (\d+)\) running/.exec(words)?.[1]
   if (other !== undefined) {
-    return new Error(`The database in ${dataDir} is in use by another PostgreSQL (process ${other}). Stop that one first.`)
+    return new Error(
+      `The database in ${dataDir} is in use by another PostgreSQL (process ${other}). Stop that one first.`,
+    )
   }
   return new Error(`PostgreSQL did not start in ${dataDir}: ${words.trim()}`)
 }
@@ -86,10 +92,13 @@ function refusal(words: string, dataDir: string): Error {
 /** Waits for the end of a pipe that only this process holds open, then stops the server: holds even for SIGKILL. */
 function watchParent(child: ChildProcess, { dataDir, removeOnExit }: PostmasterOptions): ChildProcess | undefined {
   if (windows || child.pid === undefined) return undefined
-  const script = 'cat >/dev/null; kill -INT "$1" || exit 0; [ -z "$2" ] && exit 0; ' +
+  const script =
+    'cat >/dev/null; kill -INT "$1" || exit 0; [ -z "$2" ] && exit 0; ' +
     'while kill -0 "$1" 2>/dev/null; do sleep 0.1; done; rm -rf -- "$2"'
   const guard = spawn('/bin/sh', ['-c', script, 'guard', String(child.pid), removeOnExit ? dataDir : ''], {
-    env: environment, stdio: ['pipe', 'ignore', 'ignore'], detached: true,
+    env: environment,
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
   })
   guard.unref()
   if (guard.stdin && 'unref' in guard.stdin && typeof guard.stdin.unref === 'function') guard.stdin.unref()
@@ -98,7 +107,12 @@ function watchParent(child: ChildProcess, { dataDir, removeOnExit }: PostmasterO
 
 /** Runs a program to its end; throws what it wrote to its error output if it fails. */
 export async function run(program: string, args: readonly string[], user: RuntimeUser): Promise<void> {
-  const child = spawn(program, args, { ...user, env: environment, stdio: ['ignore', 'ignore', 'pipe'], windowsHide: true })
+  const child = spawn(program, args, {
+    ...user,
+    env: environment,
+    stdio: ['ignore', 'ignore', 'pipe'],
+    windowsHide: true,
+  })
   let words = ''
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => (words = (words + chunk).slice(-4096)))
   const [code] = (await once(child, 'close')) as [number | null]

@@ -34,17 +34,24 @@ async function as<R>(url: string, work: (client: pg.Client) => Promise<R>): Prom
 
 describe('provision', () => {
   it('makes an app that keeps the rules, and applies each migration once', async () => {
-    await migration('001-first.sql', `create table notes (id serial primary key, user_id text not null); select behalf.own('notes', 'user_id');`)
+    await migration(
+      '001-first.sql',
+      `create table notes (id serial primary key, user_id text not null); select behalf.own('notes', 'user_id');`,
+    )
     const url = await database.provision('first_app', folder)
     await migration('002-second.sql', 'alter table notes add body text')
     await database.provision('first_app', folder)
     expect(await checkCatalogue(database.url, { schema: 'first_app', role: 'first_app' })).toEqual([])
     await as(url, async (client) => {
-      await client.query(`begin; set local behalf.sub = 'usr_ada'; insert into notes (user_id, body) values ('usr_ada', 'x'); commit`)
+      await client.query(
+        `begin; set local behalf.sub = 'usr_ada'; insert into notes (user_id, body) values ('usr_ada', 'x'); commit`,
+      )
       expect((await client.query('select * from notes')).rows).toEqual([])
     })
-    expect((await admin.query('select name from behalf.migration_first_app order by 1')).rows)
-      .toEqual([{ name: '001-first' }, { name: '002-second' }])
+    expect((await admin.query('select name from behalf.migration_first_app order by 1')).rows).toEqual([
+      { name: '001-first' },
+      { name: '002-second' },
+    ])
   })
 
   it('shows one app nothing of another, nor of what the library keeps', async () => {
@@ -53,9 +60,19 @@ describe('provision', () => {
     const url = await database.provision('app_two', folder)
     await as(url, async (client) => {
       expect((await client.query('select * from secrets')).rows).toEqual([])
-      for (const statement of ['select * from app_one.secrets', 'select * from behalf.ownership', 'select * from behalf.migration_app_one',
-        `select behalf.public('secrets')`, `select behalf.admit('app_two')`, 'create table mine (id int)', 'create temporary table mine (id int)',
-        'create table public.mine (id int)', 'alter table secrets add x int', 'drop table secrets', 'truncate secrets']) {
+      for (const statement of [
+        'select * from app_one.secrets',
+        'select * from behalf.ownership',
+        'select * from behalf.migration_app_one',
+        `select behalf.public('secrets')`,
+        `select behalf.admit('app_two')`,
+        'create table mine (id int)',
+        'create temporary table mine (id int)',
+        'create table public.mine (id int)',
+        'alter table secrets add x int',
+        'drop table secrets',
+        'truncate secrets',
+      ]) {
         await expect(client.query(statement)).rejects.toMatchObject({ code: '42501' })
       }
     })
@@ -71,9 +88,14 @@ describe('provision', () => {
   it('undoes the migration that fails, names it, and goes on from there when it is mended', async () => {
     await migration('001.sql', 'create table kept (id int)')
     await migration('002.sql', 'create table half (id int); select 1 / 0')
-    await expect(database.provision('failing_app', folder)).rejects.toThrow(/Migration .*002\.sql failed: division by zero/)
-    const tables = async () => (await admin.query(`select relname from pg_class where relnamespace = 'failing_app'::regnamespace
-      and relkind = 'r' order by 1`)).rows.map(({ relname }) => relname)
+    await expect(database.provision('failing_app', folder)).rejects.toThrow(
+      /Migration .*002\.sql failed: division by zero/,
+    )
+    const tables = async () =>
+      (
+        await admin.query(`select relname from pg_class where relnamespace = 'failing_app'::regnamespace
+      and relkind = 'r' order by 1`)
+      ).rows.map(({ relname }) => relname)
     expect(await tables()).toEqual(['kept'])
     await migration('002.sql', 'create table half (id int)')
     await database.provision('failing_app', folder)
@@ -95,10 +117,13 @@ describe('provision', () => {
     const odd = `two'; alter role renewed_app superuser; --\\`
     await provision({ adminUrl: database.url, name: 'renewed_app', password: odd, migrations: folder })
     const url = new URL(database.url)
-    const login = (password: string) => as(Object.assign(new URL(url), { username: 'renewed_app', password }).href, (client) => client.query('select 1'))
+    const login = (password: string) =>
+      as(Object.assign(new URL(url), { username: 'renewed_app', password }).href, (client) => client.query('select 1'))
     await expect(login(encodeURIComponent(odd))).resolves.toBeDefined()
     await expect(login('one')).rejects.toMatchObject({ code: '28P01' })
-    expect((await admin.query(`select rolsuper from pg_roles where rolname = 'renewed_app'`)).rows).toEqual([{ rolsuper: false }])
+    expect((await admin.query(`select rolsuper from pg_roles where rolname = 'renewed_app'`)).rows).toEqual([
+      { rolsuper: false },
+    ])
   })
 
   it('refuses a role that may do more than an app', async () => {
@@ -108,8 +133,20 @@ describe('provision', () => {
     await expect(database.provision('strong_app', folder)).resolves.toBeTypeOf('string')
   })
 
-  it.each(['', 'Orders', '1a', 'a-b', 'a"b', 'a; drop role x', 'postgres', 'public', 'behalf', 'pg_app', 'x'.repeat(41), 'é'])(
-    'refuses the name "%s"', async (name) => {
-      await expect(database.provision(name, folder)).rejects.toThrow('cannot name an app')
-    })
+  it.each([
+    '',
+    'Orders',
+    '1a',
+    'a-b',
+    'a"b',
+    'a; drop role x',
+    'postgres',
+    'public',
+    'behalf',
+    'pg_app',
+    'x'.repeat(41),
+    'é',
+  ])('refuses the name "%s"', async (name) => {
+    await expect(database.provision(name, folder)).rejects.toThrow('cannot name an app')
+  })
 })

@@ -93,7 +93,9 @@ async function createSchema(admin: pg.Client, name: string, owner: string): Prom
   await admin.query('revoke all on schema public from public')
   await admin.query(`grant connect on database ${database} to ${role}`)
   await admin.query(`grant usage on schema ${schema} to ${role}`)
-  await admin.query(`alter default privileges in schema ${schema} grant select, insert, update, delete on tables to ${role}`)
+  await admin.query(
+    `alter default privileges in schema ${schema} grant select, insert, update, delete on tables to ${role}`,
+  )
   await admin.query(`alter default privileges in schema ${schema} grant usage on sequences to ${role}`)
   await admin.query(`alter role ${role} in database ${database} set search_path = ${schema}`)
   await admin.query('select behalf.admit($1)', [owner])
@@ -101,7 +103,11 @@ async function createSchema(admin: pg.Client, name: string, owner: string): Prom
 }
 
 async function withDatabase(url: string, schema: string, work: (db: Kysely<unknown>) => Promise<void>): Promise<void> {
-  const pool = new pg.Pool({ connectionString: url, max: 1, options: `-c search_path=${schema} -c client_min_messages=warning` })
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: 1,
+    options: `-c search_path=${schema} -c client_min_messages=warning`,
+  })
   const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) })
   try {
     await work(db)

@@ -23,7 +23,9 @@ export async function migrate(db: Kysely<unknown>, name: string, folder: string)
     if (error !== undefined) {
       const failed = results?.find((result) => result.status === 'Error')?.migrationName
       const reason = error instanceof Error ? error.message : 'for no reason that was given'
-      throw new Error(`Migration ${failed ? join(folder, `${failed}.sql`) : folder} failed: ${reason}`, { cause: error })
+      throw new Error(`Migration ${failed ? join(folder, `${failed}.sql`) : folder} failed: ${reason}`, {
+        cause: error,
+      })
     }
     if (results === undefined || results.length === 0) return
   }

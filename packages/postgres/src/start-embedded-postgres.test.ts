@@ -30,13 +30,27 @@ async function ask(url: string, text: string): Promise<unknown[]> {
   }
 }
 const setting = async (url: string, name: string) => (await ask(url, `select current_setting('${name}') as value`))[0]
-const reachable = (url: string) => ask(url, 'select 1').then(() => true, () => false)
-const directoryOf = async (url: string) => (await setting(url, 'data_directory') as { value: string }).value
-const gone = (path: string) => stat(path).then(() => false, () => true)
+const reachable = (url: string) =>
+  ask(url, 'select 1').then(
+    () => true,
+    () => false,
+  )
+const directoryOf = async (url: string) => ((await setting(url, 'data_directory')) as { value: string }).value
+const gone = (path: string) =>
+  stat(path).then(
+    () => false,
+    () => true,
+  )
 
 /** Another process that owns a database: the first thing it says, and the process. */
-async function elsewhere(args: string[], user: { uid?: number; gid?: number } = {}): Promise<{ child: ChildProcess; url: string; signals: number }> {
-  const child = spawn(process.execPath, ['--conditions=@behalf/source', script, ...args], { ...user, stdio: ['ignore', 'pipe', 'inherit'] })
+async function elsewhere(
+  args: string[],
+  user: { uid?: number; gid?: number } = {},
+): Promise<{ child: ChildProcess; url: string; signals: number }> {
+  const child = spawn(process.execPath, ['--conditions=@behalf/source', script, ...args], {
+    ...user,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   const [line] = (await once(child.stdout, 'data')) as [Buffer]
   return { child, ...(JSON.parse(line.toString()) as { url: string; signals: number }) }
 }
@@ -62,7 +76,10 @@ describe('a temporary database', () => {
   })
 
   it('installs no handlers of signals or of the end of the process', async () => {
-    const count = () => ['SIGINT', 'SIGTERM', 'SIGHUP', 'exit', 'beforeExit', 'uncaughtException'].map((event) => process.listenerCount(event))
+    const count = () =>
+      ['SIGINT', 'SIGTERM', 'SIGHUP', 'exit', 'beforeExit', 'uncaughtException'].map((event) =>
+        process.listenerCount(event),
+      )
     const before = count()
     await using database = await startEmbeddedPostgres()
     expect(await reachable(database.url)).toBe(true)
@@ -126,13 +143,16 @@ describe('a database that persists', () => {
     expect(await reachable(first.url)).toBe(true)
   })
 
-  it.skipIf(process.platform === 'win32')('is in a process group of its own, where Ctrl-C in a terminal does not reach it', async () => {
-    await using database = await startEmbeddedPostgres({ dataDir })
-    expect(await reachable(database.url)).toBe(true)
-    const pid = Number.parseInt(await readFile(join(dataDir, 'postmaster.pid'), 'utf8'), 10)
-    const groupOf = (id: number) => execFileSync('ps', ['-o', 'pgid=', '-p', String(id)], { encoding: 'utf8' }).trim()
-    expect(groupOf(pid)).not.toBe(groupOf(process.pid))
-  })
+  it.skipIf(process.platform === 'win32')(
+    'is in a process group of its own, where Ctrl-C in a terminal does not reach it',
+    async () => {
+      await using database = await startEmbeddedPostgres({ dataDir })
+      expect(await reachable(database.url)).toBe(true)
+      const pid = Number.parseInt(await readFile(join(dataDir, 'postmaster.pid'), 'utf8'), 10)
+      const groupOf = (id: number) => execFileSync('ps', ['-o', 'pgid=', '-p', String(id)], { encoding: 'utf8' }).trim()
+      expect(groupOf(pid)).not.toBe(groupOf(process.pid))
+    },
+  )
 
   it('needs a place to be', async () => {
     await expect(startEmbeddedPostgres({ persistent: true })).rejects.toThrow('needs a dataDir')

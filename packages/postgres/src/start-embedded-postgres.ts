@@ -45,10 +45,12 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions = {}): Prom
   try {
     await mkdir(dataDir, { recursive: true, mode: 0o700 })
     if (user.uid !== undefined && user.gid !== undefined) await chown(dataDir, user.uid, user.gid)
-    if (!(await exists(join(dataDir, 'PG_VERSION')))) await initialise(binaries, user, dataDir, passwordFile, persistent)
+    if (!(await exists(join(dataDir, 'PG_VERSION'))))
+      await initialise(binaries, user, dataDir, passwordFile, persistent)
     await clearForeignLock(dataDir)
     postmaster = await listen(port, (chosen) =>
-      startPostmaster({ binaries, user, dataDir, port: chosen, persistent, removeOnExit: temporary }))
+      startPostmaster({ binaries, user, dataDir, port: chosen, persistent, removeOnExit: temporary }),
+    )
   } catch (error) {
     if (temporary) await rm(dataDir, { recursive: true, force: true })
     throw error
@@ -61,7 +63,11 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions = {}): Prom
     await postmaster.stop()
     if (temporary) await rm(dataDir, { recursive: true, force: true })
   }
-  return { url: `postgres://postgres:${password}@127.0.0.1:${postmaster.port}/postgres`, close, [Symbol.asyncDispose]: close }
+  return {
+    url: `postgres://postgres:${password}@127.0.0.1:${postmaster.port}/postgres`,
+    close,
+    [Symbol.asyncDispose]: close,
+  }
 }
 
 /** The password stays beside the data, readable for its owner only, so that a later start knows it. */
@@ -71,10 +77,21 @@ async function initialise(binaries: Binaries, user: RuntimeUser, dataDir: string
   await writeFile(waiting, password, { mode: 0o600 })
   try {
     if (user.uid !== undefined && user.gid !== undefined) await chown(waiting, user.uid, user.gid)
-    await run(binaries.initdb, [
-      `--pgdata=${dataDir}`, '--username=postgres', '--auth=scram-sha-256', `--pwfile=${waiting}`, '--encoding=UTF8',
-      '--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--locale=C', ...(sync ? [] : ['--no-sync']),
-    ], user)
+    await run(
+      binaries.initdb,
+      [
+        `--pgdata=${dataDir}`,
+        '--username=postgres',
+        '--auth=scram-sha-256',
+        `--pwfile=${waiting}`,
+        '--encoding=UTF8',
+        '--locale-provider=builtin',
+        '--builtin-locale=C.UTF-8',
+        '--locale=C',
+        ...(sync ? [] : ['--no-sync']),
+      ],
+      user,
+    )
     await writeFile(passwordFile, password, { mode: 0o600 })
   } finally {
     await rm(waiting, { force: true })
@@ -99,11 +116,16 @@ function freePort(): Promise<number> {
     server.once('error', failed)
     server.listen(0, '127.0.0.1', () => {
       const address = server.address()
-      server.close(() => (address !== null && typeof address === 'object' ? done(address.port) : failed(new Error('no port'))))
+      server.close(() =>
+        address !== null && typeof address === 'object' ? done(address.port) : failed(new Error('no port')),
+      )
     })
   })
 }
 
 async function exists(path: string): Promise<boolean> {
-  return readFile(path).then(() => true, () => false)
+  return readFile(path).then(
+    () => true,
+    () => false,
+  )
 }

@@ -51,9 +51,15 @@ export class Turns {
 
   async #inTime(before: Promise<void>): Promise<void> {
     const late = Promise.withResolvers<void>()
-    const timer = setTimeout(() => late.reject(new AppError('UNAVAILABLE', undefined, {
-      cause: new Error('A query waited for a nested transaction of the same request that did not end.'),
-    })), this.#patienceMs)
+    const timer = setTimeout(
+      () =>
+        late.reject(
+          new AppError('UNAVAILABLE', undefined, {
+            cause: new Error('A query waited for a nested transaction of the same request that did not end.'),
+          }),
+        ),
+      this.#patienceMs,
+    )
     try {
       await Promise.race([before, late.promise])
     } finally {
