@@ -163,8 +163,8 @@ function agentsByWorkload({ rules }: Graph): ReadonlyMap<string, readonly string
 }
 
 /** A refused request is answered as GraphQL, and with a challenge where signing in would help (RFC 6750 3). */
-const writeGraphQLError: WriteError = ({ message, code, status }, request) => ({
-  body: { errors: [{ message, extensions: { code } }], extensions: { txn: request.id } },
+const writeGraphQLError: WriteError = ({ message, code, status }, txn) => ({
+  body: { errors: [{ message, extensions: { code } }], extensions: { txn } },
   headers: {
     ...(status === 405 && { allow: 'GET, POST' }),
     ...(status === 401 && {

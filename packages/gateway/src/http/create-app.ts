@@ -8,18 +8,21 @@ import fastify, {
 } from 'fastify'
 import { v7 as uuidv7 } from 'uuid'
 import { describeCause } from '../describe-cause.ts'
+import { refuseConnection } from './refuse-connection.ts'
 
 const codeOfFastify: Readonly<Record<string, ErrorCode>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'PAYLOAD_TOO_LARGE',
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'UNSUPPORTED_MEDIA_TYPE',
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'BAD_REQUEST',
   FST_ERR_BAD_URL: 'BAD_REQUEST',
+  // Of node: the connection ended before the body did.
+  ECONNRESET: 'BAD_REQUEST',
 }
 
 /** How an error is written to the client, and with which headers. */
 export type WriteError = (
   error: AppError,
-  request: FastifyRequest,
+  txn: string,
 ) => { readonly body: unknown; readonly headers?: Record<string, string> }
 
 /**
@@ -41,7 +44,7 @@ export function createApp(options: {
     if (known.code === 'INTERNAL')
       request.log.error({ ...fields, err: known.cause instanceof Error ? known.cause : known }, 'request failed')
     else request.log[known.status >= 500 ? 'warn' : 'info'](fields, 'request refused')
-    const { body, headers = {} } = writeError(known, request)
+    const { body, headers = {} } = writeError(known, request.id)
     await reply.code(known.status).headers(headers).send(body)
   }
 
@@ -55,6 +58,7 @@ export function createApp(options: {
     requestTimeout: 30_000,
     exposeHeadRoutes: false,
     forceCloseConnections: 'idle',
+    clientErrorHandler: refuseConnection(log, writeError),
     frameworkErrors: (error, request, reply) => void refuse(error, request as FastifyRequest, reply as FastifyReply),
   })
   app.removeAllContentTypeParsers()
