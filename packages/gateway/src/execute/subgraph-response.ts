@@ -14,7 +14,10 @@ export interface SubgraphError {
 }
 
 const responseSchema = z.object({
-  data: z.record(z.string(), z.unknown()).nullish(),
+  // As it is: z.record would leave out what a client named `__proto__`.
+  data: z
+    .custom<Record<string, unknown>>((data) => typeof data === 'object' && data !== null && !Array.isArray(data))
+    .nullish(),
   errors: z
     .array(
       z.object({
