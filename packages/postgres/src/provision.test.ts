@@ -118,8 +118,8 @@ describe('provision', () => {
       `select pg_terminate_backend(pid) from pg_stat_activity
        where datname = current_database() and state = 'idle' and query = 'commit' and pid <> pg_backend_pid()`,
     )
-    await database.provision('cut_off', folder)
-    await database.provision('cut_off', folder)
+    const url = await database.provision('cut_off', folder)
+    expect(await as(url, async (client) => (await client.query('select 1 as one')).rows)).toEqual([{ one: 1 }])
   })
 
   it('changes the password of a role that is there', async () => {
