@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { startChat } from './chat-fixture.ts'
-import { callTool, say, scripted, type Script } from './scripted-model.ts'
+import { runText, startChat } from './chat-fixture.ts'
+import { callTool, held, say, scripted, type Script } from './scripted-model.ts'
 
 let play: Script
 let chat: Awaited<ReturnType<typeof startChat>>
@@ -48,4 +48,18 @@ test.each([
   const { data, errors } = await chat.as('ada').send({ text: 'Hi' })
   expect(errors).toBeUndefined()
   expect(data.chatSend.run).toMatchObject({ status: 'COMPLETED', message: { text: 'Done.' } })
+})
+
+test('anybody in the database can say that a run ended: one that did not goes on', async () => {
+  const model = held()
+  play = model.script
+  const { id } = (await chat.as('ada').send({ text: 'Hi', waitMs: 0 })).data.chatSend.run
+  await model.started
+  play = () => say('All the same.')
+  await chat.admin.query("select pg_notify('chat_run_ended', $1)", [id])
+  const answer = async () => (await chat.as('ada').run(runText, { id })).data.chatRun
+  await expect.poll(answer, { timeout: 15_000 }).toMatchObject({
+    status: 'COMPLETED',
+    message: { text: 'All the same.' },
+  })
 })
