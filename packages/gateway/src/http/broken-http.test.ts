@@ -61,3 +61,20 @@ describe('what is not HTTP', () => {
     expect(gateway.logs.slice(before).join('')).not.toContain('INTERNAL')
   })
 })
+
+it.each(['gzip', 'br', 'identity, gzip', 'nonsense'])(
+  'a body said to be %s is not read as if it were not',
+  async (coding) => {
+    const request = (headers: Record<string, string>) =>
+      gateway.send('/graphql', {
+        method: 'POST',
+        body: '{"query":"{ whoami }"}',
+        headers: { 'content-type': 'application/json', ...headers },
+      })
+    expect(await request({ 'content-encoding': coding })).toMatchObject({
+      status: 415,
+      body: { errors: [{ extensions: { code: 'UNSUPPORTED_MEDIA_TYPE' } }] },
+    })
+    expect(await request({})).toMatchObject({ status: 200 })
+  },
+)

@@ -64,8 +64,13 @@ export function createApp(options: {
   app.removeAllContentTypeParsers()
   app.addContentTypeParser([...contentTypes], { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
 
-  // What we say is about one caller at one moment.
-  app.addHook('onRequest', async (_request, reply) => void reply.header('cache-control', 'no-store'))
+  app.addHook('onRequest', async ({ headers }, reply) => {
+    // What we say is about one caller at one moment.
+    reply.header('cache-control', 'no-store')
+    // RFC 9110 8.4: whoever looks at requests before us must not see another body than we read.
+    if (headers['content-encoding'] !== undefined)
+      throw new AppError('UNSUPPORTED_MEDIA_TYPE', 'Send the body as it is, without "Content-Encoding".')
+  })
   let closing = false
   app.addHook('preClose', async () => {
     closing = true
