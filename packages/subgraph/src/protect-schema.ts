@@ -6,8 +6,9 @@ import {
   type GraphQLFieldResolver,
   GraphQLObjectType,
   type GraphQLSchema,
+  isObjectType,
 } from 'graphql'
-import { createSubjectBinder } from './bind-subjects.ts'
+import { createSubjectBinders } from './bind-subjects.ts'
 import { forgetLoaded } from './define-loader.ts'
 import { fieldGuard, typeGuard } from './enforce-rules.ts'
 import { type RequestContext, transaction } from './request-context.ts'
@@ -22,11 +23,12 @@ type Resolver = GraphQLFieldResolver<unknown, Context>
  */
 export function protectSchema(schema: GraphQLSchema): GraphQLSchema {
   const mutation = schema.getMutationType()?.name
+  const subjectBinder = createSubjectBinders(schema)
   return mapSchema(schema, {
     [MapperKind.OBJECT_TYPE]: protectReferences,
     [MapperKind.OBJECT_FIELD]: (config: FieldConfig, fieldName, typeName) => {
       const guard = fieldGuard(schema, typeName, fieldName, config)
-      const bind = createSubjectBinder(config.args ?? {})
+      const bind = subjectBinder([config.args ?? {}, ...argumentsOfInterfaces(schema, typeName, fieldName)])
       if (!guard && !bind && typeName !== mutation) return undefined
 
       const original = config.resolve ?? defaultFieldResolver
@@ -38,6 +40,15 @@ export function protectSchema(schema: GraphQLSchema): GraphQLSchema {
       return { ...config, resolve }
     },
   })
+}
+
+/** What an interface says of an argument holds for every object that implements it. */
+function argumentsOfInterfaces(schema: GraphQLSchema, typeName: string, fieldName: string) {
+  const type = schema.getType(typeName)
+  const interfaces = isObjectType(type) ? type.getInterfaces() : []
+  return interfaces.map((parent) =>
+    Object.fromEntries(parent.getFields()[fieldName]?.args.map((argument) => [argument.name, argument]) ?? []),
+  )
 }
 
 /** An error in one Mutation field undoes what that field did, and nothing else. */
