@@ -84,7 +84,7 @@ async function discover(issuer: string, client: string): Promise<oauth.Configura
       { execute: [oauth.allowInsecureRequests, oauth.enableNonRepudiationChecks], timeout: 5 },
     )
   } catch (error) {
-    throw new SignInError(`The development provider does not answer at ${issuer}. Run "npm start" first.`, {
+    throw new SignInError(`The development provider does not answer at ${issuer} (IDP_PORT). Run "npm start" first.`, {
       cause: error,
     })
   }
