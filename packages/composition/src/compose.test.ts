@@ -126,6 +126,9 @@ describe.each([
     app('extra', named('extra', 4200)),
   ],
   ['APP_INVALID', { 'apps/extra/behalf.json': '{' }, {}],
+  // A role, a schema and a key of that name exist already, or cannot.
+  ['APP_INVALID', app('extra', named('gateway', 4200)), app('extra', named('extra', 4200))],
+  ['APP_INVALID', app('extra', named('loyalty-points', 4200)), app('extra', named('loyalty_points', 4200))],
   ['APP_DUPLICATE', app('extra', named('orders', 4200)), app('extra', named('extra', 4200))],
   ['APP_DUPLICATE', app('extra', named('extra', 4102)), app('extra', named('extra', 4200))],
   [
