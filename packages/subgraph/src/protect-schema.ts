@@ -8,6 +8,7 @@ import {
   type GraphQLSchema,
 } from 'graphql'
 import { createSubjectBinder } from './bind-subjects.ts'
+import { ownerCheck } from './check-owners.ts'
 import { forgetLoaded } from './define-loader.ts'
 import { fieldGuard, typeGuard } from './enforce-rules.ts'
 import { type RequestContext, transaction } from './request-context.ts'
@@ -17,7 +18,8 @@ type FieldConfig = GraphQLFieldConfig<unknown, Context>
 type Resolver = GraphQLFieldResolver<unknown, Context>
 
 /**
- * Puts what the schema's directives ask in front of the resolvers, whatever the gateway decided before.
+ * Puts what the schema's directives ask around the resolvers, whatever the gateway decided before: who may call them,
+ * with which arguments, and whose objects they may hand out.
  * Fields without rules keep their resolvers untouched.
  */
 export function protectSchema(schema: GraphQLSchema): GraphQLSchema {
@@ -27,13 +29,15 @@ export function protectSchema(schema: GraphQLSchema): GraphQLSchema {
     [MapperKind.OBJECT_FIELD]: (config: FieldConfig, fieldName, typeName) => {
       const guard = fieldGuard(schema, typeName, fieldName, config)
       const bind = createSubjectBinder(config.args ?? {})
-      if (!guard && !bind && typeName !== mutation) return undefined
+      const owned = ownerCheck(schema, config.type)
+      if (!guard && !bind && !owned && typeName !== mutation) return undefined
 
       const original = config.resolve ?? defaultFieldResolver
       const isolated = typeName === mutation ? inSavepoint(original) : original
       const resolve: Resolver = (parent, args, context, info) => {
         guard?.(context.identity)
-        return isolated(parent, bind ? bind(args, context.identity) : args, context, info)
+        const value = isolated(parent, bind ? bind(args, context.identity) : args, context, info)
+        return owned ? owned(value, context, info) : value
       }
       return { ...config, resolve }
     },
