@@ -1,4 +1,4 @@
-import { anonymousSubject, AppError, type Identity, readSubject, type ScopeSets } from '@behalf/identity'
+import { AppError, type Identity, readSubject, type ScopeSets } from '@behalf/identity'
 import {
   getNamedType,
   getNullableType,
@@ -10,6 +10,7 @@ import {
   isListType,
 } from 'graphql'
 import { holdsOneOf } from './enforce-rules.ts'
+import { readClaim } from './read-claim.ts'
 
 type Values = Readonly<Record<string, unknown>>
 /** The value a resolver is to see. */
@@ -80,7 +81,7 @@ function inputsNamingSubjects(schema: GraphQLSchema): ReadonlySet<GraphQLInputOb
 function subjectBind(name: string, { astNode, type }: Input): Bind | null {
   const subject = astNode ? readSubject(astNode) : null
   if (!subject) return null
-  const claimOf = readerOf(subject.claim)
+  const claimOf = readClaim('@subject', subject.claim)
   return (value, identity) => {
     const own = claimOf(identity)
     if (value === undefined && own !== null) return asValueOf(type, own)
@@ -106,11 +107,4 @@ function namesOnly(value: unknown, own: string): boolean {
 function bindDeep(value: unknown, bindAll: BindAll, identity: Identity): unknown {
   if (Array.isArray(value)) return value.map((item) => bindDeep(item, bindAll, identity))
   return typeof value === 'object' && value !== null ? bindAll(value as Values, identity) : value
-}
-
-/** The anonymous subject is nobody's: it fills nothing. */
-function readerOf(claim: string): (identity: Identity) => string | null {
-  if (claim === 'sub') return ({ subject }) => (subject === anonymousSubject ? null : subject)
-  if (claim === 'tenant') return ({ tenant }) => tenant
-  throw new Error(`@subject(claim: "${claim}") is neither "sub" nor "tenant".`)
 }

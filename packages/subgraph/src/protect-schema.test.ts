@@ -87,7 +87,11 @@ const holding = (...scopes: string[]) => principal('usr_ada', { scopes })
 async function ask(as: Principal, source: string, field?: string) {
   const operation = source.startsWith('mutation') ? 'mutation' : 'query'
   const identity = await identityOf(as, { operation, ...(field && { approval: { id: 'apr_1', field } }) })
-  const contextValue = new RequestContext({ identity, request: '', jti: null, until: null, ticket: null }, null)
+  const contextValue = new RequestContext(
+    { identity, request: '', jti: null, until: null, ticket: null },
+    null,
+    () => undefined,
+  )
   const { data, errors = [] } = await graphql({ schema, source, contextValue })
   const masked = errors.map((error) => maskError(error.toJSON(), error))
   return { data, errors: masked.map(({ path, extensions }) => [path?.join('.'), extensions?.['code']]) }
@@ -290,7 +294,11 @@ describe('what an interface says names a subject', () => {
     )
   const ask = async (schema: GraphQLSchema, source: string) => {
     const identity = await identityOf(ada, {})
-    const contextValue = new RequestContext({ identity, request: '', jti: null, until: null, ticket: null }, null)
+    const contextValue = new RequestContext(
+      { identity, request: '', jti: null, until: null, ticket: null },
+      null,
+      () => undefined,
+    )
     const { data, errors } = await graphql({ schema, source, contextValue })
     return [JSON.parse(JSON.stringify(data)), errors?.length]
   }

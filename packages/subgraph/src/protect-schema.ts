@@ -9,6 +9,7 @@ import {
   isObjectType,
 } from 'graphql'
 import { createSubjectBinders } from './bind-subjects.ts'
+import { ownerCheck } from './check-owners.ts'
 import { forgetLoaded } from './define-loader.ts'
 import { fieldGuard, typeGuard } from './enforce-rules.ts'
 import { type RequestContext, transaction } from './request-context.ts'
@@ -18,7 +19,8 @@ type FieldConfig = GraphQLFieldConfig<unknown, Context>
 type Resolver = GraphQLFieldResolver<unknown, Context>
 
 /**
- * Puts what the schema's directives ask in front of the resolvers, whatever the gateway decided before.
+ * Puts what the schema's directives ask around the resolvers, whatever the gateway decided before: who may call them,
+ * with which arguments, and whose objects they may hand out.
  * Fields without rules keep their resolvers untouched.
  */
 export function protectSchema(schema: GraphQLSchema): GraphQLSchema {
@@ -29,13 +31,15 @@ export function protectSchema(schema: GraphQLSchema): GraphQLSchema {
     [MapperKind.OBJECT_FIELD]: (config: FieldConfig, fieldName, typeName) => {
       const guard = fieldGuard(schema, typeName, fieldName, config)
       const bind = subjectBinder([config.args ?? {}, ...argumentsOfInterfaces(schema, typeName, fieldName)])
-      if (!guard && !bind && typeName !== mutation) return undefined
+      const owned = ownerCheck(schema, config.type)
+      if (!guard && !bind && !owned && typeName !== mutation) return undefined
 
       const original = config.resolve ?? defaultFieldResolver
       const isolated = typeName === mutation ? inSavepoint(original) : original
       const resolve: Resolver = (parent, args, context, info) => {
         guard?.(context.identity)
-        return isolated(parent, bind ? bind(args, context.identity) : args, context, info)
+        const value = isolated(parent, bind ? bind(args, context.identity) : args, context, info)
+        return owned ? owned(value, context, info) : value
       }
       return { ...config, resolve }
     },
