@@ -89,7 +89,7 @@ describe('a bound transaction', () => {
     expect(() => single.bind(caller('usr_ada', { scopes: ['a b'] }), 'read')).toThrow('has no spaces')
     expect(() => single.bind(caller('usr_ada', { scopes: [''] }), 'read')).toThrow('has no spaces')
     const bound = single.bind(caller('usr_ada\0'), 'read')
-    await expect(pid.execute(bound.db)).rejects.toThrow('invalid byte sequence')
+    await expect(pid.execute(bound.db)).rejects.toThrow('cannot be stored')
     await bound.rollback()
     expect(await notes()).toHaveLength(1)
   })
