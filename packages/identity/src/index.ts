@@ -5,6 +5,7 @@ export { anonymousSubject, deepFreeze } from './principal.ts'
 export type { Actor, Approval, Facts, FactValue, Identity, OperationType, Principal, Unbranded } from './principal.ts'
 export type { AgentAccess, FieldRule, Graph, GraphSubgraph, JsonSchema, ToolDefinition } from './graph.ts'
 export { acceptedEpochs, deriveContextKeys, deriveKey, deriveWorkloadKey, firstEpoch, isReceiverName } from './keys.ts'
+export { scalarPatterns } from './scalar-patterns.ts'
 export { contextTokenHeader } from './context-claims.ts'
 export {
   createContextSigner,
