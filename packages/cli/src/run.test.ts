@@ -42,6 +42,12 @@ beforeEach(() => {
 afterEach(() => rmSync(cwd, { recursive: true, force: true }))
 
 describe('behalf compose', () => {
+  it('says where it cannot write', async () => {
+    write(schema)
+    expect(await behalf('compose', '--out', 'nowhere/graph.json')).toBe(1)
+    expect(error.join()).toMatch(/nowhere\/graph\.json cannot be written: ENOENT/)
+  })
+
   it('writes the artefact and says what is in it', async () => {
     write(schema)
     expect(await behalf('compose')).toBe(0)

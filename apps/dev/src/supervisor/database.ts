@@ -19,9 +19,11 @@ export interface AdministratorDatabase extends AsyncDisposable {
  * @throws Failure
  */
 export async function openDatabase(config: Config, dataDir: string): Promise<AdministratorDatabase> {
-  if (config.databaseUrl !== null) {
+  const given = config.databaseUrl
+  if (given !== null) {
+    await withReason('The database of DATABASE_URL cannot be used', () => requireAdministrator(given))
     return {
-      adminUrl: config.databaseUrl,
+      adminUrl: given,
       lost: new Promise(() => undefined),
       [Symbol.asyncDispose]: async () => undefined,
     }
@@ -48,6 +50,22 @@ export async function openDatabase(config: Config, dataDir: string): Promise<Adm
     },
     advice,
   )
+}
+
+/** Roles and schemas are made with this URL; that it may not make them is better said at once. */
+async function requireAdministrator(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000 })
+  try {
+    await client.connect()
+    const { rows } = await client.query<{ roles: boolean; schemas: boolean }>(
+      `select rolsuper or rolcreaterole as roles, has_database_privilege(current_database(), 'create') as schemas
+       from pg_roles where rolname = current_user`,
+    )
+    if (!rows[0]?.roles) throw new Error('its user may not make roles (CREATEROLE).')
+    if (!rows[0].schemas) throw new Error('its user may not make schemas in it (GRANT CREATE ON DATABASE).')
+  } finally {
+    await client.end().catch(() => undefined)
+  }
 }
 
 /**
