@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { isRootKey } from '@behalf/identity'
 import { z } from 'zod'
 import { clientIds } from './provider/clients.ts'
 
@@ -46,10 +47,7 @@ const supervisorVariables = {
   INTERACTIVE_CLIENTS: z.string().default(`${clientIds.console},${clientIds.cli}`),
   BEHALF_ROOT_KEY: z
     .string()
-    .refine((value) => {
-      const bytes = Buffer.from(value, 'base64url')
-      return bytes.length >= 32 && bytes.toString('base64url') === value
-    }, 'is not 32 random bytes in base64url')
+    .refine(isRootKey, 'is not 32 random bytes in base64url')
     .default(() => randomBytes(32).toString('base64url')),
   BEHALF_DATA_DIR: z.string().default('.behalf'),
   LOG_LEVEL: z

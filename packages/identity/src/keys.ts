@@ -15,6 +15,12 @@ export const isReceiverName = (name: string): boolean => namePattern.test(name) 
 const namePattern = /^[a-z][a-z0-9_]{0,39}$/
 const taken = /^(pg_.*|gateway|authority|behalf|model|public|postgres|information_schema)$/
 
+/** Whether this is 32 bytes or more in base64url without padding, spelled the one way that encoding spells them. */
+export function isRootKey(text: string): boolean {
+  const bytes = Buffer.from(text, 'base64url')
+  return bytes.length >= 32 && bytes.toString('base64url') === text
+}
+
 /**
  * Keys that a receiver verifies its context tokens with, as the value of `BEHALF_CONTEXT_KEYS`:
  * `<epoch>:<base64url>`, comma separated. They are pairwise: a receiver's keys are good for no other receiver.
@@ -47,12 +53,11 @@ export function deriveKey(
   if (name !== null && !namePattern.test(name))
     throw new TypeError(`"${name}" cannot name a receiver: use a-z, 0-9 and _.`)
   if (!Number.isSafeInteger(epoch) || epoch < 0) throw new TypeError(`${epoch} is not an epoch: use 0, 1, 2, ...`)
-  const root = Buffer.from(rootKey, 'base64url')
-  if (root.length < 32 || root.toString('base64url') !== rootKey) {
+  if (!isRootKey(rootKey)) {
     throw new TypeError('The root key must be at least 32 random bytes as base64url without padding.')
   }
   const info = ['behalf', use, ...(name === null ? [] : [name]), epoch].join('/')
-  return { epoch, key: Buffer.from(hkdfSync('sha256', root, '', info, 32)) }
+  return { epoch, key: Buffer.from(hkdfSync('sha256', Buffer.from(rootKey, 'base64url'), '', info, 32)) }
 }
 
 /**
