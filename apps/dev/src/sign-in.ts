@@ -1,7 +1,6 @@
 import * as oauth from 'openid-client'
 import { CookieJar } from './cookie-jar.ts'
-import { type clientIds, cliRedirectUri } from './provider/clients.ts'
-import { signingAlgorithm } from './provider/provider-configuration.ts'
+import { type clientIds, cliRedirectUri, signingAlgorithm } from './provider/clients.ts'
 
 /** A sign-in that did not give a token, with a sentence for whoever wanted it. */
 export class SignInError extends Error {
