@@ -28,7 +28,7 @@ export async function openDatabase(config: Config, dataDir: string): Promise<Adm
       [Symbol.asyncDispose]: async () => undefined,
     }
   }
-  const advice = `Its data is development data: without the folder ${dataDir} the next start makes it anew.`
+  const advice = `It holds development data only: delete ${dataDir}, and the next start makes it anew.`
   return withReason(
     'PostgreSQL cannot be started',
     async () => {
