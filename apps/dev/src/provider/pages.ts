@@ -13,6 +13,7 @@ button { width: 100%; padding: .75rem 1rem; text-align: start; font: inherit; co
 button:hover { border-color: var(--accent); background: #3557d614 }
 button:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px }
 button strong { display: block; font-size: 1.0625rem }
+button span { opacity: .8 }
 button.quiet { margin-top: 1.25rem; text-align: center }
 a { color: inherit }
 `
