@@ -1,7 +1,7 @@
 import { anonymousSubject, AppError, type Identity, type VerifiedBody, type VerifiedContext } from '@behalf/identity'
 import type { Postgres } from '@behalf/postgres'
 import type { FastifyBaseLogger } from 'fastify'
-import type { ReadOperationType } from './document-cache.ts'
+import type { ReadOperationType } from './operation-type.ts'
 import { type Answer, type Executor, reasonOf } from './execute-operation.ts'
 import { errorBody, toAppError } from './mask-error.ts'
 import { readRequest } from './read-request.ts'

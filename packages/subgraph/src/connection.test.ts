@@ -56,6 +56,12 @@ describe('readConnection', () => {
     expect(() => pageSize(first)).toThrow(expect.objectContaining({ code: 'BAD_USER_INPUT' }))
   })
 
+  test('a number that is refused is named', () => {
+    expect(() => pageSize(0)).toThrow('"first" is a whole number from 1 to 100.')
+    expect(() => pageSize(0, 'last')).toThrow('"last" is a whole number from 1 to 100.')
+    expect(pageSize(1, 'last')).toBe(1)
+  })
+
   test('first: 1 and first: 100 are accepted', () => {
     expect([pageSize(1), pageSize(100), pageSize(null), pageSize(undefined)]).toEqual([1, 100, 20, 20])
   })

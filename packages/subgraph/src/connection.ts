@@ -67,14 +67,14 @@ export async function readConnection<Row>(
 }
 
 /**
- * The number of rows that `first` asks for: 20 by default, 1 to 100.
+ * The number of rows that `first`, or another argument of that name, asks for: 20 by default, 1 to 100.
  *
  * @throws AppError `BAD_USER_INPUT` for any other number.
  */
-export function pageSize(first: number | null | undefined): number {
-  const size = first ?? defaultPage
+export function pageSize(value: number | null | undefined, name = 'first'): number {
+  const size = value ?? defaultPage
   if (!Number.isInteger(size) || size < 1 || size > largestPage) {
-    throw new AppError('BAD_USER_INPUT', `"first" is a whole number from 1 to ${largestPage}.`)
+    throw new AppError('BAD_USER_INPUT', `"${name}" is a whole number from 1 to ${largestPage}.`)
   }
   return size
 }

@@ -1,9 +1,9 @@
 import { createContextVerifier } from '@behalf/identity'
 import type { Postgres } from '@behalf/postgres'
+import { createLog, type LogLevel } from '@behalf/process'
 import { createAnswerRequest } from './answer-request.ts'
 import { buildSchema } from './build-schema.ts'
-import { createLog, type LogLevel } from './create-log.ts'
-import { createDocumentCache } from './document-cache.ts'
+import { createReadOperationType } from './operation-type.ts'
 import { createExecutor } from './execute-operation.ts'
 import { createHttpServer } from './http-server.ts'
 import { defaultLimits, type Limits } from './limits.ts'
@@ -78,7 +78,7 @@ export function createSubgraph<Tables = unknown>(options: SubgraphOptions<Tables
       const answerRequest = createAnswerRequest({
         db,
         executor,
-        readOperationType: createDocumentCache(),
+        readOperationType: createReadOperationType(),
         answerMs: limits.answerMs,
       })
       let closing: Promise<void> | null = null
