@@ -9,20 +9,27 @@ const root = join(import.meta.dirname, '..')
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   '@behalf/identity': [],
   '@behalf/postgres': ['@behalf/identity'],
+  '@behalf/process': [],
   '@behalf/authority': ['@behalf/identity'],
   '@behalf/composition': ['@behalf/identity'],
   '@behalf/gateway': ['@behalf/identity'],
-  '@behalf/subgraph': ['@behalf/identity', '@behalf/postgres'],
+  '@behalf/subgraph': ['@behalf/identity', '@behalf/postgres', '@behalf/process'],
   '@behalf/tools': ['@behalf/identity'],
   '@behalf/orchestration': ['@behalf/identity'],
   '@behalf/cli': ['@behalf/composition', '@behalf/identity'],
   '@behalf/testing': ['@behalf/identity', '@behalf/postgres', '@behalf/subgraph'],
   '@app/gateway': ['@behalf/gateway', '@behalf/authority', '@behalf/tools', '@behalf/identity'],
-  '@app/identity': ['@behalf/subgraph', '@behalf/postgres', '@behalf/identity'],
-  '@app/orders': ['@behalf/subgraph', '@behalf/postgres', '@behalf/identity'],
-  '@app/balance': ['@behalf/subgraph', '@behalf/postgres', '@behalf/identity'],
-  '@app/orchestrator': ['@behalf/subgraph', '@behalf/postgres', '@behalf/identity', '@behalf/orchestration'],
-  '@app/dev': ['@behalf/postgres', '@behalf/identity', '@behalf/composition', '@behalf/authority'],
+  '@app/identity': ['@behalf/subgraph', '@behalf/postgres', '@behalf/process', '@behalf/identity'],
+  '@app/orders': ['@behalf/subgraph', '@behalf/postgres', '@behalf/process', '@behalf/identity'],
+  '@app/balance': ['@behalf/subgraph', '@behalf/postgres', '@behalf/process', '@behalf/identity'],
+  '@app/orchestrator': [
+    '@behalf/subgraph',
+    '@behalf/postgres',
+    '@behalf/process',
+    '@behalf/identity',
+    '@behalf/orchestration',
+  ],
+  '@app/dev': ['@behalf/postgres', '@behalf/identity', '@behalf/composition', '@behalf/authority', '@behalf/process'],
 }
 
 const workspaces: Workspace[] = globSync('{apps,packages}/*/package.json', { cwd: root }).map((path) => {

@@ -231,8 +231,8 @@ test(
     const [port] = await freePorts(1)
     const failing = npmStart({ ...env, NODE_ENV: 'production', GATEWAY_PORT: 'x', IDP_PORT: String(port) })
     expect(await failing.exited).toEqual([2, null])
-    expect(failing.output()).toContain('NODE_ENV is production')
-    expect(failing.output()).toContain('GATEWAY_PORT is not a port number')
+    expect(failing.output()).toContain('NODE_ENV: production is refused')
+    expect(failing.output()).toContain('GATEWAY_PORT: not a port number')
     expect(failing.output()).not.toMatch(/^\s+at /m)
   },
   slow,

@@ -1,5 +1,8 @@
-import { runSubgraph } from '@behalf/subgraph'
+import { runProcess } from '@behalf/process'
 import { readConfig } from './config.ts'
-import { balance } from './subgraph.ts'
 
-await runSubgraph({ name: 'balance', readConfig, create: balance })
+await runProcess({
+  name: 'balance',
+  readConfig,
+  start: async (config) => (await import('./subgraph.ts')).balance(config).listen(config),
+})

@@ -1,16 +1,17 @@
+import { ConfigurationError } from '@behalf/process'
 import { describe, expect, test } from 'vitest'
-import { ConfigError, readConfig, readProviderConfig, readTokenConfig } from './config.ts'
+import { readConfig, readProviderConfig, readTokenConfig } from './config.ts'
 
 const apps = [
   { name: 'orders', port: 4102 },
-  { name: 'gift-cards', port: 4105 },
+  { name: 'gift_cards', port: 4105 },
 ]
 const faultsOf = (env: Record<string, string>) => {
   try {
     readConfig(apps, env)
     return []
   } catch (error) {
-    if (error instanceof ConfigError) return error.faults
+    if (error instanceof ConfigurationError) return error.faults
     throw error
   }
 }
@@ -32,7 +33,7 @@ describe('readConfig', () => {
     })
     expect([...config.appPorts]).toEqual([
       ['orders', 4102],
-      ['gift-cards', 4105],
+      ['gift_cards', 4105],
     ])
     expect(Buffer.from(config.rootKey, 'base64url')).toHaveLength(32)
     expect(readConfig(apps, {}).rootKey).not.toBe(config.rootKey)
@@ -60,7 +61,7 @@ describe('readConfig', () => {
       model: { MODEL_BASE_URL: 'http://127.0.0.1:11434/v1', MODEL_NAME: 'qwen' },
       given: { GATEWAY_PORT: '5000' },
     })
-    expect(config.appPorts.get('gift-cards')).toBe(5105)
+    expect(config.appPorts.get('gift_cards')).toBe(5105)
     expect([...config.subgraphUrls]).toEqual([['orders', 'http://127.0.0.1:9/graphql']])
     expect(JSON.stringify(config)).not.toContain('secret')
   })
@@ -75,29 +76,33 @@ describe('readConfig', () => {
       SUBGRAPHS: 'hunter2',
     })
     expect(faults).toEqual([
-      'NODE_ENV is production: this starts demo users without passwords',
-      'GATEWAY_PORT is not a port number',
-      'DATABASE_URL is not a postgres:// URL',
-      'BEHALF_ROOT_KEY is not 32 random bytes in base64url',
-      'SUBGRAPHS is not a list of name=url',
-      'ORDERS_PORT is not a port number',
+      'NODE_ENV: production is refused: this starts demo users without passwords',
+      'GATEWAY_PORT: not a port number',
+      'DATABASE_URL: not a postgres:// URL',
+      'BEHALF_ROOT_KEY: not 32 random bytes in base64url',
+      'SUBGRAPHS: not a list of name=url',
+      'ORDERS_PORT: not a port number',
     ])
     expect(faults.join()).not.toContain('hunter2')
   })
 
   test('refuses what would only be noticed later, or not at all', () => {
-    expect(faultsOf({ MODEL_NAME: 'qwen' })).toEqual(['MODEL_BASE_URL is not set: who serves MODEL_NAME?'])
+    expect(faultsOf({ MODEL_NAME: 'qwen' })).toEqual(['MODEL_BASE_URL: not set; who serves MODEL_NAME?'])
     expect(faultsOf({ MODEL_BASE_URL: 'http://127.0.0.1:11434/v1' })).toEqual([
-      'MODEL_NAME is not set: which model of MODEL_BASE_URL?',
+      'MODEL_NAME: not set; which model of MODEL_BASE_URL?',
     ])
     expect(faultsOf({ SUBGRAPHS: 'order=http://127.0.0.1:9/graphql' })).toEqual([
-      'SUBGRAPHS names "order", which is no subgraph',
+      'SUBGRAPHS: names "order", which is no subgraph',
     ])
   })
 
   test('refuses a port for two', () => {
-    expect(faultsOf({ ORDERS_PORT: '4200' })).toEqual(['ORDERS_PORT is 4200, and so is IDP_PORT'])
+    expect(faultsOf({ ORDERS_PORT: '4200' })).toEqual(['ORDERS_PORT: 4200, and so is IDP_PORT'])
     expect(faultsOf({ ORDERS_PORT: '4201' })).toEqual([])
+  })
+
+  test('refuses any free port: others are told which', () => {
+    expect(faultsOf({ ORDERS_PORT: '0' })).toEqual(['ORDERS_PORT: not a port number'])
   })
 })
 
@@ -105,6 +110,6 @@ test.each([
   ['the provider', readProviderConfig],
   ['the token command', readTokenConfig],
 ])('%s refuses production', (_who, read) => {
-  expect(() => read({ NODE_ENV: 'production' })).toThrow(ConfigError)
+  expect(() => read({ NODE_ENV: 'production' })).toThrow(ConfigurationError)
   expect(read({ NODE_ENV: 'development' })).toBeDefined()
 })

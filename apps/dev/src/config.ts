@@ -1,64 +1,45 @@
 import { randomBytes } from 'node:crypto'
 import { isRootKey } from '@behalf/identity'
+import { ConfigurationError, logLevel, port, readEnvironment, type Environment } from '@behalf/process'
 import { z } from 'zod'
 import { clientIds } from './provider/clients.ts'
 
-/** Everything that is wrong with the environment, in one error. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError'
-  readonly faults: readonly string[]
-
-  constructor(faults: readonly string[]) {
-    super(faults.join('\n'))
-    this.faults = faults
-  }
-}
-
-type Environment = Readonly<Record<string, string | undefined>>
-
-const port = (fallback: number) =>
-  z.coerce
-    .number('is not a port number')
-    .int('is not a port number')
-    .min(1, 'is not a port number')
-    .max(65535, 'is not a port number')
-    .default(fallback)
-const webUrl = z.url({ protocol: /^https?$/, error: 'is not an http or https URL' })
+/** Others are told where it is, so that 0, any free one, is of no use. */
+const knownPort = (fallback: number) => port(fallback).refine((value) => value !== 0, 'not a port number')
+const webUrl = z.url({ protocol: /^https?$/, error: 'not an http or https URL' })
 const notProduction = z
   .string()
-  .refine((value) => value !== 'production', 'is production: this starts demo users without passwords')
+  .refine((value) => value !== 'production', 'production is refused: this starts demo users without passwords')
   .optional()
 
 const developmentVariables = {
   NODE_ENV: notProduction,
-  GATEWAY_PORT: port(4000),
-  IDP_PORT: port(4200),
+  GATEWAY_PORT: knownPort(4000),
+  IDP_PORT: knownPort(4200),
   GRAPHQL_RESOURCE: webUrl.optional(),
   MCP_RESOURCE: webUrl.optional(),
 }
 
 const supervisorVariables = {
   ...developmentVariables,
-  GATEWAY_INTERNAL_PORT: port(4001),
-  POSTGRES_PORT: port(4300),
+  GATEWAY_INTERNAL_PORT: knownPort(4001),
+  POSTGRES_PORT: knownPort(4300),
   HOST: z.string().default('127.0.0.1'),
-  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/, error: 'is not a postgres:// URL' }).optional(),
+  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/, error: 'not a postgres:// URL' }).optional(),
   OIDC_ISSUER: webUrl.optional(),
   INTERACTIVE_CLIENTS: z.string().default(`${clientIds.console},${clientIds.cli}`),
   BEHALF_ROOT_KEY: z
     .string()
-    .refine(isRootKey, 'is not 32 random bytes in base64url')
+    .refine(isRootKey, 'not 32 random bytes in base64url')
     .default(() => randomBytes(32).toString('base64url')),
   BEHALF_DATA_DIR: z.string().default('.behalf'),
-  LOG_LEVEL: z
-    .enum(['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'], 'is not a log level')
-    .default('debug'),
+  LOG_LEVEL: logLevel.default('debug'),
   MODEL_BASE_URL: webUrl.optional(),
   MODEL_API_KEY: z.string().optional(),
   MODEL_NAME: z.string().optional(),
   SUBGRAPHS: z
     .string()
-    .regex(/^[a-z][a-z0-9-]*=https?:[^,]+(,[a-z][a-z0-9-]*=https?:[^,]+)*$/, 'is not a list of name=url')
+    .regex(/^[a-z][a-z0-9-]*=https?:[^,]+(,[a-z][a-z0-9-]*=https?:[^,]+)*$/, 'not a list of name=url')
     .optional(),
 }
 
@@ -102,22 +83,20 @@ export interface Config {
 /**
  * Reads the configuration of the supervisor.
  *
- * @throws ConfigError
+ * @throws {ConfigurationError}
  */
 export function readConfig(apps: readonly ConfigurableApp[], env: Environment = process.env): Config {
-  const portVariables = Object.fromEntries(apps.map((app) => [portVariable(app.name), port(app.port)]))
-  const shapes = {
-    values: z.object(supervisorVariables).superRefine((values, { addIssue }) => {
-      const fault = (variable: string, message: string) => addIssue({ code: 'custom', path: [variable], message })
-      if (values.MODEL_BASE_URL && !values.MODEL_NAME) fault('MODEL_NAME', 'is not set: which model of MODEL_BASE_URL?')
-      if (values.MODEL_NAME && !values.MODEL_BASE_URL) fault('MODEL_BASE_URL', 'is not set: who serves MODEL_NAME?')
-      for (const name of namedUrls(values.SUBGRAPHS).keys()) {
-        if (!apps.some((app) => app.name === name)) fault('SUBGRAPHS', `names "${name}", which is no subgraph`)
-      }
-    }),
-    appPorts: z.object(portVariables),
-  }
-  const { values, appPorts } = parse(shapes, env)
+  const portVariables = Object.fromEntries(apps.map((app) => [portVariable(app.name), knownPort(app.port)]))
+  const variables = z.object(supervisorVariables).superRefine((values, { addIssue }) => {
+    const fault = (variable: string, message: string) => addIssue({ code: 'custom', path: [variable], message })
+    if (values.MODEL_BASE_URL && !values.MODEL_NAME) fault('MODEL_NAME', 'not set; which model of MODEL_BASE_URL?')
+    if (values.MODEL_NAME && !values.MODEL_BASE_URL) fault('MODEL_BASE_URL', 'not set; who serves MODEL_NAME?')
+    for (const name of namedUrls(values.SUBGRAPHS).keys()) {
+      if (!apps.some((app) => app.name === name)) fault('SUBGRAPHS', `names "${name}", which is no subgraph`)
+    }
+  })
+  const ports = z.object(portVariables).transform((appPorts) => ({ appPorts }))
+  const { appPorts, ...values } = readEnvironment(variables.and(ports), env)
   refuseSharedPorts({ ...values, ...appPorts })
   const devIssuer = `http://127.0.0.1:${values.IDP_PORT}`
   const issuer = values.OIDC_ISSUER ?? devIssuer
@@ -145,7 +124,7 @@ export function readConfig(apps: readonly ConfigurableApp[], env: Environment = 
 }
 
 /** `orders` has `ORDERS_PORT`. */
-export const portVariable = (app: string) => `${app.toUpperCase().replaceAll('-', '_')}_PORT`
+export const portVariable = (app: string) => `${app.toUpperCase()}_PORT`
 
 const namedUrls = (list = '') =>
   new Map(
@@ -175,9 +154,9 @@ export interface ProviderConfig {
   readonly consoleUrl: string
 }
 
-/** @throws ConfigError */
+/** @throws {ConfigurationError} */
 export function readProviderConfig(env: Environment = process.env): ProviderConfig {
-  const { values } = parse({ values: z.object(developmentVariables) }, env)
+  const values = readEnvironment(z.object(developmentVariables), env)
   return Object.freeze({
     port: values.IDP_PORT,
     resources: resourcesOf(values),
@@ -190,9 +169,9 @@ export interface TokenConfig {
   readonly resources: Resources
 }
 
-/** @throws ConfigError */
+/** @throws {ConfigurationError} */
 export function readTokenConfig(env: Environment = process.env): TokenConfig {
-  const { values } = parse({ values: z.object(developmentVariables) }, env)
+  const values = readEnvironment(z.object(developmentVariables), env)
   return Object.freeze({ issuer: `http://127.0.0.1:${values.IDP_PORT}`, resources: resourcesOf(values) })
 }
 
@@ -208,23 +187,14 @@ function resourcesOf(values: {
   }
 }
 
-/** Every shape is given the whole environment; the faults of all of them are reported together. */
-function parse<Shapes extends z.ZodRawShape>(shapes: Shapes, env: Environment): z.output<z.ZodObject<Shapes>> {
-  // An empty variable is an unset one, as in a shell's `VAR= npm start`.
-  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''))
-  const result = z.object(shapes).safeParse(Object.fromEntries(Object.keys(shapes).map((key) => [key, given])))
-  if (result.success) return result.data
-  throw new ConfigError(result.error.issues.map((issue) => `${String(issue.path.at(-1))} ${issue.message}`))
-}
-
 function refuseSharedPorts(values: Readonly<Record<string, unknown>>): void {
   const faults: string[] = []
   const taken = new Map<unknown, string>()
   for (const [name, value] of Object.entries(values)) {
     if (!name.endsWith('_PORT')) continue
     const other = taken.get(value)
-    if (other !== undefined) faults.push(`${name} is ${String(value)}, and so is ${other}`)
+    if (other !== undefined) faults.push(`${name}: ${String(value)}, and so is ${other}`)
     taken.set(value, name)
   }
-  if (faults.length > 0) throw new ConfigError(faults)
+  if (faults.length > 0) throw new ConfigurationError(faults)
 }

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { CompositionError, findApps } from '@behalf/composition'
-import { ConfigError, readConfig } from './config.ts'
+import { ConfigurationError } from '@behalf/process'
+import { readConfig } from './config.ts'
 import { Failure } from './supervisor/failure.ts'
 import { watchStarter } from './supervisor/starter.ts'
 import { supervise } from './supervisor/supervise.ts'
@@ -63,7 +64,7 @@ async function run(): Promise<number> {
 }
 
 function explain(error: unknown): number {
-  if (error instanceof ConfigError) {
+  if (error instanceof ConfigurationError) {
     process.stderr.write(`The environment is not usable:\n${error.faults.map((fault) => `  ${fault}\n`).join('')}`)
     return 2
   }

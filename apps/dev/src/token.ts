@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
-import { ConfigError, readTokenConfig, type TokenConfig } from './config.ts'
+import { ConfigurationError } from '@behalf/process'
+import { readTokenConfig, type TokenConfig } from './config.ts'
 import { clientIds } from './provider/clients.ts'
 import type { ProviderUser } from './provider/provider-user.ts'
 import { demoUsers } from './seed/demo-users.ts'
@@ -53,7 +54,7 @@ function readConfigOrRefuse(): TokenConfig {
   try {
     return readTokenConfig()
   } catch (error) {
-    if (error instanceof ConfigError) return refuse(error.faults.join('\n'), 2)
+    if (error instanceof ConfigurationError) return refuse(error.faults.join('\n'), 2)
     throw error
   }
 }

@@ -1,7 +1,7 @@
 import { isRootKey } from '@behalf/identity'
+import { logLevel, port, readEnvironment, type Environment } from '@behalf/process'
 import { z } from 'zod'
 
-const port = z.coerce.number().int().min(0).max(65_535)
 const list = z.string().transform((text) =>
   text
     .split(',')
@@ -17,13 +17,13 @@ const subgraphs = list
   )
 
 const environment = z.object({
-  GATEWAY_PORT: port.default(4000),
+  GATEWAY_PORT: port(4000),
   HOST: z.string().default('127.0.0.1'),
-  GATEWAY_INTERNAL_PORT: port.default(4001),
+  GATEWAY_INTERNAL_PORT: port(4001),
   GATEWAY_INTERNAL_HOST: z.string().default('127.0.0.1'),
   GRAPH: z.string().default('graph.json'),
   SUBGRAPHS: subgraphs.default({}),
-  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }),
+  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/, error: 'not a postgres:// URL' }),
   BEHALF_ROOT_KEY: z.string().refine(isRootKey, 'At least 32 random bytes as base64url.'),
   BEHALF_KEY_EPOCH: z.coerce.number().int().min(0).default(1),
   BEHALF_TRUST_DOMAIN: z.string().default('behalf'),
@@ -32,7 +32,7 @@ const environment = z.object({
   INTERACTIVE_CLIENTS: list.default([]),
   TENANT_CLAIM: z.string().default('tenant'),
   INTROSPECTION: z.enum(['on', 'off']).default('on'),
-  LOG_LEVEL: z.enum(['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace']).default('info'),
+  LOG_LEVEL: logLevel.default('info'),
 })
 
 export type Config = ReturnType<typeof readConfig>
@@ -40,10 +40,10 @@ export type Config = ReturnType<typeof readConfig>
 /**
  * Reads the configuration of this process; a variable that is set to nothing counts as not set.
  *
- * @throws ZodError that names every fault at once, and no value.
+ * @throws {ConfigurationError} that names every fault at once, and no value.
  */
-export function readConfig(env: Readonly<Record<string, string | undefined>> = process.env) {
-  const given = environment.parse(Object.fromEntries(Object.entries(env).filter(([, value]) => value !== '')))
+export function readConfig(env: Environment = process.env) {
+  const given = readEnvironment(environment, env)
   return Object.freeze({
     listen: {
       port: given.GATEWAY_PORT,

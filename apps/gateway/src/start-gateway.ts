@@ -1,12 +1,12 @@
 import { createAuthority } from '@behalf/authority'
 import { createGateway } from '@behalf/gateway'
+import { createLog } from '@behalf/process'
 import { createRegistry } from '@behalf/tools'
-import pino from 'pino'
 import type { Config } from './config.ts'
 
 /** The gateway with its trust state in PostgreSQL and the tools of its graph; listening when this resolves. */
 export async function startGateway(config: Config): Promise<{ close(): Promise<void> }> {
-  const log = pino({ name: 'gateway', level: config.logLevel })
+  const log = createLog('gateway', config.logLevel)
   const authority = createAuthority(config.databaseUrl)
   const gateway = await createGateway({
     graph: config.graph,

@@ -1,5 +1,8 @@
-import { runSubgraph } from '@behalf/subgraph'
+import { runProcess } from '@behalf/process'
 import { readConfig } from './config.ts'
-import { identity } from './subgraph.ts'
 
-await runSubgraph({ name: 'identity', readConfig, create: identity })
+await runProcess({
+  name: 'identity',
+  readConfig,
+  start: async (config) => (await import('./subgraph.ts')).identity(config).listen(config),
+})

@@ -1,5 +1,5 @@
+import { ConfigurationError } from '@behalf/process'
 import { expect, test } from 'vitest'
-import type { ZodError } from 'zod'
 import { readConfig } from './config.ts'
 
 const env = {
@@ -14,7 +14,8 @@ function faults(given: Record<string, string>): string[] {
     readConfig(given)
     return []
   } catch (error) {
-    return (error as ZodError).issues.map(({ path }) => path.join('.'))
+    if (!(error instanceof ConfigurationError)) throw error
+    return error.faults.map((fault) => fault.slice(0, fault.indexOf(':')))
   }
 }
 

@@ -1,13 +1,9 @@
+import { readSubgraphConfig, type Environment } from '@behalf/subgraph/config'
 import { z } from 'zod'
 
-const environment = z
+/** Beside those of every subgraph. */
+const variables = z
   .object({
-    ORCHESTRATOR_PORT: z.coerce.number().int().min(0).max(65_535).default(4104),
-    BIND_HOST: z.string().default('127.0.0.1'),
-    DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }),
-    BEHALF_CONTEXT_KEYS: z.string(),
-    BEHALF_TRUST_DOMAIN: z.string().default('behalf'),
-    LOG_LEVEL: z.enum(['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace']).default('info'),
     BEHALF_WORKLOAD_KEY: z.string(),
     GATEWAY_INTERNAL_URL: z.url({ protocol: /^https?$/ }),
     MODEL_BASE_URL: z.url({ protocol: /^https?$/ }).optional(),
@@ -40,32 +36,23 @@ const environment = z
 
 export type Config = ReturnType<typeof readConfig>
 
-/**
- * Reads the configuration of this process; a variable that is set to nothing counts as not set.
- *
- * @throws ZodError that names every fault at once, and no value.
- */
-export function readConfig(env: Readonly<Record<string, string | undefined>> = process.env) {
-  const given = environment.parse(Object.fromEntries(Object.entries(env).filter(([, value]) => value !== '')))
+/** Reads the environment of this process. @throws {ConfigurationError} that names every fault at once, and no value */
+export function readConfig(env: Environment = process.env) {
+  const { own, ...common } = readSubgraphConfig({ name: 'orchestrator', port: 4104, variables }, env)
   return Object.freeze({
-    port: given.ORCHESTRATOR_PORT,
-    host: given.BIND_HOST,
-    databaseUrl: given.DATABASE_URL,
-    contextKeys: given.BEHALF_CONTEXT_KEYS,
-    trustDomain: given.BEHALF_TRUST_DOMAIN,
-    logLevel: given.LOG_LEVEL,
-    workloadKey: given.BEHALF_WORKLOAD_KEY,
-    gatewayInternalUrl: given.GATEWAY_INTERNAL_URL,
+    ...common,
+    workloadKey: own.BEHALF_WORKLOAD_KEY,
+    gatewayInternalUrl: own.GATEWAY_INTERNAL_URL,
     /** Null for keyword-router. */
     model:
-      given.MODEL_BASE_URL === undefined
+      own.MODEL_BASE_URL === undefined
         ? null
         : Object.freeze({
-            baseUrl: given.MODEL_BASE_URL,
-            model: given.MODEL_NAME ?? '',
-            ...(given.MODEL_API_KEY === undefined ? {} : { apiKey: given.MODEL_API_KEY }),
+            baseUrl: own.MODEL_BASE_URL,
+            model: own.MODEL_NAME ?? '',
+            ...(own.MODEL_API_KEY === undefined ? {} : { apiKey: own.MODEL_API_KEY }),
           }),
-    instructions: given.MODEL_INSTRUCTIONS,
-    runConcurrency: given.RUN_CONCURRENCY,
+    instructions: own.MODEL_INSTRUCTIONS,
+    runConcurrency: own.RUN_CONCURRENCY,
   })
 }

@@ -1,5 +1,8 @@
-import { runSubgraph } from '@behalf/subgraph'
+import { runProcess } from '@behalf/process'
 import { readConfig } from './config.ts'
-import { orchestrator } from './subgraph.ts'
 
-await runSubgraph({ name: 'orchestrator', readConfig, create: orchestrator })
+await runProcess({
+  name: 'orchestrator',
+  readConfig,
+  start: async (config) => (await import('./subgraph.ts')).orchestrator(config).listen(config),
+})

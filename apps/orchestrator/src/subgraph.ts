@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { createAgentApi, keywordRouter, languageModel, type AgentApi, type ModelBackend } from '@behalf/orchestration'
 import { postgres } from '@behalf/postgres'
+import { createLog } from '@behalf/process'
 import { createSubgraph, type Subgraph } from '@behalf/subgraph'
-import { pino } from 'pino'
 import type { Config } from './config.ts'
 import type { Database } from './database.ts'
 import { createResolvers } from './resolvers.ts'
@@ -16,11 +16,7 @@ export function orchestrator(
   config: Config,
   parts: { readonly backend?: ModelBackend; readonly agentApi?: AgentApi } = {},
 ): Subgraph {
-  const log = pino({
-    level: config.logLevel,
-    base: { subgraph: 'orchestrator' },
-    timestamp: pino.stdTimeFunctions.isoTime,
-  })
+  const log = createLog('orchestrator', config.logLevel)
   const db = postgres<Database>(config.databaseUrl)
   const backend = parts.backend ?? (config.model ? languageModel(config.model) : keywordRouter())
   const agentApi =

@@ -1,6 +1,6 @@
 import { createRunner, type AgentApi, type ModelBackend } from '@behalf/orchestration'
 import { storedCaller, type Postgres } from '@behalf/postgres'
-import type { Logger } from 'pino'
+import type { Logger } from '@behalf/process'
 import type { Config } from './config.ts'
 import type { Database } from './database.ts'
 import { startRunQueue, type QueuedRun, type RunQueue } from './queue/run-queue.ts'

@@ -1,4 +1,4 @@
-import { readSubgraphConfig, type Environment, type SubgraphConfig } from '@behalf/subgraph'
+import { readSubgraphConfig, type Environment, type SubgraphConfig } from '@behalf/subgraph/config'
 
 export type Config = SubgraphConfig
 

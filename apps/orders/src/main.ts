@@ -1,5 +1,8 @@
-import { runSubgraph } from '@behalf/subgraph'
+import { runProcess } from '@behalf/process'
 import { readConfig } from './config.ts'
-import { orders } from './subgraph.ts'
 
-await runSubgraph({ name: 'orders', readConfig, create: orders })
+await runProcess({
+  name: 'orders',
+  readConfig,
+  start: async (config) => (await import('./subgraph.ts')).orders(config).listen(config),
+})

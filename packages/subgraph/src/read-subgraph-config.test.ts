@@ -1,9 +1,10 @@
+import { ConfigurationError } from '@behalf/process'
 import { expect, it } from 'vitest'
 import { z } from 'zod'
 import { readSubgraphConfig } from './read-subgraph-config.ts'
 
-const env = { DATABASE_URL: 'postgres://gift_cards:pw@127.0.0.1/behalf', BEHALF_CONTEXT_KEYS: '1:key' }
-const app = { name: 'gift-cards', port: 4105 }
+const env = { DATABASE_URL: 'postgres://giftcards:pw@127.0.0.1/behalf', BEHALF_CONTEXT_KEYS: '1:key' }
+const app = { name: 'gift_cards', port: 4105 }
 
 it('has a default for what need not be given; set to nothing is not given', () => {
   expect(readSubgraphConfig(app, { ...env, BIND_HOST: '', LOG_LEVEL: '' })).toEqual({
@@ -29,7 +30,7 @@ it('names every fault at once, and no value', () => {
       { ...app, variables },
       { DATABASE_URL: 'mysql://secret', GIFT_CARDS_PORT: '99999', LOG_LEVEL: 'loud', CARD_DESIGN: 'gaudy' },
     )
-  expect(read).toThrow(z.ZodError)
+  expect(read).toThrow(ConfigurationError)
   for (const name of ['GIFT_CARDS_PORT', 'DATABASE_URL', 'BEHALF_CONTEXT_KEYS', 'LOG_LEVEL', 'CARD_DESIGN']) {
     expect(read).toThrow(name)
   }

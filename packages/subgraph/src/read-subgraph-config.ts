@@ -1,4 +1,8 @@
+// The subpath @behalf/subgraph/config: a process that only finds that a variable is missing need not load the rest.
+import { logLevel, port, readEnvironment, type Environment, type LogLevel } from '@behalf/process'
 import { z } from 'zod'
+
+export type { Environment } from '@behalf/process'
 
 /** What every subgraph's process is told by its environment. */
 export interface SubgraphConfig {
@@ -8,19 +12,15 @@ export interface SubgraphConfig {
   readonly databaseUrl: string
   readonly contextKeys: string
   readonly trustDomain: string
-  readonly logLevel: (typeof logLevels)[number]
+  readonly logLevel: LogLevel
 }
-
-export type Environment = Readonly<Record<string, string | undefined>>
-
-const logLevels = ['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const
 
 const variables = z.object({
   BIND_HOST: z.string().default('127.0.0.1'),
-  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }),
+  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/, error: 'not a postgres:// URL' }),
   BEHALF_CONTEXT_KEYS: z.string(),
   BEHALF_TRUST_DOMAIN: z.string().default('behalf'),
-  LOG_LEVEL: z.enum(logLevels).default('info'),
+  LOG_LEVEL: logLevel.default('info'),
 })
 
 /**
@@ -29,29 +29,24 @@ const variables = z.object({
  *
  * @param app.port - where it listens if `<NAME>_PORT` does not say
  * @param app.variables - a schema of the app's own variables; what it reads is `own`
- * @throws {z.ZodError} that names every fault at once, and no value
+ * @throws {ConfigurationError} that names every fault at once, and no value
  */
 export function readSubgraphConfig<Own = undefined>(
   app: { readonly name: string; readonly port: number; readonly variables?: z.ZodType<Own> },
   env: Environment,
 ): SubgraphConfig & { readonly own: Own } {
-  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
-  const portVariable = `${app.name.toUpperCase().replaceAll('-', '_')}_PORT`
-  const port = z
-    .object({ [portVariable]: z.coerce.number().int().min(0).max(65_535).default(app.port) })
-    .safeParse(given)
-  const common = variables.safeParse(given)
-  const own = (app.variables ?? z.undefined().transform(() => undefined as Own)).safeParse(app.variables && given)
-  if (!port.success || !common.success || !own.success) {
-    throw new z.ZodError([port, common, own].flatMap(({ error }) => error?.issues ?? []))
-  }
+  const portVariable = `${app.name.toUpperCase()}_PORT`
+  const portOnly = z.object({ [portVariable]: port(app.port) }).transform((given) => ({ port: given[portVariable] }))
+  const own = (app.variables ?? z.unknown().transform(() => undefined as Own)).transform((value) => ({ own: value }))
+  // Both sides of an intersection are read, whatever is wrong with the other.
+  const given = readEnvironment(portOnly.and(variables).and(own), env)
   return Object.freeze({
-    port: Number(port.data[portVariable]),
-    host: common.data.BIND_HOST,
-    databaseUrl: common.data.DATABASE_URL,
-    contextKeys: common.data.BEHALF_CONTEXT_KEYS,
-    trustDomain: common.data.BEHALF_TRUST_DOMAIN,
-    logLevel: common.data.LOG_LEVEL,
-    own: own.data,
+    port: given.port ?? app.port,
+    host: given.BIND_HOST,
+    databaseUrl: given.DATABASE_URL,
+    contextKeys: given.BEHALF_CONTEXT_KEYS,
+    trustDomain: given.BEHALF_TRUST_DOMAIN,
+    logLevel: given.LOG_LEVEL,
+    own: given.own,
   })
 }

@@ -1,0 +1,6 @@
+// This file is the complete public surface of @behalf/process.
+export { createLog, type Logger } from './create-log.ts'
+export { logLevel, type LogLevel } from './log-level.ts'
+export { port } from './port.ts'
+export { ConfigurationError, readEnvironment, type Environment } from './read-environment.ts'
+export { runProcess, type ProcessLife } from './run-process.ts'

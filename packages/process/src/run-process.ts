@@ -1,0 +1,55 @@
+import { describeCauses } from './describe-causes.ts'
+import { ConfigurationError } from './read-environment.ts'
+
+export interface ProcessLife<Config> {
+  /** Begins every message. */
+  readonly name: string
+  /** Throws one error that names every fault of the environment, and no value: see {@link ConfigurationError}. */
+  readonly readConfig: () => Config | Promise<Config>
+  /** Resolves once requests are answered. What is imported in here is loaded only if the configuration is right. */
+  readonly start: (config: Config) => Promise<{
+    /** Ends in order: what is under way is answered first. */
+    close(): Promise<void>
+  }>
+}
+
+/** Milliseconds from being told to end to the end. */
+const endWithin = 10_000
+
+/**
+ * The life of a process. Its exit code is
+ *
+ * - 2 where the configuration is wrong: standard error has all faults, one line each, without values;
+ * - 1 where it cannot start: standard error has why, down to the first cause, without stacks;
+ * - 0 after it was told to end (SIGTERM, SIGINT, or the end of the process that started it with an IPC channel) and
+ *   closed in order; 1 where that fails or takes longer than ten seconds.
+ */
+export async function runProcess<Config>({ name, readConfig, start }: ProcessLife<Config>): Promise<void> {
+  const told = Promise.withResolvers<void>()
+  // From the first moment on: a process that is told to end while it starts does not have to be told again.
+  for (const event of ['SIGTERM', 'SIGINT', 'disconnect']) process.on(event, () => told.resolve())
+  // It was started with a channel, which was closed before anything could listen for that.
+  if ('connected' in process && !process.connected) told.resolve()
+  void told.promise.then(() =>
+    setTimeout(() => end(1, `${name} did not end within ${endWithin / 1000} seconds`, []), endWithin),
+  )
+
+  const config = await orEnd(2, `${name} cannot start with this configuration`, readConfig)
+  const started = await orEnd(1, `${name} cannot start`, () => start(config))
+  await told.promise
+  await orEnd(1, `${name} did not end in order`, () => started.close())
+  process.exit(0)
+}
+
+async function orEnd<T>(code: number, what: string, work: () => T | Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    return end(code, what, error instanceof ConfigurationError ? error.faults : describeCauses(error))
+  }
+}
+
+function end(code: number, what: string, lines: readonly string[]): never {
+  process.stderr.write(lines.length === 0 ? `${what}\n` : `${what}:\n${lines.map((line) => `  ${line}\n`).join('')}`)
+  process.exit(code)
+}
