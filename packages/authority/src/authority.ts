@@ -1,6 +1,9 @@
-import type { Facts } from '@behalf/identity'
+import type { Delegation, ResolvedSubject, Ticket } from '@behalf/identity'
 
-/** The durable trust state of the gateway. Every method throws AppError UNAVAILABLE when the database cannot answer. */
+/**
+ * The durable trust state of the gateway. Every method throws AppError UNAVAILABLE when the database cannot answer now,
+ * and the database's own error where it refuses what was asked: that is a fault of ours, which no repetition mends.
+ */
 export interface Authority {
   /** Who somebody is for us; null for one that this issuer has not been known to name. */
   resolveSubject(id: { readonly issuer: string; readonly subject: string }): Promise<ResolvedSubject | null>
@@ -14,42 +17,4 @@ export interface Authority {
   consume(id: string, expiresAt: Date): Promise<boolean>
   ready(): Promise<void>
   close(): Promise<void>
-}
-
-export interface ResolvedSubject {
-  /** `usr_...` */
-  readonly subject: string
-  readonly tenant: string
-  readonly facts: Facts
-}
-
-/** What a user had when they asked an agent to act, as the ticket carried it. */
-export interface DelegationGrant {
-  readonly issuer: string
-  readonly subject: string
-  readonly tenant: string
-  readonly scopes: readonly string[]
-  readonly facts: Facts
-  readonly client: string
-  readonly session: string | null
-  /** In seconds since the epoch. */
-  readonly authTime: number | null
-  readonly acr: string | null
-  readonly agent: string
-  /** `txn` of the request that gave the ticket. */
-  readonly parent: string
-}
-
-/** Opened, that is: only the gateway can read or make one. */
-export interface Ticket {
-  readonly id: string
-  readonly expiresAt: Date
-  readonly grant: DelegationGrant
-}
-
-export interface Delegation extends DelegationGrant {
-  /** `dlg_...` */
-  readonly id: string
-  readonly createdAt: Date
-  readonly expiresAt: Date
 }

@@ -2,10 +2,11 @@ import { randomUUID } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { DelegationGrant, Ticket } from '@behalf/identity'
 import { testDatabase, type TestDatabase } from '@behalf/postgres/embedded'
 import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { authorityMigrations, createAuthority, type Authority, type DelegationGrant, type Ticket } from './index.ts'
+import { authorityMigrations, createAuthority, type Authority } from './index.ts'
 
 const grant: DelegationGrant = {
   issuer: 'https://issuer.test',
@@ -124,7 +125,8 @@ describe('a ticket', () => {
   it('stays unused if the delegation cannot be made', async () => {
     const shown = ticket()
     await expect(authority.redeemTicket({ ...shown, grant: { ...grant, agent: '' } })).rejects.toMatchObject({
-      code: 'UNAVAILABLE',
+      // Refused by a check of the table: a fault of ours, which no repetition mends.
+      code: '23514',
     })
     expect(await authority.redeemTicket(shown)).not.toBeNull()
   })

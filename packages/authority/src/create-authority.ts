@@ -46,11 +46,23 @@ export function createAuthority(options: string | AuthorityOptions): Authority {
   }
 }
 
-/** Whatever the database said, the gateway may only conclude that it does not know. */
+/** What the database cannot answer now is `UNAVAILABLE`; a fault of ours stays one. */
 async function answered<R>(question: () => Promise<R>): Promise<R> {
   try {
     return await question()
   } catch (cause) {
-    throw new AppError('UNAVAILABLE', undefined, { cause })
+    throw isPassing(cause) ? new AppError('UNAVAILABLE', undefined, { cause }) : cause
   }
+}
+
+/**
+ * SQLSTATE classes after which the same question may be answered (PostgreSQL, appendix A): connection exception,
+ * transaction rollback, insufficient resources, object not in prerequisite state, operator intervention, system error.
+ */
+const passing = /^(08|40|53|55|57|58)/
+
+/** What is no error of PostgreSQL's is one of the connection to it, unless it is of this code. */
+function isPassing(error: unknown): boolean {
+  if (error instanceof pg.DatabaseError) return error.severity === 'FATAL' || passing.test(error.code ?? '')
+  return !(error instanceof TypeError || error instanceof RangeError)
 }

@@ -1,7 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { deepFreeze } from '@behalf/identity'
+import { deepFreeze, type Delegation, type Ticket } from '@behalf/identity'
 import { sql, type Kysely, type Selectable } from 'kysely'
-import type { Delegation, Ticket } from './authority.ts'
 import type { Database, DelegationTable } from './database.ts'
 import { useOnce } from './use-once.ts'
 

@@ -4,6 +4,8 @@ export { errorTable, type ErrorCode } from './error-table.ts'
 export { anonymousSubject, deepFreeze } from './principal.ts'
 export type { Actor, Approval, Facts, FactValue, Identity, OperationType, Principal, Unbranded } from './principal.ts'
 export type { AgentAccess, FieldRule, Graph, GraphSubgraph, JsonSchema, ToolDefinition } from './graph.ts'
+export type { Delegation, DelegationGrant, ResolvedSubject, Ticket } from './delegation.ts'
+export { agentApiPaths, agentApiTypes, type OfferedTool, type ToolCall, type ToolOutcome } from './agent-api.ts'
 export {
   acceptedEpochs,
   deriveContextKeys,

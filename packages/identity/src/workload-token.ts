@@ -65,7 +65,8 @@ export interface WorkloadVerifier {
   /**
    * @param consume - true the first time an id is seen by any replica.
    * @returns the workload's name.
-   * @throws {AppError} `WORKLOAD_REFUSED`
+   * @throws {AppError} `WORKLOAD_REFUSED`; and what `consume` throws, which says nothing of the token: it is not
+   * accepted, and may be good another time.
    */
   verify(
     token: string,
@@ -93,7 +94,7 @@ export function createWorkloadVerifier(options: {
       return [...ofName].map(([header, key]) => [header, { name, key }] as const)
     }),
   )
-  const refuse = (cause: unknown) => new AppError('WORKLOAD_REFUSED', undefined, { cause })
+  const refuse = (cause: string) => new AppError('WORKLOAD_REFUSED', undefined, { cause })
 
   return {
     async verify(token, { method, path, body }, consume) {
@@ -107,10 +108,7 @@ export function createWorkloadVerifier(options: {
       if (typeof iat !== 'number' || typeof exp !== 'number' || typeof jti !== 'string') throw refuse('claims')
       if (iat > now + contextLifetime.skew || exp <= now - contextLifetime.skew || exp - iat > contextLifetime.max)
         throw refuse('time')
-      const first = await consume(jti, new Date((exp + contextLifetime.skew) * 1000)).catch((cause: unknown) => {
-        throw refuse(cause)
-      })
-      if (!first) throw refuse('used before')
+      if (!(await consume(jti, new Date((exp + contextLifetime.skew) * 1000)))) throw refuse('used before')
       return known.name
     },
   }

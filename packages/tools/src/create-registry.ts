@@ -1,17 +1,8 @@
-import type { Principal, ToolDefinition } from '@behalf/identity'
+import type { ErrorCode, Principal, ToolCall, ToolDefinition, ToolOutcome } from '@behalf/identity'
 import { grantedScopes } from './granted-scopes.ts'
 import { shapeResult } from './shape-result.ts'
-import { codeOfAnswer, codeOfThrown, failure, type ToolOutcome } from './tool-outcome.ts'
+import { codeOfThrown, failure } from './tool-outcome.ts'
 import { createArgumentValidator } from './validate-arguments.ts'
-
-/** A call as an agent makes it. Which run it is part of is in the principal's actor. */
-export interface ToolCall {
-  readonly name: string
-  /** As the model gave them; anything but a JSON object is refused. */
-  readonly arguments: unknown
-  /** Id of the call: its effect in a database is recorded once under it. */
-  readonly call: string
-}
 
 /** What the gateway is asked to do: run the tool's stored operation, as the caller, with these scopes and no others. */
 export interface ToolExecution {
@@ -23,10 +14,10 @@ export interface ToolExecution {
   readonly call: string
 }
 
-/** A GraphQL answer; the code of an error is its own or that of its extensions. */
+/** A GraphQL answer; of its errors only the code is for a model. */
 export interface ToolAnswer {
-  readonly data?: unknown
-  readonly errors?: readonly unknown[] | undefined
+  readonly data: Readonly<Record<string, unknown>> | null
+  readonly errors: readonly { readonly code: ErrorCode }[]
 }
 
 export interface RegistryOptions {
@@ -38,14 +29,19 @@ export interface RegistryOptions {
 export interface Registry {
   /** The caller's tools, by name. */
   catalogue(principal: Principal): ToolDefinition[]
-  /** Runs a tool. Does not throw: whatever fails is an outcome. */
+  /** Runs a tool. Does not throw: whatever fails is an outcome. Which run it is part of is in the principal's actor. */
   call(principal: Principal, call: ToolCall): Promise<ToolOutcome>
 }
 
+/**
+ * Compiles the schemas of all tools, so that no caller meets a broken one.
+ *
+ * @throws {TypeError} that names the tool whose schema cannot be used.
+ */
 export function createRegistry({ tools, execute }: RegistryOptions): Registry {
   const byName = new Map(tools.map((tool) => [tool.name, tool]))
   const sorted = [...byName.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1))
-  const validate = createArgumentValidator()
+  const validate = createArgumentValidator(sorted)
 
   return {
     catalogue: (principal) => sorted.filter((tool) => grantedScopes(tool, principal) !== null),
@@ -78,12 +74,11 @@ function bind(tool: ToolDefinition, principal: Principal): Record<string, string
  * A query that was answered in part fails: a model would take what is missing for what does not exist. A mutation
  * whose field has a value has happened, and must not look as if it had not.
  */
-function outcomeOf(tool: ToolDefinition, { data, errors = [] }: ToolAnswer): ToolOutcome {
-  const happened =
-    !tool.readOnly && typeof data === 'object' && data !== null && Object.values(data).some((value) => value !== null)
+function outcomeOf(tool: ToolDefinition, { data, errors: [error] }: ToolAnswer): ToolOutcome {
+  const happened = !tool.readOnly && data !== null && Object.values(data).some((value) => value !== null)
   if (!happened) {
-    if (errors.length > 0) return failure(codeOfAnswer(errors[0]))
-    if (typeof data !== 'object' || data === null) return failure('TOOL_FAILED')
+    if (error) return failure(error.code)
+    if (data === null) return failure('TOOL_FAILED')
   }
   const shaped = shapeResult(data)
   return shaped ? { ok: true, ...shaped } : failure('TOOL_RESULT_TOO_LARGE')

@@ -1,4 +1,4 @@
-import type { JsonSchema, ToolDefinition } from '@behalf/identity'
+import type { ToolDefinition } from '@behalf/identity'
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
 import formats from 'ajv-formats'
 
@@ -10,11 +10,13 @@ export type ValidatedArguments =
 const maxReasons = 5
 const maxDepth = 32
 
-/** A validator of the arguments of tools, compiled once for each tool. */
-export function createArgumentValidator(): (tool: ToolDefinition, given: unknown) => ValidatedArguments {
+/** A validator of the arguments of these tools. @throws {TypeError} that names the tool whose schema cannot be used. */
+export function createArgumentValidator(
+  tools: readonly ToolDefinition[],
+): (tool: ToolDefinition, given: unknown) => ValidatedArguments {
   const ajv = new Ajv2020({ strict: true, allErrors: true, verbose: true, ownProperties: true })
   formats.default(ajv)
-  const compiled = new WeakMap<JsonSchema, ValidateFunction>()
+  const validators = new Map(tools.map((tool) => [tool.name, compile(ajv, tool)]))
 
   return (tool, given) => {
     if (!isRecord(given)) return { valid: false, reason: 'the arguments must be one JSON object' }
@@ -22,14 +24,19 @@ export function createArgumentValidator(): (tool: ToolDefinition, given: unknown
     const unsafe = findUnsafeNumber(given)
     if (unsafe !== null) return { valid: false, reason: `${unsafe} is not a number that can be kept exactly` }
     const values = withoutNulls(given) as Record<string, unknown>
-    let validate = compiled.get(tool.inputSchema)
-    if (!validate) {
-      validate = ajv.compile(tool.inputSchema)
-      compiled.set(tool.inputSchema, validate)
-    }
+    const validate = validators.get(tool.name)
+    if (!validate) throw new TypeError(`The schema of "${tool.name}" was not compiled.`)
     if (validate(values)) return { valid: true, values }
     const reasons = [...new Set((validate.errors ?? []).map(describe))]
     return { valid: false, reason: reasons.slice(0, maxReasons).join('; ') }
+  }
+}
+
+function compile(ajv: Ajv2020, { name, inputSchema }: ToolDefinition): ValidateFunction {
+  try {
+    return ajv.compile(inputSchema)
+  } catch (cause) {
+    throw new TypeError(`The schema of the arguments of the tool "${name}" cannot be used.`, { cause })
   }
 }
 

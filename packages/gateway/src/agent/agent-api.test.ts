@@ -156,6 +156,17 @@ describe('a workload token', () => {
     gateway.authority.down = false
     expect(await call(handle)).toMatchObject({ status: 200 })
   })
+
+  it('admits nothing when the store fails, and a fault of ours is no reason to try again', async () => {
+    const { handle } = await delegationOf()
+    const { consume } = gateway.authority
+    gateway.authority.consume = () => Promise.reject(new TypeError('a fault of ours'))
+    expect(await call(handle)).toMatchObject(failed('INTERNAL', 500))
+    gateway.authority.consume = consume
+    expect(gateway.graph.orders.received).toEqual([])
+    expect(await call(handle)).toMatchObject({ status: 200 })
+    expect(gateway.graph.orders.received).toHaveLength(1)
+  })
 })
 
 describe('a ticket', () => {

@@ -1,5 +1,8 @@
 import {
+  agentApiPaths,
+  agentApiTypes,
   AppError,
+  type OfferedTool,
   type Principal,
   type ToolDefinition,
   type WorkloadVerifier,
@@ -8,20 +11,16 @@ import {
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { principalFromDelegation } from '../authenticate/principal.ts'
-import { type Authority, orUnavailable } from '../authority.ts'
+import type { Authority } from '../authority.ts'
 import { parseJson } from '../http/parse-json.ts'
 import type { Registry } from '../registry.ts'
 import type { TicketSealer } from './ticket.ts'
 
-const tokenExchange = 'urn:ietf:params:oauth:grant-type:token-exchange'
-const ticketType = 'urn:behalf:params:oauth:token-type:ticket'
-const delegationType = 'urn:behalf:params:oauth:token-type:delegation'
-
 const id = z.string().regex(/^[\w-]{1,64}$/)
 const exchangeRequest = z.object({
-  grant_type: z.literal(tokenExchange),
+  grant_type: z.literal(agentApiTypes.tokenExchange),
   subject_token: z.string(),
-  subject_token_type: z.literal(ticketType),
+  subject_token_type: z.literal(agentApiTypes.ticket),
 })
 const listRequest = z.object({ delegation: z.string(), run: id })
 const callRequest = z.object({
@@ -50,8 +49,6 @@ export function addAgentApi(
 ): void {
   const { authority, registry, tickets, workloads, agentsOf } = options
 
-  const consume = (tokenId: string, expiresAt: Date) => orUnavailable(authority.consume(tokenId, expiresAt))
-
   /** The body of a request whose workload token holds, and the workload. */
   async function admit<T>(
     request: FastifyRequest,
@@ -61,9 +58,11 @@ export function addAgentApi(
     const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
     const token = request.headers[workloadTokenHeader]
     if (typeof token !== 'string') throw new AppError('WORKLOAD_REFUSED')
-    const workload = await workloads
-      .verify(token, { method: request.method, path: request.url, body }, consume)
-      .catch(retryable)
+    const workload = await workloads.verify(
+      token,
+      { method: request.method, path: request.url, body },
+      (tokenId, expiresAt) => authority.consume(tokenId, expiresAt),
+    )
     const asked = schema.safeParse(parse(body))
     if (!asked.success) throw new AppError('BAD_REQUEST', undefined, { cause: asked.error })
     return { workload, asked: asked.data }
@@ -71,32 +70,32 @@ export function addAgentApi(
 
   /** A delegation is used by the agent it was given to, and that agent only by the workload it runs on. */
   async function principalOf(handle: string, workload: string, run: string): Promise<Principal> {
-    const delegation = await orUnavailable(authority.useDelegation(handle, agentsOf(workload)))
+    const delegation = await authority.useDelegation(handle, agentsOf(workload))
     if (delegation === null) throw new AppError('DELEGATION_REFUSED')
     return principalFromDelegation(delegation, run)
   }
 
-  app.post('/internal/token', async (request) => {
+  app.post(agentApiPaths.token, async (request) => {
     const { workload, asked } = await admit(request, exchangeRequest, parseForm)
     const ticket = await tickets.open(asked.subject_token, workload)
-    const redeemed = await orUnavailable(authority.redeemTicket(ticket))
+    const redeemed = await authority.redeemTicket(ticket)
     if (redeemed === null) throw new AppError('TICKET_REFUSED')
     const { handle, delegation } = redeemed
     return {
       access_token: handle,
-      issued_token_type: delegationType,
+      issued_token_type: agentApiTypes.delegation,
       token_type: 'N_A',
       expires_in: Math.floor((delegation.expiresAt.getTime() - Date.now()) / 1000),
       delegation: delegation.id,
     }
   })
 
-  app.post('/internal/tools/list', async (request) => {
+  app.post(agentApiPaths.listTools, async (request) => {
     const { workload, asked } = await admit(request, listRequest, parseJson)
     return { tools: registry.catalogue(await principalOf(asked.delegation, workload, asked.run)).map(offer) }
   })
 
-  app.post('/internal/tools/call', async (request) => {
+  app.post(agentApiPaths.callTool, async (request) => {
     const { workload, asked } = await admit(request, callRequest, parseJson)
     const { delegation, run, ...call } = asked
     return registry.call(await principalOf(delegation, workload, run), call)
@@ -110,13 +109,16 @@ function parseForm(body: Buffer): unknown {
   return Object.keys(form).length === entries.length ? form : null
 }
 
-/** A token whose first use cannot be told now is not a bad one: the workload may come again. */
-function retryable(error: unknown): never {
-  throw error instanceof AppError && error.cause instanceof AppError ? error.cause : error
-}
-
 /** What a model may know of a tool. */
-const offer = ({ name, title, description, inputSchema, readOnly, approval, examples }: ToolDefinition) => ({
+const offer = ({
+  name,
+  title,
+  description,
+  inputSchema,
+  readOnly,
+  approval,
+  examples,
+}: ToolDefinition): OfferedTool => ({
   name,
   title,
   description,

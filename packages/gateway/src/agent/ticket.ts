@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { acceptedEpochs, AppError, deriveKey, type Principal } from '@behalf/identity'
+import { acceptedEpochs, AppError, deriveKey, type Principal, type Ticket } from '@behalf/identity'
 import { EncryptJWT, jwtDecrypt } from 'jose'
 import { z } from 'zod'
-import type { Ticket } from '../authority.ts'
 
 /** Seconds between a `@delegates` call and the redemption of its ticket. */
 const lifetime = 60

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
-import { AppError, type Actor, type Principal } from '@behalf/identity'
+import { AppError, type Actor, type Principal, type ResolvedSubject } from '@behalf/identity'
 import { decodeJwt, type JWTPayload } from 'jose'
 import { LRUCache } from 'lru-cache'
-import { type Authority, orUnavailable, type ResolvedSubject } from '../authority.ts'
+import type { Authority } from '../authority.ts'
 import { clockTolerance, createIssuer, type Issuer, type IssuerConfig } from './issuer.ts'
 import { anonymous, toPrincipal } from './principal.ts'
 
@@ -57,7 +57,7 @@ export function createAuthenticate(options: {
     const key = `${issuer}\n${subject}`
     const known = subjects.get(key)
     if (known !== undefined) return known
-    const found = await orUnavailable(authority.resolveSubject({ issuer, subject }))
+    const found = await authority.resolveSubject({ issuer, subject })
     if (found === null) throw invalid('nobody of ours')
     subjects.set(key, found)
     return found

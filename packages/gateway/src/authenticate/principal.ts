@@ -1,5 +1,4 @@
-import { anonymousSubject, deepFreeze, type Principal, type Unbranded } from '@behalf/identity'
-import type { Delegation } from '../authority.ts'
+import { anonymousSubject, deepFreeze, type Delegation, type Principal, type Unbranded } from '@behalf/identity'
 
 /** The only cast to {@link Principal}. Not exported by the package: see `authenticate` and `principalFromDelegation`. */
 export const toPrincipal = (fields: Unbranded<Principal>): Principal => deepFreeze(fields) as Principal

@@ -12,9 +12,9 @@ export type ExecuteTool = (execution: {
   readonly variables: Readonly<Record<string, unknown>>
   /** Id of the call, under which a subgraph records its effect once. */
   readonly call: string
-}) => Promise<ToolExecution>
+}) => Promise<ToolAnswer>
 
-export interface ToolExecution {
+export interface ToolAnswer {
   readonly data: Readonly<Record<string, unknown>> | null
   readonly errors: readonly { readonly code: ErrorCode; readonly message: string }[]
 }

@@ -1,0 +1,40 @@
+import type { Facts } from './principal.ts'
+
+/** Who an issuer's subject is for us. */
+export interface ResolvedSubject {
+  /** `usr_...` */
+  readonly subject: string
+  readonly tenant: string
+  readonly facts: Facts
+}
+
+/** What a user grants an agent by calling a `@delegates` field: their own rights of that moment, and no more. */
+export interface DelegationGrant {
+  readonly issuer: string
+  readonly subject: string
+  readonly tenant: string
+  readonly scopes: readonly string[]
+  readonly facts: Facts
+  readonly client: string
+  readonly session: string | null
+  /** Seconds since the epoch. */
+  readonly authTime: number | null
+  readonly acr: string | null
+  readonly agent: string
+  /** `txn` of the request that granted it. */
+  readonly parent: string
+}
+
+/** Opened, that is: only the gateway can read or make one. */
+export interface Ticket {
+  readonly id: string
+  readonly expiresAt: Date
+  readonly grant: DelegationGrant
+}
+
+export interface Delegation extends DelegationGrant {
+  /** `dlg_...` */
+  readonly id: string
+  readonly createdAt: Date
+  readonly expiresAt: Date
+}
