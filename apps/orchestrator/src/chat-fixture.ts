@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import {
+  agentApiPaths,
   contextTokenHeader,
   createContextSigner,
   createWorkloadVerifier,
@@ -10,8 +11,10 @@ import {
   deriveWorkloadKey,
   workloadTokenHeader,
   type Actor,
+  type OfferedTool,
+  type ToolOutcome,
 } from '@behalf/identity'
-import type { ModelBackend, OfferedTool, ToolOutcome } from '@behalf/orchestration'
+import type { ModelBackend } from '@behalf/orchestration'
 import { testDatabase } from '@behalf/postgres/embedded'
 import { testPrincipal } from '@behalf/testing'
 import pg from 'pg'
@@ -200,7 +203,7 @@ async function standIn(rootKey: string): Promise<{ server: Server; agentApi: Age
   return { server, agentApi }
 
   async function reply(path: string, body: string): Promise<{ status: number; answer: object }> {
-    if (path === '/internal/token') {
+    if (path === agentApiPaths.token) {
       const ticket = new URLSearchParams(body).get('subject_token') ?? ''
       if (state.redeemed.includes(ticket))
         return { status: 400, answer: { error: { code: 'TICKET_REFUSED', message: 'used' } } }
@@ -210,7 +213,7 @@ async function standIn(rootKey: string): Promise<{ server: Server; agentApi: Age
     if (!state.delegationsHold)
       return { status: 403, answer: { error: { code: 'DELEGATION_REFUSED', message: 'ended' } } }
     const asked = JSON.parse(body) as AgentApiStandIn['calls'][number]
-    if (path === '/internal/tools/list') return { status: 200, answer: { tools: state.tools } }
+    if (path === agentApiPaths.listTools) return { status: 200, answer: { tools: state.tools } }
     state.calls.push(asked)
     return { status: 200, answer: await state.answer(asked) }
   }

@@ -1,39 +1,24 @@
 import { setTimeout } from 'node:timers/promises'
 import {
+  agentApiPaths,
+  agentApiTypes,
   AppError,
   createWorkloadSigner,
   errorTable,
   workloadTokenHeader,
   type ErrorCode,
-  type JsonSchema,
+  type OfferedTool,
+  type ToolCall,
+  type ToolOutcome,
 } from '@behalf/identity'
 import { z } from 'zod'
 import { readBounded } from './read-bounded.ts'
 
-/** A tool that the caller may use now. */
-export interface OfferedTool {
-  readonly name: string
-  readonly title: string
-  readonly description: string
-  /** JSON Schema 2020-12 of the arguments. */
-  readonly inputSchema: JsonSchema
-  readonly readOnly: boolean
-  readonly requiresApproval: boolean
-  readonly examples: readonly string[]
-}
-
-/** What became of a call. Every string in `result` is data, whatever it says. */
-export type ToolOutcome =
-  | { readonly ok: true; readonly result: unknown; readonly truncated: boolean }
-  | { readonly ok: false; readonly error: { readonly code: string; readonly message: string } }
-
-export interface ToolCall {
+/** A call in a run, on behalf of whoever made the delegation. */
+export interface DelegatedCall extends ToolCall {
   /** Handle of the delegation. */
   readonly delegation: string
   readonly run: string
-  /** Under this id an effect happens at most once, however often the call is sent. */
-  readonly call: string
-  readonly name: string
   readonly arguments: Readonly<Record<string, unknown>>
 }
 
@@ -47,7 +32,7 @@ export interface AgentApi {
     signal?: AbortSignal,
   ): Promise<readonly OfferedTool[]>
   /** @throws {AppError} `DELEGATION_REFUSED` when the delegation has ended. */
-  call(request: ToolCall, signal?: AbortSignal): Promise<ToolOutcome>
+  call(request: DelegatedCall, signal?: AbortSignal): Promise<ToolOutcome>
 }
 
 export interface AgentApiOptions {
@@ -128,23 +113,26 @@ export function createAgentApi(options: AgentApiOptions): AgentApi {
   return {
     async redeem(ticket, signal) {
       const form = new URLSearchParams({
-        grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+        grant_type: agentApiTypes.tokenExchange,
         subject_token: ticket,
-        subject_token_type: 'urn:behalf:params:oauth:token-type:ticket',
+        subject_token_type: agentApiTypes.ticket,
       })
-      const answer = await post('/internal/token', 'application/x-www-form-urlencoded', form.toString(), signal).catch(
-        (cause: unknown) => {
-          throw cause instanceof AppError ? cause : unreachable(cause)
-        },
-      )
+      const answer = await post(
+        agentApiPaths.token,
+        'application/x-www-form-urlencoded',
+        form.toString(),
+        signal,
+      ).catch((cause: unknown) => {
+        throw cause instanceof AppError ? cause : unreachable(cause)
+      })
       const { access_token: handle, delegation } = shaped(tokenAnswer, answer)
       return { handle, delegation }
     },
     async tools(request, signal) {
-      return shaped(toolsAnswer, await postJson('/internal/tools/list', request, signal)).tools
+      return shaped(toolsAnswer, await postJson(agentApiPaths.listTools, request, signal)).tools
     },
     async call(request, signal) {
-      const outcome = shaped(callAnswer, await postJson('/internal/tools/call', request, signal))
+      const outcome = shaped(callAnswer, await postJson(agentApiPaths.callTool, request, signal))
       return outcome.ok ? { ok: true, result: outcome.result ?? null, truncated: outcome.truncated } : outcome
     },
   }

@@ -1,6 +1,6 @@
 // This file is the complete public surface of @behalf/orchestration.
 export { createAgentApi } from './agent-api.ts'
-export type { AgentApi, AgentApiOptions, OfferedTool, ToolCall, ToolOutcome } from './agent-api.ts'
+export type { AgentApi, AgentApiOptions, DelegatedCall } from './agent-api.ts'
 export { chatErrors, type ChatErrorCode } from './chat-error.ts'
 export { keywordRouter } from './keyword-router/keyword-router.ts'
 export { languageModel, type LanguageModelOptions } from './language-model.ts'

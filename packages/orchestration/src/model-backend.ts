@@ -1,5 +1,5 @@
+import type { OfferedTool, ToolOutcome } from '@behalf/identity'
 import type { ChatErrorCode } from './chat-error.ts'
-import type { OfferedTool, ToolOutcome } from './agent-api.ts'
 
 /** What a model is told, oldest first. The system prompt, if any, comes first. */
 export type ModelMessage =

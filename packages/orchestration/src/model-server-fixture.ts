@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach } from 'vitest'
-import type { OfferedTool } from './agent-api.ts'
+import type { OfferedTool } from '@behalf/identity'
 import { languageModel, type LanguageModelOptions } from './language-model.ts'
 import type { ModelEvent, ModelMessage } from './model-backend.ts'
 

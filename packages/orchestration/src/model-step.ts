@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { errorTable } from '@behalf/identity'
-import type { OfferedTool, ToolOutcome } from './agent-api.ts'
+import { errorTable, type OfferedTool, type ToolOutcome } from '@behalf/identity'
 import { ModelError, type ModelEvent } from './model-backend.ts'
 import type { RunBounds } from './run-bounds.ts'
 import type { NewCall, NewStep } from './run-store.ts'

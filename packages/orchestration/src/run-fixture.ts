@@ -1,4 +1,5 @@
-import type { AgentApi, OfferedTool, ToolCall, ToolOutcome } from './agent-api.ts'
+import type { OfferedTool, ToolOutcome } from '@behalf/identity'
+import type { AgentApi, DelegatedCall } from './agent-api.ts'
 import type { ModelEvent, ModelRequest } from './model-backend.ts'
 import type { RunBounds } from './run-bounds.ts'
 import { RunLost, type RunEnd, type RunStore, type StoredStep } from './run-store.ts'
@@ -26,7 +27,7 @@ export type Script = (request: ModelRequest) => Iterable<ModelEvent> | AsyncIter
 interface Given {
   readonly script: Script
   readonly bounds?: Partial<RunBounds>
-  readonly answer?: (call: ToolCall) => Promise<ToolOutcome>
+  readonly answer?: (call: DelegatedCall) => Promise<ToolOutcome>
   readonly tools?: () => Promise<readonly OfferedTool[]>
   readonly delegation?: string | null
   readonly startedAt?: number
@@ -36,7 +37,7 @@ interface Given {
 export function setUp({ script, bounds = {}, answer, tools, delegation = 'handle', startedAt = Date.now() }: Given) {
   const log: string[] = []
   const steps: StoredStep[] = []
-  const sent: ToolCall[] = []
+  const sent: DelegatedCall[] = []
   const state: { end: RunEnd | null; lost: boolean } = { end: null, lost: false }
   const guard = () => {
     if (state.lost || state.end) throw new RunLost()

@@ -1,4 +1,4 @@
-import type { ToolOutcome } from './agent-api.ts'
+import type { ToolOutcome } from '@behalf/identity'
 import type { ChatErrorCode } from './chat-error.ts'
 import type { FinishReason, ModelUsage } from './model-backend.ts'
 

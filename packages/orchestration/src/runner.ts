@@ -1,5 +1,5 @@
-import { AppError } from '@behalf/identity'
-import type { AgentApi, ToolOutcome } from './agent-api.ts'
+import { AppError, type ToolOutcome } from '@behalf/identity'
+import type { AgentApi } from './agent-api.ts'
 import type { ChatErrorCode } from './chat-error.ts'
 import { ModelError, type ModelBackend, type ModelMessage } from './model-backend.ts'
 import { readModelStep } from './model-step.ts'

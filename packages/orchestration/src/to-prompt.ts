@@ -5,7 +5,7 @@ import type {
   LanguageModelV4Message,
   LanguageModelV4Prompt,
 } from '@ai-sdk/provider'
-import type { OfferedTool } from './agent-api.ts'
+import type { OfferedTool } from '@behalf/identity'
 import type { ModelMessage } from './model-backend.ts'
 
 /** Messages in the terms of the provider specification (LanguageModelV4). */

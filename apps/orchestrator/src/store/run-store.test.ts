@@ -2,9 +2,9 @@ import {
   createRunner,
   RunLost,
   type AgentApi,
+  type DelegatedCall,
   type RunStore,
   type TakenRun,
-  type ToolCall,
 } from '@behalf/orchestration'
 import { postgres, storedCaller, type Postgres } from '@behalf/postgres'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -66,7 +66,7 @@ function dying(store: RunStore, nth: number, when: 'before' | 'after'): RunStore
 }
 
 function recordingApi() {
-  const sent: ToolCall[] = []
+  const sent: DelegatedCall[] = []
   const effects = new Map<string, unknown>()
   const agentApi: AgentApi = {
     redeem: () => Promise.reject(new Error('not here')),

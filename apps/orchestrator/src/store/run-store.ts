@@ -1,3 +1,4 @@
+import type { ToolOutcome } from '@behalf/identity'
 import {
   RunLost,
   type NewStep,
@@ -5,7 +6,6 @@ import {
   type StoredCall,
   type StoredStep,
   type TakenRun,
-  type ToolOutcome,
   type Turn,
 } from '@behalf/orchestration'
 import type { Postgres, StoredCaller } from '@behalf/postgres'

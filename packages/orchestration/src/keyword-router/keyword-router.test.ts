@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import type { OfferedTool } from '../agent-api.ts'
+import type { OfferedTool } from '@behalf/identity'
 import type { ModelEvent, ModelMessage } from '../model-backend.ts'
 import { keywordRouter } from './keyword-router.ts'
 

@@ -1,4 +1,4 @@
-import type { OfferedTool } from '../agent-api.ts'
+import type { OfferedTool } from '@behalf/identity'
 import type { ModelBackend, ModelMessage } from '../model-backend.ts'
 import { describeResult } from './describe-result.ts'
 import { readEvidence } from './evidence.ts'

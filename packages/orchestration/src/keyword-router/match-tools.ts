@@ -1,4 +1,4 @@
-import type { OfferedTool } from '../agent-api.ts'
+import type { OfferedTool } from '@behalf/identity'
 import { readEvidence } from './evidence.ts'
 import { fillSlots, slotsOf, type Filled } from './slots.ts'
 import { isFiller, nameTerms, readTerms, type Terms } from './terms.ts'

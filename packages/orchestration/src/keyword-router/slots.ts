@@ -1,4 +1,4 @@
-import type { OfferedTool } from '../agent-api.ts'
+import type { OfferedTool } from '@behalf/identity'
 import { idPrefix, readEvidence, type Evidence } from './evidence.ts'
 import { nameTerms, spaced } from './terms.ts'
 
