@@ -1,5 +1,6 @@
 import {
   defineLoader,
+  oneByKey,
   pageSize,
   readConnection,
   scalars,
@@ -18,8 +19,7 @@ const balances = defineLoader(async (userIds: readonly string[], { db }: Context
     .select(['user_id as userId', 'balance as amount', 'currency'])
     .where('user_id', 'in', userIds)
     .execute()
-  const byUser = new Map(rows.map((row) => [row.userId, row]))
-  return userIds.map((id) => byUser.get(id) ?? null)
+  return oneByKey(userIds, rows, ({ userId }) => userId)
 })
 
 /** One page of the entries of a user's account, newest first. */

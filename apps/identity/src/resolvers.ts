@@ -1,4 +1,4 @@
-import { defineLoader, type SubgraphContext } from '@behalf/subgraph'
+import { defineLoader, oneByKey, type SubgraphContext } from '@behalf/subgraph'
 import type { Database } from './database.ts'
 
 type Context = SubgraphContext<Database>
@@ -13,8 +13,7 @@ const users = defineLoader(async (ids: readonly string[], { db }: Context) => {
     .select(['id', 'tenant', 'name', 'email', 'tier'])
     .where('id', 'in', ids)
     .execute()
-  const byId = new Map(rows.map((row) => [row.id, row]))
-  return ids.map((id) => byId.get(id) ?? null)
+  return oneByKey(ids, rows, ({ id }) => id)
 })
 
 const column =

@@ -1,5 +1,6 @@
-import { defineLoader, type SubgraphContext } from '@behalf/subgraph'
+import { defineLoader, manyByKey, oneByKey, type SubgraphContext } from '@behalf/subgraph'
 import type { Database } from './database.ts'
+import type { Range } from './messages-page.ts'
 
 export type Context = SubgraphContext<Database>
 
@@ -20,14 +21,8 @@ const messageColumns = ['id', 'run_id as runId', 'role', 'text', 'position', 'cr
 
 export const conversationColumns = ['id', 'user_id as userId', 'title', 'created_at as createdAt'] as const
 
-/** Rows in the order of the keys, null where there is none that the caller may see. */
-function inOrder<Row, Key>(keys: readonly Key[], rows: readonly Row[], keyOf: (row: Row) => Key): (Row | null)[] {
-  const byKey = new Map(rows.map((row) => [keyOf(row), row]))
-  return keys.map((key) => byKey.get(key) ?? null)
-}
-
 export const conversations = defineLoader(async (ids: readonly string[], { db }: Context) =>
-  inOrder(
+  oneByKey(
     ids,
     await db.selectFrom('conversation').select(conversationColumns).where('id', 'in', ids).execute(),
     ({ id }) => id,
@@ -35,7 +30,7 @@ export const conversations = defineLoader(async (ids: readonly string[], { db }:
 )
 
 export const runs = defineLoader(async (ids: readonly string[], { db }: Context) =>
-  inOrder(ids, await db.selectFrom('run').select(runColumns).where('id', 'in', ids).execute(), ({ id }) => id),
+  oneByKey(ids, await db.selectFrom('run').select(runColumns).where('id', 'in', ids).execute(), ({ id }) => id),
 )
 
 export const activeRuns = defineLoader(async (conversationIds: readonly string[], { db }: Context) => {
@@ -45,7 +40,7 @@ export const activeRuns = defineLoader(async (conversationIds: readonly string[]
     .where('conversation_id', 'in', conversationIds)
     .where('status', 'in', ['QUEUED', 'RUNNING'])
     .execute()
-  return inOrder(conversationIds, rows, (row) => row.conversationId)
+  return oneByKey(conversationIds, rows, (row) => row.conversationId)
 })
 
 export const answers = defineLoader(async (runIds: readonly string[], { db }: Context) => {
@@ -55,7 +50,7 @@ export const answers = defineLoader(async (runIds: readonly string[], { db }: Co
     .where('run_id', 'in', runIds)
     .where('role', '=', 'ASSISTANT')
     .execute()
-  return inOrder(runIds, rows, (row) => row.runId)
+  return oneByKey(runIds, rows, (row) => row.runId)
 })
 
 export const toolCalls = defineLoader(async (runIds: readonly string[], { db }: Context) => {
@@ -77,8 +72,7 @@ export const toolCalls = defineLoader(async (runIds: readonly string[], { db }: 
     .orderBy('step')
     .orderBy('position')
     .execute()
-  const byRun = Map.groupBy(rows, (row) => row.runId)
-  return runIds.map((id) => byRun.get(id) ?? [])
+  return manyByKey(runIds, rows, (row) => row.runId)
 })
 
 export const steps = defineLoader(async (runIds: readonly string[], { db }: Context) => {
@@ -93,20 +87,10 @@ export const steps = defineLoader(async (runIds: readonly string[], { db }: Cont
     ])
     .where('run_id', 'in', runIds)
     .execute()
-  const byRun = Map.groupBy(rows, (row) => row.runId)
-  return runIds.map((id) => byRun.get(id) ?? [])
+  return manyByKey(runIds, rows, (row) => row.runId)
 })
 
-export async function readMessages(
-  { db }: Context,
-  conversationId: string,
-  range: {
-    readonly after: number | null
-    readonly before: number | null
-    readonly order: 'asc' | 'desc'
-    readonly limit: number
-  },
-) {
+export async function readMessages({ db }: Context, conversationId: string, range: Range) {
   return db
     .selectFrom('message')
     .select(messageColumns)

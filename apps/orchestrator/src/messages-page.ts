@@ -31,7 +31,7 @@ export async function readNumberedPage<Row extends { readonly position: number }
   if (first != null && last != null)
     throw new AppError('BAD_USER_INPUT', 'Ask for "first" or for "last", not for both.')
   const backward = last != null || (before != null && first == null)
-  const size = backward ? sizeOf(last, 'last') : pageSize(first)
+  const size = backward ? pageSize(last, 'last') : pageSize(first)
   const range = {
     after: readCursor(after),
     before: readCursor(before),
@@ -51,13 +51,6 @@ export async function readNumberedPage<Row extends { readonly position: number }
       endCursor: edges.at(-1)?.cursor ?? null,
     },
   }
-}
-
-function sizeOf(last: number | null | undefined, name: string): number {
-  if (last != null && (!Number.isInteger(last) || last < 1 || last > 100)) {
-    throw new AppError('BAD_USER_INPUT', `"${name}" is a whole number from 1 to 100.`)
-  }
-  return last ?? pageSize(null)
 }
 
 function cursorOf(position: number): string {

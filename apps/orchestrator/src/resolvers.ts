@@ -1,5 +1,5 @@
 import { AppError } from '@behalf/identity'
-import { chatErrors, type ChatErrorCode } from '@behalf/orchestration'
+import { answerText, chatErrors, type ChatErrorCode } from '@behalf/orchestration'
 import { readConnection, scalars, type ConnectionArguments } from '@behalf/subgraph'
 import {
   activeRuns,
@@ -73,11 +73,7 @@ export const createResolvers = (options: ResolverOptions) => ({
     async chatCancelRun(_root: unknown, { runId }: { runId: string }, context: Context) {
       const { db } = context
       const said = await db.selectFrom('step').select('text').where('run_id', '=', runId).orderBy('number').execute()
-      const text = said
-        .map((step) => step.text.trim())
-        .filter((part) => part !== '')
-        .join('\n\n')
-      await endRun(db, runId, null, { status: 'CANCELLED', code: null, retryAfterMs: null, text })
+      await endRun(db, runId, null, { status: 'CANCELLED', code: null, retryAfterMs: null, text: answerText(said) })
       return { run: await readRun(context, runId), error: null }
     },
 

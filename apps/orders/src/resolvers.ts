@@ -1,5 +1,7 @@
 import {
   defineLoader,
+  manyByKey,
+  oneByKey,
   readConnection,
   scalars,
   type ConnectionArguments,
@@ -16,8 +18,7 @@ const orderColumns = ['id', 'user_id as userId', 'status', 'placed_at as placedA
 
 const orders = defineLoader(async (ids: readonly string[], { db }: Context) => {
   const rows = await db.selectFrom('orders').select(orderColumns).where('id', 'in', ids).execute()
-  const byId = new Map(rows.map((row) => [row.id, row]))
-  return ids.map((id) => byId.get(id) ?? null)
+  return oneByKey(ids, rows, ({ id }) => id)
 })
 
 const items = defineLoader(async (orderIds: readonly string[], { db }: Context) => {
@@ -28,8 +29,7 @@ const items = defineLoader(async (orderIds: readonly string[], { db }: Context) 
     .orderBy('order_id')
     .orderBy('position')
     .execute()
-  const byOrder = Map.groupBy(rows, (row) => row.order_id)
-  return orderIds.map((id) => byOrder.get(id) ?? [])
+  return manyByKey(orderIds, rows, (item) => item.order_id)
 })
 
 const shipments = defineLoader(async (orderIds: readonly string[], { db }: Context) => {
@@ -46,8 +46,7 @@ const shipments = defineLoader(async (orderIds: readonly string[], { db }: Conte
     ])
     .where('order_id', 'in', orderIds)
     .execute()
-  const byOrder = new Map(rows.map((row) => [row.order_id, row]))
-  return orderIds.map((id) => byOrder.get(id) ?? null)
+  return oneByKey(orderIds, rows, (shipment) => shipment.order_id)
 })
 
 /** One page of a user's orders, newest first. Whose they are, not who may see them: that row-level security says. */

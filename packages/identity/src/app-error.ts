@@ -19,9 +19,4 @@ export class AppError extends Error {
   get status(): number {
     return errorTable[this.code].status
   }
-
-  /** What a model is told of it. */
-  get forModel(): string {
-    return errorTable[this.code].model ?? errorTable.INTERNAL.model
-  }
 }

@@ -1,10 +1,10 @@
 // This file is the complete public surface of @behalf/orchestration.
 export { createAgentApi } from './agent-api.ts'
 export type { AgentApi, AgentApiOptions, DelegatedCall } from './agent-api.ts'
+export { answerText } from './answer-text.ts'
 export { chatErrors, type ChatErrorCode } from './chat-error.ts'
 export { keywordRouter } from './keyword-router/keyword-router.ts'
 export { languageModel, type LanguageModelOptions } from './language-model.ts'
-export { ModelError } from './model-backend.ts'
 export type {
   FinishReason,
   MessageCall,
@@ -15,16 +15,6 @@ export type {
   ModelUsage,
 } from './model-backend.ts'
 export { createRunner, type Runner, type RunnerOptions } from './runner.ts'
-export { defaultBounds, type RunBounds } from './run-bounds.ts'
+export type { RunBounds } from './run-bounds.ts'
 export { RunLost } from './run-store.ts'
-export type {
-  CallStatus,
-  NewCall,
-  NewStep,
-  RunEnd,
-  RunStore,
-  StoredCall,
-  StoredStep,
-  TakenRun,
-  Turn,
-} from './run-store.ts'
+export type { Call, CallStatus, RunEnd, RunStore, Step, TakenRun, Turn } from './run-store.ts'

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { errorTable, type OfferedTool, type ToolOutcome } from '@behalf/identity'
 import { ModelError, type ModelEvent } from './model-backend.ts'
 import type { RunBounds } from './run-bounds.ts'
-import type { NewCall, NewStep } from './run-store.ts'
+import type { Call, Step } from './run-store.ts'
 
 /**
  * Reads one answer of a model. Calls get ids of ours; one that names no offered tool or whose arguments
@@ -15,9 +15,9 @@ export async function readModelStep(
   events: AsyncIterable<ModelEvent>,
   offered: readonly OfferedTool[],
   bounds: Pick<RunBounds, 'callsPerStep' | 'textLength' | 'argumentsLength'>,
-): Promise<NewStep> {
+): Promise<Step> {
   const names = new Set(offered.map((tool) => tool.name))
-  const calls: NewCall[] = []
+  const calls: Call[] = []
   let text = ''
   for await (const event of events) {
     if (event.type === 'text') {
@@ -34,13 +34,9 @@ export async function readModelStep(
   throw new ModelError('MODEL_BAD_OUTPUT', { cause: 'the answer has no end' })
 }
 
-const exceeded = (text: string): NewStep => ({ text, calls: [], reason: 'length', usage: null })
+const exceeded = (text: string): Step => ({ text, calls: [], reason: 'length', usage: null })
 
-function toCall(
-  event: { name: string; arguments: string },
-  names: ReadonlySet<string>,
-  argumentsLength: number,
-): NewCall {
+function toCall(event: { name: string; arguments: string }, names: ReadonlySet<string>, argumentsLength: number): Call {
   const id = `call_${randomUUID()}`
   if (!names.has(event.name)) return { id, name: cut(event.name, 64), arguments: {}, outcome: refused('TOOL_UNKNOWN') }
   const parsed = event.arguments.length > argumentsLength ? null : parseArguments(event.arguments)

@@ -2,7 +2,7 @@ import type { OfferedTool, ToolOutcome } from '@behalf/identity'
 import type { AgentApi, DelegatedCall } from './agent-api.ts'
 import type { ModelEvent, ModelRequest } from './model-backend.ts'
 import type { RunBounds } from './run-bounds.ts'
-import { RunLost, type RunEnd, type RunStore, type StoredStep } from './run-store.ts'
+import { RunLost, type RunEnd, type RunStore, type Step } from './run-store.ts'
 import { createRunner } from './runner.ts'
 
 const tool: OfferedTool = {
@@ -36,7 +36,7 @@ interface Given {
 /** A run in memory, whose store keeps the order in which things happened. */
 export function setUp({ script, bounds = {}, answer, tools, delegation = 'handle', startedAt = Date.now() }: Given) {
   const log: string[] = []
-  const steps: StoredStep[] = []
+  const steps: Step[] = []
   const sent: DelegatedCall[] = []
   const state: { end: RunEnd | null; lost: boolean } = { end: null, lost: false }
   const guard = () => {
@@ -44,7 +44,7 @@ export function setUp({ script, bounds = {}, answer, tools, delegation = 'handle
   }
   const replace = (id: string, outcome: ToolOutcome) => {
     const index = steps.findIndex(({ calls }) => calls.some((stored) => stored.id === id))
-    const step = steps[index] as StoredStep
+    const step = steps[index] as Step
     steps[index] = { ...step, calls: step.calls.map((stored) => (stored.id === id ? { ...stored, outcome } : stored)) }
   }
   const store: RunStore = {

@@ -9,31 +9,25 @@ export interface Turn {
 }
 
 /** A tool call as it is stored before it is sent. With an `outcome` it is settled already and never sent. */
-export interface NewCall {
+export interface Call {
   readonly id: string
   readonly name: string
   readonly arguments: Readonly<Record<string, unknown>>
   readonly outcome: ToolOutcome | null
 }
 
-export type StoredCall = NewCall
-
 /** One answer of the model: what it said and what it wants called. */
-export interface NewStep {
+export interface Step {
   readonly text: string
   /** Other than `done`: the answer was cut off or declined, has no calls, and ends the run. */
   readonly reason: FinishReason
   readonly usage: ModelUsage | null
-  readonly calls: readonly NewCall[]
-}
-
-export interface StoredStep extends NewStep {
-  readonly calls: readonly StoredCall[]
+  readonly calls: readonly Call[]
 }
 
 export type CallStatus = 'SUCCEEDED' | 'FAILED' | 'NOT_PERMITTED'
 
-/** How a run ended, with the whole text of its answer. */
+/** How a run ended, with the whole text of its answer; empty for none. */
 export interface RunEnd {
   readonly status: 'COMPLETED' | 'INCOMPLETE' | 'FAILED'
   readonly code: ChatErrorCode | null
@@ -57,8 +51,8 @@ export interface TakenRun {
   readonly startedAt: number
   /** The conversation so far, ending with the text to answer. */
   readonly turns: readonly Turn[]
-  readonly steps: readonly StoredStep[]
-  addStep(step: NewStep): Promise<void>
+  readonly steps: readonly Step[]
+  addStep(step: Step): Promise<void>
   /** The call is about to be sent. */
   startCall(id: string): Promise<void>
   settleCall(id: string, settled: { readonly status: CallStatus; readonly outcome: ToolOutcome }): Promise<void>

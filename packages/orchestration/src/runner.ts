@@ -1,16 +1,17 @@
 import { AppError, type ToolOutcome } from '@behalf/identity'
 import type { AgentApi } from './agent-api.ts'
+import { answerText } from './answer-text.ts'
 import type { ChatErrorCode } from './chat-error.ts'
 import { ModelError, type ModelBackend, type ModelMessage } from './model-backend.ts'
 import { readModelStep } from './model-step.ts'
 import { defaultBounds, type RunBounds } from './run-bounds.ts'
 import {
   RunLost,
+  type Call,
   type CallStatus,
   type RunEnd,
   type RunStore,
-  type StoredCall,
-  type StoredStep,
+  type Step,
   type TakenRun,
 } from './run-store.ts'
 import { systemMessage } from './system-message.ts'
@@ -69,7 +70,7 @@ export function createRunner(options: RunnerOptions): Runner {
     }
   }
 
-  async function loop(run: string, taken: TakenRun, steps: StoredStep[], signal: AbortSignal): Promise<RunEnd> {
+  async function loop(run: string, taken: TakenRun, steps: Step[], signal: AbortSignal): Promise<RunEnd> {
     const { delegation } = taken
     if (delegation === null) return ended('FAILED', 'IDENTITY_EXPIRED', steps)
     signal.throwIfAborted()
@@ -78,7 +79,7 @@ export function createRunner(options: RunnerOptions): Runner {
     for (;;) {
       const last = steps.at(-1)
       if (last) {
-        const calls: StoredCall[] = []
+        const calls: Call[] = []
         for (const call of last.calls) calls.push(call.outcome ? call : await perform(call))
         steps[steps.length - 1] = { ...last, calls }
         if (last.reason === 'refused') return ended('FAILED', 'MODEL_REFUSED', steps)
@@ -103,7 +104,7 @@ export function createRunner(options: RunnerOptions): Runner {
       steps.push(step)
     }
 
-    async function perform(call: StoredCall): Promise<StoredCall> {
+    async function perform(call: Call): Promise<Call> {
       await taken.startCall(call.id)
       const outcome = await agentApi.call(
         { delegation: delegation as string, run, call: call.id, name: call.name, arguments: call.arguments },
@@ -115,15 +116,8 @@ export function createRunner(options: RunnerOptions): Runner {
   }
 }
 
-function ended(status: RunEnd['status'], code: ChatErrorCode | null, steps: readonly StoredStep[]): RunEnd {
-  return { status, code, retryAfterMs: null, text: textOf(steps) }
-}
-
-function textOf(steps: readonly { text: string }[]): string {
-  return steps
-    .map((step) => step.text.trim())
-    .filter((text) => text !== '')
-    .join('\n\n')
+function ended(status: RunEnd['status'], code: ChatErrorCode | null, steps: readonly Step[]): RunEnd {
+  return { status, code, retryAfterMs: null, text: answerText(steps) }
 }
 
 function codeOf(error: AppError): ChatErrorCode {
@@ -147,7 +141,7 @@ function turnMessage({ role, text }: { role: 'user' | 'assistant'; text: string 
   return role === 'user' ? { role, text } : { role, text, calls: [] }
 }
 
-function stepMessages({ text, calls }: StoredStep): ModelMessage[] {
+function stepMessages({ text, calls }: Step): ModelMessage[] {
   const results = calls.flatMap(({ id, name, outcome }): ModelMessage[] =>
     outcome ? [{ role: 'tool', call: id, name, outcome }] : [],
   )
@@ -158,7 +152,7 @@ function stepMessages({ text, calls }: StoredStep): ModelMessage[] {
 }
 
 /** A token is about four characters of English or JSON; used only where the backend reports nothing. */
-function tokensOf(steps: readonly StoredStep[]): number {
+function tokensOf(steps: readonly Step[]): number {
   return steps.reduce((sum, { text, calls, usage }) => {
     const reported = (usage?.inputTokens ?? 0) + (usage?.outputTokens ?? 0)
     return sum + (reported > 0 ? reported : Math.ceil((text.length + JSON.stringify(calls).length) / 4))

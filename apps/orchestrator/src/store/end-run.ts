@@ -1,18 +1,12 @@
-import type { ChatErrorCode } from '@behalf/orchestration'
+import type { RunEnd } from '@behalf/orchestration'
 import { sql, type Kysely } from 'kysely'
-import type { Database, RunStatus } from '../database.ts'
+import type { Database } from '../database.ts'
 import { runEnded } from '../run-watch.ts'
 import { newId } from './new-id.ts'
 import { storable } from './storable.ts'
 
-/** How a run is ended, whoever ends it. */
-export interface Ending {
-  readonly status: Exclude<RunStatus, 'QUEUED' | 'RUNNING'>
-  readonly code: ChatErrorCode | null
-  readonly retryAfterMs: number | null
-  /** The answer; empty for none. */
-  readonly text: string
-}
+/** How a run is ended, by whoever works it or by the user. */
+type Ending = Omit<RunEnd, 'status'> & { readonly status: RunEnd['status'] | 'CANCELLED' }
 
 /**
  * Ends a run in the transaction of `db`: its state, its message, the calls that are still open, its delegation, and

@@ -1,13 +1,5 @@
 import type { ToolOutcome } from '@behalf/identity'
-import {
-  RunLost,
-  type NewStep,
-  type RunStore,
-  type StoredCall,
-  type StoredStep,
-  type TakenRun,
-  type Turn,
-} from '@behalf/orchestration'
+import { RunLost, type Call, type RunStore, type Step, type TakenRun, type Turn } from '@behalf/orchestration'
 import type { Postgres, StoredCaller } from '@behalf/postgres'
 import { sql, type Kysely } from 'kysely'
 import type { Database } from '../database.ts'
@@ -124,7 +116,7 @@ async function readTurns(db: Kysely<Database>, conversation: string): Promise<Tu
   return kept.toReversed().map(({ role, text }) => ({ role: role === 'USER' ? 'user' : 'assistant', text }))
 }
 
-async function readSteps(db: Kysely<Database>, run: string): Promise<StoredStep[]> {
+async function readSteps(db: Kysely<Database>, run: string): Promise<Step[]> {
   const steps = await db.selectFrom('step').selectAll().where('run_id', '=', run).orderBy('number').execute()
   const calls = await db
     .selectFrom('tool_call')
@@ -144,7 +136,7 @@ async function readSteps(db: Kysely<Database>, run: string): Promise<StoredStep[
           cachedInputTokens: step.cached_input_tokens,
         }
       : null,
-    calls: (byStep.get(step.number) ?? []).map((call): StoredCall => ({
+    calls: (byStep.get(step.number) ?? []).map((call): Call => ({
       id: call.id,
       name: call.tool,
       arguments: call.arguments,
@@ -165,7 +157,7 @@ function outcomeOf(call: {
   return { ok: false, error: { code: call.error_code ?? 'INTERNAL', message: call.error_message ?? '' } }
 }
 
-async function insertStep(db: Kysely<Database>, run: string, number: number, step: NewStep): Promise<void> {
+async function insertStep(db: Kysely<Database>, run: string, number: number, step: Step): Promise<void> {
   const { text, reason, usage, calls } = step
   await db
     .insertInto('step')
