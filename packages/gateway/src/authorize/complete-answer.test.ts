@@ -49,6 +49,11 @@ describe('an answer', () => {
     expect(answer).toMatchObject({ data: { closed: null, a: null }, errors: [{ path: ['closed'] }], extensions })
   })
 
+  it('has no errors where nothing that was denied is in it', async () => {
+    const authorization = graph.authorize(person(), query)
+    expect(await authorization?.answer({}, async () => ({ data: { nodes: [] } }))).toEqual({ data: { nodes: [] } })
+  })
+
   it('keeps the order and the values that the operation has', async () => {
     const authorization = graph.authorize(person(), '{ closed a { open id } x: closed b: a { id } }')
     const answer = await authorization?.answer({}, async () => ({ data: { b: { id: '2' }, a: { id: '1', open: 5 } } }))

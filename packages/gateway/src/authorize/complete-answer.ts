@@ -78,7 +78,9 @@ export function completeAnswer(options: {
         ),
       ),
   )
-  return { ...result, data, errors: [...others, ...faults, ...reported.values()] }
+  const errors = [...others, ...faults, ...reported.values()]
+  const { extensions } = result
+  return { data, ...(errors.length > 0 && { errors }), ...(extensions && { extensions }) }
 }
 
 const placeOf = (path: readonly string[], code: unknown) => `${path.join('.')} ${String(code)}`
