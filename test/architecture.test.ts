@@ -9,7 +9,7 @@ const root = join(import.meta.dirname, '..')
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   '@behalf/identity': [],
   '@behalf/postgres': ['@behalf/identity'],
-  '@behalf/authority': ['@behalf/identity', '@behalf/postgres'],
+  '@behalf/authority': ['@behalf/identity'],
   '@behalf/composition': ['@behalf/identity'],
   '@behalf/gateway': ['@behalf/identity'],
   '@behalf/subgraph': ['@behalf/identity', '@behalf/postgres'],
@@ -17,7 +17,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   '@behalf/orchestration': ['@behalf/identity'],
   '@behalf/cli': ['@behalf/composition', '@behalf/identity'],
   '@behalf/testing': ['@behalf/identity', '@behalf/postgres', '@behalf/subgraph'],
-  '@app/gateway': ['@behalf/gateway', '@behalf/authority', '@behalf/tools'],
+  '@app/gateway': ['@behalf/gateway', '@behalf/authority', '@behalf/tools', '@behalf/identity'],
   '@app/identity': ['@behalf/subgraph', '@behalf/postgres', '@behalf/identity'],
   '@app/orders': ['@behalf/subgraph', '@behalf/postgres', '@behalf/identity'],
   '@app/balance': ['@behalf/subgraph', '@behalf/postgres', '@behalf/identity'],

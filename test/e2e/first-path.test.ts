@@ -75,6 +75,25 @@ describe('viewer', () => {
     expect(new Set([ada.id, ben.id, chloe.id]).size).toBe(3)
   })
 
+  it('[P7] is shown to support of the tenant, but for what is only theirs', async () => {
+    const someone = `query ($id: ID!) { user(id: $id) {
+      id name balance { amount } orders { edges { cursor } } payees { id } } }`
+    const ask = async (id: string) => (await system.graphql(await system.token('sam'), someone, { id })).body
+    const ben = await ask('usr_ben')
+    expect(ben.errors).toBeUndefined()
+    expect(ben.data?.['user']).toEqual({
+      id: 'usr_ben',
+      name: expect.stringContaining('Ben'),
+      balance: null,
+      orders: null,
+      payees: null,
+    })
+    const chloe = await ask('usr_chloe')
+    expect(chloe.errors).toBeUndefined()
+    expect(chloe.data).toEqual({ user: null })
+    expect((await ask('usr_sam')).data?.['user'].orders.edges).not.toEqual([])
+  })
+
   it('is nobody without a token, and says why', async () => {
     const { status, body } = await system.graphql(null, viewer)
     expect(status).toBe(200)

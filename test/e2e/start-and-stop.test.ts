@@ -165,6 +165,21 @@ test(
 )
 
 test(
+  'a PostgreSQL that dies is named, and the rest is stopped',
+  async () => {
+    const system = await startSystem({ dataDir })
+    const processes = track(system)
+    const postgres = processes.find(({ command }) => /bin\/postgres /.test(command))
+    process.kill(postgres!.pid, 'SIGKILL')
+    const [code] = (await once(system.process, 'close')) as [number]
+    expect(code).toBe(1)
+    expect(system.output()).toMatch(/^PostgreSQL ended: /m)
+    expect(stillRunning(processes)).toEqual([])
+  },
+  slow,
+)
+
+test(
   'neither the root key nor a token is in a log',
   async () => {
     await using system = await startSystem({ dataDir, env: { LOG_LEVEL: 'trace' } })

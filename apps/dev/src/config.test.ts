@@ -46,6 +46,7 @@ describe('readConfig', () => {
       LOG_LEVEL: 'debug',
       HOST: '',
       SUBGRAPHS: 'orders=http://127.0.0.1:9/graphql',
+      MODEL_BASE_URL: 'http://127.0.0.1:11434/v1',
       MODEL_NAME: 'qwen',
       UNRELATED: 'secret',
     })
@@ -56,7 +57,7 @@ describe('readConfig', () => {
       ownProvider: false,
       resources: { graphql: 'http://127.0.0.1:5000/graphql' },
       logging: { LOG_LEVEL: 'debug' },
-      model: { MODEL_NAME: 'qwen' },
+      model: { MODEL_BASE_URL: 'http://127.0.0.1:11434/v1', MODEL_NAME: 'qwen' },
       given: { GATEWAY_PORT: '5000' },
     })
     expect(config.appPorts.get('gift-cards')).toBe(5105)
@@ -82,6 +83,16 @@ describe('readConfig', () => {
       'ORDERS_PORT is not a port number',
     ])
     expect(faults.join()).not.toContain('hunter2')
+  })
+
+  test('refuses what would only be noticed later, or not at all', () => {
+    expect(faultsOf({ MODEL_NAME: 'qwen' })).toEqual(['MODEL_BASE_URL is not set: who serves MODEL_NAME?'])
+    expect(faultsOf({ MODEL_BASE_URL: 'http://127.0.0.1:11434/v1' })).toEqual([
+      'MODEL_NAME is not set: which model of MODEL_BASE_URL?',
+    ])
+    expect(faultsOf({ SUBGRAPHS: 'order=http://127.0.0.1:9/graphql' })).toEqual([
+      'SUBGRAPHS names "order", which is no subgraph',
+    ])
   })
 
   test('refuses a port for two', () => {

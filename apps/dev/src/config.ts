@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { isRootKey } from '@behalf/identity'
 import { z } from 'zod'
 import { clientIds } from './provider/clients.ts'
 
@@ -46,10 +47,7 @@ const supervisorVariables = {
   INTERACTIVE_CLIENTS: z.string().default(`${clientIds.console},${clientIds.cli}`),
   BEHALF_ROOT_KEY: z
     .string()
-    .refine((value) => {
-      const bytes = Buffer.from(value, 'base64url')
-      return bytes.length >= 32 && bytes.toString('base64url') === value
-    }, 'is not 32 random bytes in base64url')
+    .refine(isRootKey, 'is not 32 random bytes in base64url')
     .default(() => randomBytes(32).toString('base64url')),
   BEHALF_DATA_DIR: z.string().default('.behalf'),
   LOG_LEVEL: z
@@ -108,7 +106,18 @@ export interface Config {
  */
 export function readConfig(apps: readonly ConfigurableApp[], env: Environment = process.env): Config {
   const portVariables = Object.fromEntries(apps.map((app) => [portVariable(app.name), port(app.port)]))
-  const { values, appPorts } = parse({ values: z.object(supervisorVariables), appPorts: z.object(portVariables) }, env)
+  const shapes = {
+    values: z.object(supervisorVariables).superRefine((values, { addIssue }) => {
+      const fault = (variable: string, message: string) => addIssue({ code: 'custom', path: [variable], message })
+      if (values.MODEL_BASE_URL && !values.MODEL_NAME) fault('MODEL_NAME', 'is not set: which model of MODEL_BASE_URL?')
+      if (values.MODEL_NAME && !values.MODEL_BASE_URL) fault('MODEL_BASE_URL', 'is not set: who serves MODEL_NAME?')
+      for (const name of namedUrls(values.SUBGRAPHS).keys()) {
+        if (!apps.some((app) => app.name === name)) fault('SUBGRAPHS', `names "${name}", which is no subgraph`)
+      }
+    }),
+    appPorts: z.object(portVariables),
+  }
+  const { values, appPorts } = parse(shapes, env)
   refuseSharedPorts({ ...values, ...appPorts })
   const devIssuer = `http://127.0.0.1:${values.IDP_PORT}`
   const issuer = values.OIDC_ISSUER ?? devIssuer

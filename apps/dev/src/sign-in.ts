@@ -1,7 +1,6 @@
 import * as oauth from 'openid-client'
 import { CookieJar } from './cookie-jar.ts'
-import { type clientIds, cliRedirectUri } from './provider/clients.ts'
-import { signingAlgorithm } from './provider/provider-configuration.ts'
+import { type clientIds, cliRedirectUri, signingAlgorithm } from './provider/clients.ts'
 
 /** A sign-in that did not give a token, with a sentence for whoever wanted it. */
 export class SignInError extends Error {
@@ -84,7 +83,7 @@ async function discover(issuer: string, client: string): Promise<oauth.Configura
       { execute: [oauth.allowInsecureRequests, oauth.enableNonRepudiationChecks], timeout: 5 },
     )
   } catch (error) {
-    throw new SignInError(`The development provider does not answer at ${issuer}. Run "npm start" first.`, {
+    throw new SignInError(`The development provider does not answer at ${issuer} (IDP_PORT). Run "npm start" first.`, {
       cause: error,
     })
   }

@@ -79,7 +79,7 @@ describe('says what is wrong, in a sentence, with an exit code', () => {
     const { code, stdout, stderr } = await token(['ada'], { IDP_PORT: String(port) })
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
     expect(sentence(stderr)).toBe(
-      `The development provider does not answer at http://127.0.0.1:${port}. Run "npm start" first.\n`,
+      `The development provider does not answer at http://127.0.0.1:${port} (IDP_PORT). Run "npm start" first.\n`,
     )
   })
 })

@@ -1,3 +1,4 @@
+import { isRootKey } from '@behalf/identity'
 import { z } from 'zod'
 
 const port = z.coerce.number().int().min(0).max(65_535)
@@ -23,7 +24,7 @@ const environment = z.object({
   GRAPH: z.string().default('graph.json'),
   SUBGRAPHS: subgraphs.default({}),
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }),
-  BEHALF_ROOT_KEY: z.string().regex(/^[\w-]{43,}$/, 'At least 32 random bytes as base64url.'),
+  BEHALF_ROOT_KEY: z.string().refine(isRootKey, 'At least 32 random bytes as base64url.'),
   BEHALF_KEY_EPOCH: z.coerce.number().int().min(0).default(1),
   BEHALF_TRUST_DOMAIN: z.string().default('behalf'),
   OIDC_ISSUER: z.url(),

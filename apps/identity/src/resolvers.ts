@@ -4,7 +4,7 @@ import type { Database } from './database.ts'
 type Context = SubgraphContext<Database>
 type Row = Database['users']
 
-/** A user as other subgraphs and `viewer` name one; what else is known is read when it is asked for. */
+/** A user as `viewer` names one; what else is known is read when it is asked for. */
 type User = Pick<Row, 'id'>
 
 const users = defineLoader(async (ids: readonly string[], { db }: Context) => {
@@ -28,7 +28,8 @@ export const resolvers = {
     user: (_root: unknown, { id }: { id: string }, context: Context): Promise<User | null> => users(context).load(id),
   },
   User: {
-    __resolveReference: ({ id }: User): User => ({ id }),
+    // The row and not its key alone: with the tenant, without which nobody is shown to support.
+    __resolveReference: ({ id }: User, context: Context): Promise<User | null> => users(context).load(id),
     name: column('name'),
     email: column('email'),
     tenant: column('tenant'),

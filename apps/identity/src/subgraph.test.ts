@@ -101,6 +101,13 @@ describe('identity', () => {
       expect(JSON.stringify(data)).not.toMatch(/Ada|acme\.example/)
       expect(JSON.stringify((await support().run(entity, adaAsEntity)).data)).toContain('Ada')
     })
+
+    test('[P7] is shown to support of their tenant, and of no other', async () => {
+      const of = ['usr_ada', 'usr_chloe', 'usr_nobody'].map((id) => ({ __typename: 'User', id }))
+      const { data, errors } = await support().run(entity, { of })
+      expect(data).toMatchObject({ _entities: [{ id: 'usr_ada', name: 'Ada' }, null, null] })
+      expect(errors).toEqual([])
+    })
   })
 
   test('the database lets this app read and change nothing', async () => {

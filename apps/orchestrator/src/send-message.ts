@@ -27,6 +27,9 @@ const maxText = 8000
 const maxKey = 128
 const titleLength = 80
 
+/** Requests whose ticket was used: each has one, for one text. */
+const redeemed = new WeakSet<object>()
+
 /**
  * Stores a text, the run that answers it, the delegation it acts under and the job, in one transaction, and makes
  * them durable. `run` and `error` are null when the conversation is not one of the caller's.
@@ -52,6 +55,8 @@ export async function sendMessage(
     if (!conversation) return { run: null, error: null }
     if (await isBusy(db, input.conversationId)) return busy
   }
+  if (redeemed.has(context)) throw new AppError('BAD_USER_INPUT', 'Send one text per request.')
+  redeemed.add(context)
   // Nothing is held while the gateway is asked.
   await context.commit()
   const { handle } = await options.agentApi.redeem(ticket)

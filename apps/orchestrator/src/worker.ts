@@ -36,7 +36,8 @@ export function startWorker({ config, db, backend, agentApi, watch, log }: Worke
       const runner = createRunner({ store, backend, agentApi, instructions: config.instructions })
       await runner.run(run, AbortSignal.any([signal, ended.signal]))
     } catch (err) {
-      if (ended.signal.aborted) return
+      // Word of an end is anybody's who can reach the database; only the store knows.
+      if (ended.signal.aborted && (await store.take(run)) === null) return
       if (!signal.aborted) log.error({ run, attempt, err }, 'run failed')
       throw err
     } finally {

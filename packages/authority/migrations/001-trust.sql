@@ -7,7 +7,6 @@ create table subject (
   facts jsonb not null default '{}' check (jsonb_typeof(facts) = 'object'),
   primary key (issuer, sub)
 );
-create index subject_by_subject on subject (subject);
 
 -- What a user lets an agent do, for a while. The handle itself is nowhere: only its SHA-256.
 create table delegation (
@@ -30,8 +29,6 @@ create table delegation (
   revoked_at timestamptz(3),
   check (expires_at > created_at)
 );
-create index delegation_by_subject on delegation (subject, created_at desc);
-create index delegation_by_session on delegation (issuer, session) where session is not null;
 
 -- Kept until after they have expired: what is in here is not accepted again.
 create table used_ticket (

@@ -13,7 +13,12 @@ export async function composeCommand(
   try {
     const { graph, warnings } = await compose({ root })
     for (const warning of warnings) report(warning, 'warning: ', terminal)
-    await replace(path, `${JSON.stringify(graph, null, 2)}\n`)
+    try {
+      await replace(path, `${JSON.stringify(graph, null, 2)}\n`)
+    } catch (error) {
+      terminal.error(`${path} cannot be written: ${error instanceof Error ? error.message : String(error)}`)
+      return 1
+    }
     for (const line of summary(graph)) terminal.out(line)
     terminal.out(`hash      ${graph.hash}`)
     terminal.out(`written   ${relative(terminal.cwd, path) || path}`)

@@ -1,4 +1,4 @@
-import { deriveContextKeys } from '@behalf/identity'
+import { acceptedEpochs, deriveContextKeys } from '@behalf/identity'
 import type { Terminal } from './run.ts'
 
 export function keysCommand(
@@ -11,7 +11,7 @@ export function keysCommand(
   }
   const epoch = Number(/^\d{1,9}$/.test(options.epoch) ? options.epoch : NaN)
   try {
-    terminal.out(deriveContextKeys(options.rootKey, options.receiver, epoch > 0 ? [epoch, epoch - 1] : [epoch]))
+    terminal.out(deriveContextKeys(options.rootKey, options.receiver, acceptedEpochs(epoch)))
     return 0
   } catch (error) {
     if (!(error instanceof TypeError)) throw error

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { randomBytes } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { deriveContextKeys, firstEpoch } from '@behalf/identity'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { readConfig } from './config.ts'
 import { run } from './run.ts'
@@ -41,6 +42,12 @@ beforeEach(() => {
 afterEach(() => rmSync(cwd, { recursive: true, force: true }))
 
 describe('behalf compose', () => {
+  it('says where it cannot write', async () => {
+    write(schema)
+    expect(await behalf('compose', '--out', 'nowhere/graph.json')).toBe(1)
+    expect(error.join()).toMatch(/nowhere\/graph\.json cannot be written: ENOENT/)
+  })
+
   it('writes the artefact and says what is in it', async () => {
     write(schema)
     expect(await behalf('compose')).toBe(0)
@@ -70,6 +77,11 @@ describe('behalf compose', () => {
 })
 
 describe('behalf keys', () => {
+  it('prints, without more words, the keys that a gateway signs with without more words', async () => {
+    expect(await behalf('keys', 'orders')).toBe(0)
+    expect(out).toEqual([deriveContextKeys(config.rootKey ?? '', 'orders', [firstEpoch, firstEpoch - 1])])
+  })
+
   it('prints the keys of an epoch and the one before', async () => {
     expect(await behalf('keys', 'orders', '--epoch', '3')).toBe(0)
     expect(out[0]).toMatch(/^3:[\w-]{43},2:[\w-]{43}$/)

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { AppError } from '@behalf/identity'
+import { AppError, firstEpoch } from '@behalf/identity'
 import { composeCommand } from './compose-command.ts'
 import type { Config } from './config.ts'
 import { keysCommand } from './keys-command.ts'
@@ -14,7 +14,7 @@ export interface Terminal {
 const usage = `behalf compose [--root <directory>] [--out <file>]
     Composes apps/* into one artefact, proves what it promises, and writes it (default: <root>/graph.json).
 behalf keys <receiver> [--epoch <n>]
-    Prints the receiver's BEHALF_CONTEXT_KEYS, derived from BEHALF_ROOT_KEY: of the epoch (default: 0) and the one before.
+    Prints the receiver's BEHALF_CONTEXT_KEYS, derived from BEHALF_ROOT_KEY: of the epoch (default: ${firstEpoch}) and the one before.
 behalf --help`
 
 /** Runs one command. Resolves to the exit code: 0 done, 1 refused, 2 not understood. */
@@ -45,7 +45,10 @@ export async function run(args: readonly string[], config: Config, terminal: Ter
       return await composeCommand({ root: values.root ?? '.', out: values.out }, terminal)
     }
     if (command === 'keys' && rest.length === 1 && values.root === undefined && values.out === undefined) {
-      return keysCommand({ receiver: rest[0] ?? '', epoch: values.epoch ?? '0', rootKey: config.rootKey }, terminal)
+      return keysCommand(
+        { receiver: rest[0] ?? '', epoch: values.epoch ?? String(firstEpoch), rootKey: config.rootKey },
+        terminal,
+      )
     }
   } catch (error) {
     if (!(error instanceof AppError)) throw error

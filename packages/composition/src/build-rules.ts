@@ -18,8 +18,8 @@ export const defaultRule: FieldRule = { ...open, agent: 'ALLOW', delegates: null
 
 /**
  * The rules of the composed graph: a field's own AND those of the type it returns, as Federation composed them
- * over all subgraphs (AND) and from implementations to their interfaces; ours from the subgraphs' declarations,
- * the strictest first. Mutation fields are always listed, so that none is open for want of an entry.
+ * over all subgraphs (AND) and from implementations to their interfaces; ours from the subgraphs' declarations, those
+ * of an interface and its implementations together, the strictest first. Mutation fields are always listed, so that none is open for want of an entry.
  */
 export function buildRules(supergraph: DocumentNode, declarations: Declarations, problems: Problems): Rules {
   const types = new Map<string, Auth>()
@@ -38,10 +38,11 @@ export function buildRules(supergraph: DocumentNode, declarations: Declarations,
     const type = node.name.value
     for (const field of node.fields ?? []) {
       const coordinate = `${type}.${field.name.value}`
-      const implemented = (implementations.get(type) ?? []).map((name) => `${name}.${field.name.value}`)
+      const related = [...(implementations.get(type) ?? []), ...(node.interfaces ?? []).map(({ name }) => name.value)]
+      const everywhere = [coordinate, ...related.map((name) => `${name}.${field.name.value}`)]
       const rule: FieldRule = {
         ...both(readAuth(field), types.get(namedType(field.type)) ?? open),
-        agent: strictest([coordinate, ...implemented].map((each) => agentAccess(each, declarations, problems))),
+        agent: strictest(everywhere.map((each) => agentAccess(each, declarations, problems))),
         delegates: delegates(coordinate, declarations, problems),
       }
       if (type === 'Mutation' || restricts(rule) || rule.agent !== 'ALLOW') rules[coordinate] = rule
@@ -55,7 +56,12 @@ export function conjoinRules(rules: readonly FieldRule[]): Auth {
   return rules.reduce(both, open)
 }
 
-/** Whether a caller can be denied. */
+/** Whether any caller can be denied, be it an agent. */
+export function isDeniable(rule: FieldRule): boolean {
+  return restricts(rule) || rule.agent !== 'ALLOW'
+}
+
+/** Whether a user can be denied. */
 export function restricts(rule: Auth): boolean {
   return rule.authenticated || rule.scopes.length > 0 || rule.policies.length > 0
 }
@@ -136,8 +142,9 @@ function namedType(type: TypeNode): string {
 }
 
 /** Scopes and policies that a rule names, for a message. */
-export function describeRule(rule: Auth): string {
+export function describeRule(rule: FieldRule): string {
   const sets = (names: ScopeSets) => names.map((set) => set.join(' + ')).join(' or ')
   if (rule.policies.length > 0) return `@policy ${sets(rule.policies)}`
-  return rule.scopes.length > 0 ? `@requiresScopes ${sets(rule.scopes)}` : '@authenticated'
+  if (rule.scopes.length > 0) return `@requiresScopes ${sets(rule.scopes)}`
+  return rule.authenticated ? '@authenticated' : `@agent(access: ${rule.agent})`
 }

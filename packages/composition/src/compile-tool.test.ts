@@ -1,7 +1,23 @@
 import { describe, expect, it } from 'vitest'
-import { compiled, composed, query, refused, tool, type Repository } from './fixtures.ts'
+import { compiled, composed, header, query, refused, tool, type Repository } from './fixtures.ts'
 
 const doc = '"""What it does."""\n'
+
+const denied = (rule: string) =>
+  `interface N { f: Int ${rule} } type T implements N @public { f: Int } extend type Query { t: T }`
+
+/** A tool that selects what another subgraph adds to every Media. */
+const mediaTool = (field: string, given = ''): Repository => ({
+  ...tool(
+    `query t @tool { m { g${given} } }`,
+    'interface Media @key(fields: "id") { id: ID! } type Book implements Media @key(fields: "id") @public { id: ID! } extend type Query { m: Book }',
+  ),
+  files: {
+    'apps/more/behalf.json': '{ "name": "more", "schema": "schema.graphql", "port": 4106 }',
+    'apps/more/schema.graphql': `${header.replace('"@listSize"', '"@interfaceObject"')}
+      type Media @interfaceObject @key(fields: "id") @public { id: ID! ${field} }`,
+  },
+})
 
 const cases: [string, string, Repository, Repository][] = [
   // what a tool is
@@ -19,6 +35,24 @@ const cases: [string, string, Repository, Repository][] = [
       'extend type Order { f: Int @agent(access: DENY) }',
     ),
     tool('query t($id: ID!) @tool { order(id: $id) { ... on Order { a: f } } }', 'extend type Order { f: Int }'),
+  ],
+  [
+    'TOOL_DENIED_FIELD',
+    'on an object, said by its interface only',
+    tool('query t @tool { t { f } }', denied('@agent(access: DENY)')),
+    tool('query t @tool { t { f } }', denied('@agent(access: ALLOW)')),
+  ],
+  [
+    'TOOL_DENIED_FIELD',
+    'given to an object by an @interfaceObject',
+    mediaTool('g: String @agent(access: DENY)'),
+    mediaTool('g: String'),
+  ],
+  [
+    'SUBJECT_UNBOUND',
+    'an argument given to an object by an @interfaceObject',
+    mediaTool('g(x: ID = "" @subject): String', '(x: "usr_ben")'),
+    mediaTool('g(x: ID = ""): String', '(x: "usr_ben")'),
   ],
   [
     'TOOL_ROOTS',

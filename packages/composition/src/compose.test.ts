@@ -113,6 +113,9 @@ const app = (name: string, parts: object, schema = `${header} type Query { ${nam
   [`apps/${name}/src/schema.graphql`]: schema,
 })
 const named = (name: string, port: number) => ({ name, port, schema: 'src/schema.graphql' })
+/** "@authenticated" of somebody else's specification. */
+const elsewhere = `${header.replace('"@authenticated", ', '')}
+  extend schema @link(url: "https://example.com/auth/v1.0", import: ["@authenticated", "@other"])`
 const schemaOf = (schema: string) => app('extra', named('extra', 4200), schema)
 
 describe.each([
@@ -123,6 +126,9 @@ describe.each([
     app('extra', named('extra', 4200)),
   ],
   ['APP_INVALID', { 'apps/extra/behalf.json': '{' }, {}],
+  // A role, a schema and a key of that name exist already, or cannot.
+  ['APP_INVALID', app('extra', named('gateway', 4200)), app('extra', named('extra', 4200))],
+  ['APP_INVALID', app('extra', named('loyalty-points', 4200)), app('extra', named('loyalty_points', 4200))],
   ['APP_DUPLICATE', app('extra', named('orders', 4200)), app('extra', named('extra', 4200))],
   ['APP_DUPLICATE', app('extra', named('extra', 4102)), app('extra', named('extra', 4200))],
   [
@@ -142,6 +148,11 @@ describe.each([
     'DIRECTIVE_NOT_IMPORTED',
     schemaOf(`${header.replace(', "@agent"', '')} type Query { a: Int @agent(access: DENY) }`),
     schemaOf(`${header} type Query { a: Int @agent(access: DENY) }`),
+  ],
+  [
+    'DIRECTIVE_NOT_IMPORTED',
+    schemaOf(`${elsewhere} directive @authenticated on FIELD_DEFINITION type Query { a: Int @authenticated }`),
+    schemaOf(`${elsewhere} directive @other on FIELD_DEFINITION type Query { a: Int @other }`),
   ],
   [
     'DIRECTIVE_RENAMED',

@@ -78,6 +78,8 @@ export function fieldOf(parent: GraphQLCompositeType, name: string): GraphQLFiel
 export interface InputUse {
   /** `Type.field(argument:)` or `Input.field`; of an interface's field also those of its implementations. */
   readonly coordinates: readonly string[]
+  /** The same argument on the interfaces that the field comes from. */
+  readonly inherited: readonly string[]
   readonly name: string
   readonly description: string | null
   readonly type: GraphQLInputType
@@ -102,6 +104,7 @@ export function inputsOf(api: GraphQLSchema, use: FieldUse): InputUse[] {
       if (!field) continue
       inputs.push({
         coordinates: [`${named.name}.${field.name}`],
+        inherited: [],
         name: field.name,
         description: field.description ?? null,
         type: field.type,
@@ -112,11 +115,13 @@ export function inputsOf(api: GraphQLSchema, use: FieldUse): InputUse[] {
     }
   }
   const types = isInterfaceType(use.parent) ? [use.parent, ...api.getPossibleTypes(use.parent)] : [use.parent]
+  const interfaces = new Set(types.flatMap((type) => ('getInterfaces' in type ? type.getInterfaces() : [])))
   for (const given of use.node.arguments ?? []) {
     const argument = use.field.args.find(({ name }) => name === given.name.value)
     if (!argument) continue
     inputs.push({
       coordinates: types.map((type) => `${type.name}.${use.field.name}(${argument.name}:)`),
+      inherited: [...interfaces].map((type) => `${type.name}.${use.field.name}(${argument.name}:)`),
       name: argument.name,
       description: argument.description ?? null,
       type: argument.type,

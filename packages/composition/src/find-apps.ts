@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs'
 import { join, relative, resolve, sep } from 'node:path'
+import { isReceiverName } from '@behalf/identity'
 import { collectProblems, type Problems } from './problem.ts'
 
 /** A subgraph of the graph: an app with a behalf.json. */
@@ -75,13 +76,16 @@ function readApp(directory: string, manifest: string, refuse: (message: string) 
     return null
   }
   const { name, schema, port, timeoutMs = 10_000 } = value as Record<string, unknown>
-  const validName = typeof name === 'string' && /^[a-z][a-z0-9-]{0,62}$/.test(name)
+  const validName = typeof name === 'string' && isReceiverName(name)
   const validPort = typeof port === 'number' && Number.isInteger(port) && port > 0 && port < 65_536
   const validTimeout =
     typeof timeoutMs === 'number' && Number.isInteger(timeoutMs) && timeoutMs > 0 && timeoutMs <= 300_000
   const path = typeof schema === 'string' ? resolve(directory, schema) : null
   const validSchema = path !== null && path.startsWith(directory + sep)
-  if (!validName) refuse('"name" must be lower-case letters, digits and hyphens, such as "orders".')
+  if (!validName)
+    refuse(
+      '"name" must be lower-case letters, digits and underscores, such as "gift_cards", and not a name that is taken.',
+    )
   if (!validPort) refuse('"port" must be a port number.')
   if (!validTimeout) refuse('"timeoutMs" must be 1 to 300000 milliseconds.')
   if (!validSchema) refuse('"schema" must be the path of a file in the app, such as "src/schema.graphql".')

@@ -83,8 +83,27 @@ function schemaOf(
   const name = String(nullable)
   const schema = parts.scalars[name]
   if (!schema) problems.add('SCALAR_UNMAPPED', parts.place, `There is no JSON Schema for the scalar ${name}, an input.`)
+  else if (!isLeafSchema(schema)) {
+    problems.add(
+      'SCALAR_OPEN',
+      parts.place,
+      `By its JSON Schema the scalar ${name}, an input, can hold objects or lists.`,
+    )
+  }
   return schema ?? {}
 }
+
+/** Whether nothing can be inside: a model could name anybody in an object that no type describes. */
+function isLeafSchema(schema: JsonSchema): boolean {
+  const isLeaf = (value: unknown) => typeof value !== 'object' || value === null
+  const { type, enum: values } = schema
+  if ('const' in schema) return isLeaf(schema['const'])
+  if (Array.isArray(values)) return values.every(isLeaf)
+  const types: readonly unknown[] = Array.isArray(type) ? type : [type]
+  return types.every((each) => leafTypes.has(each))
+}
+
+const leafTypes: ReadonlySet<unknown> = new Set(['string', 'number', 'integer', 'boolean', 'null'])
 
 function objectSchema(
   type: GraphQLInputObjectType,

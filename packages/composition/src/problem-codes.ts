@@ -51,6 +51,8 @@ export const adviceByCode = {
   TOOL_ROOTS: 'Make one tool for each mutation field: a call is approved and performed as one.',
   TOOL_DIRECTIVE: 'Only @include, @skip, @tool and, on variables, @subject have a meaning in a tool.',
   SCALAR_UNMAPPED: 'Say in the root\'s behalf.json, under "scalars", which JSON Schema the scalar has.',
+  SCALAR_OPEN:
+    'Map the scalar to a text, number or boolean, or take an input type instead: inside an object a model could name anybody.',
   INPUT_RECURSIVE: 'Give the tool variables of its own for the parts it needs: a model fills no recursive input.',
   INPUT_TOO_DEEP: 'Give the tool variables of its own for the parts it needs: inputs nest at most 5 deep.',
   LIST_UNBOUNDED:

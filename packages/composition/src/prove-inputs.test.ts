@@ -5,6 +5,10 @@ const people = 'extend type Query { team(size: Int): Team } type Team @public { 
 const transfer = (marks: string) =>
   `input In { amount: Int! ${marks} } extend type Mutation { send(input: In!): Order } `
 
+const fromInterface = (argument: string) =>
+  `interface N { f(${argument}): Int } type T implements N @public { f(x: ID): Int } extend type Query { t: T }`
+const jsonTool = tool('query t($x: JSON!) @tool { f(in: $x) }', `scalar JSON ${query('f(in: JSON!): Int')}`)
+
 const cases: [string, string, Repository, Repository][] = [
   [
     'SUBJECT_UNBOUND',
@@ -68,6 +72,57 @@ const cases: [string, string, Repository, Repository][] = [
     'of a variable',
     tool('query t($s: ID @subject(claim: "email")) @tool { f(s: $s) }', query('f(s: ID): Int')),
     tool('query t($s: ID @subject) @tool { f(s: $s) }', query('f(s: ID): Int')),
+  ],
+  [
+    'SUBJECT_UNBOUND',
+    'null, which is refused when it is executed',
+    tool('query t @tool { f(owner: null) }', query('f(owner: ID @subject): Int')),
+    tool('query t @tool { f }', query('f(owner: ID @subject): Int')),
+  ],
+  [
+    'SUBJECT_UNBOUND',
+    'in a list with others',
+    tool('query t($m: ID! @subject, $x: ID!) @tool { f(of: [$m, $x]) }', query('f(of: [ID!] @subject): Int')),
+    tool('query t($m: ID! @subject) @tool { f(of: [$m]) }', query('f(of: [ID!] @subject): Int')),
+  ],
+  [
+    'SUBJECT_UNBOUND',
+    'said by the interface only',
+    tool('query t($x: ID!) @tool { t { f(x: $x) } }', fromInterface('x: ID @subject')),
+    tool('query t($x: ID!) @tool { t { f(x: $x) } }', fromInterface('x: ID')),
+  ],
+  [
+    'SUBJECT_BY_NAME',
+    'of an enum',
+    tool('query t($x: Tenant!) @tool { f(in: $x) }', `enum Tenant { ACME } ${query('f(in: Tenant!): Int')}`),
+    tool('query t($x: Region!) @tool { f(in: $x) }', `enum Region { ACME } ${query('f(in: Region!): Int')}`),
+  ],
+  [
+    'SUBJECT_BY_NAME',
+    'of a scalar inside an input of the model',
+    {
+      ...tool(
+        'query t($i: In!) @tool { f(in: $i) }',
+        `scalar UserId input In { x: UserId } ${query('f(in: In!): Int')}`,
+      ),
+      files: { 'behalf.json': '{ "scalars": { "UserId": { "type": "string" } } }' },
+    },
+    {
+      ...tool('query t($i: In!) @tool { f(in: $i) }', `scalar Sku input In { x: Sku } ${query('f(in: In!): Int')}`),
+      files: { 'behalf.json': '{ "scalars": { "Sku": { "type": "string" } } }' },
+    },
+  ],
+  [
+    'SCALAR_OPEN',
+    'a scalar that hides an object',
+    { ...jsonTool, files: { 'behalf.json': '{ "scalars": { "JSON": { "type": ["string", "object"] } } }' } },
+    { ...jsonTool, files: { 'behalf.json': '{ "scalars": { "JSON": { "type": "string" } } }' } },
+  ],
+  [
+    'SCALAR_OPEN',
+    'a scalar that can be anything',
+    { ...jsonTool, files: { 'behalf.json': '{ "scalars": { "JSON": {} } }' } },
+    { ...jsonTool, files: { 'behalf.json': '{ "scalars": { "JSON": { "enum": ["a", 1] } } }' } },
   ],
   [
     'PRINCIPAL_CHOSEN',

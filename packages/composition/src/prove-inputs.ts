@@ -1,6 +1,6 @@
 import { readSubject } from '@behalf/identity'
 import { Kind, getNamedType, isInputObjectType, isObjectType } from 'graphql'
-import type { GraphQLInputType, GraphQLField, GraphQLSchema } from 'graphql'
+import type { GraphQLInputType, GraphQLField, GraphQLSchema, ValueNode } from 'graphql'
 import type { Declarations } from './declarations.ts'
 import { directVariablesIn, inputsOf, variablesIn, type FieldUse } from './field-uses.ts'
 import type { Ownerships } from './merge-ownership.ts'
@@ -34,12 +34,11 @@ export function proveInputs(
 ): void {
   const bound = new Map(bindings.map(({ variable, claim }) => [variable, claim]))
   for (const input of uses.flatMap((use) => inputsOf(proof.api, use))) {
-    const mark = readMark(proof.declarations, input.coordinates)
+    const mark = readMark(proof.declarations, input.coordinates, input.inherited)
     const at = input.value.loc ? input.value : place
     const coordinate = input.coordinates[0] ?? input.name
     if (mark.kind === 'subject') {
-      const claim = input.value.kind === Kind.VARIABLE ? bound.get(input.value.name.value) : undefined
-      if (input.value.kind !== Kind.NULL && claim !== mark.claim) {
+      if (!isBound(input.value, mark.claim, bound)) {
         problems.add(
           'SUBJECT_UNBOUND',
           at,
@@ -53,7 +52,7 @@ export function proveInputs(
     if (variable === undefined) continue
     if (mark.kind === 'unsaid') {
       const principal = input.argumentOf && leadsToPrincipal(proof, input.argumentOf.field)
-      const telling = [input.name, ...direct].find(proof.namesSubject)
+      const telling = [input.name, ...direct, getNamedType(input.type).name].find(proof.namesSubject)
       if (principal) {
         problems.add(
           'PRINCIPAL_CHOSEN',
@@ -72,6 +71,14 @@ export function proveInputs(
   }
 }
 
+/** Whether it is the caller and nobody else, by itself or in a list. Null is refused when it is executed. */
+function isBound(value: ValueNode, claim: string, bound: ReadonlyMap<string, string>): boolean {
+  if (value.kind === Kind.VARIABLE) return bound.get(value.name.value) === claim
+  return (
+    value.kind === Kind.LIST && value.values.length > 0 && value.values.every((item) => isBound(item, claim, bound))
+  )
+}
+
 /** The fields of an input object that a model fills as a whole. */
 function proveInside(proof: InputProof, type: GraphQLInputType, variable: string, at: Place, problems: Problems): void {
   const seen = new Set<string>()
@@ -84,11 +91,13 @@ function proveInside(proof: InputProof, type: GraphQLInputType, variable: string
       const mark = readMark(proof.declarations, [coordinate])
       if (mark.kind === 'subject') {
         problems.add('SUBJECT_UNBOUND', at, `$${variable} brings ${coordinate}, which is @subject, from the model.`)
-      } else if (mark.kind === 'unsaid' && proof.namesSubject(field.name)) {
+      }
+      const telling = [field.name, getNamedType(field.type).name].find(proof.namesSubject)
+      if (mark.kind === 'unsaid' && telling !== undefined) {
         problems.add(
           'SUBJECT_BY_NAME',
           at,
-          `$${variable} brings ${coordinate} from the model; "${field.name}" says that it names somebody.`,
+          `$${variable} brings ${coordinate} from the model; "${telling}" says that it names somebody.`,
         )
       }
       descend(field.type)
@@ -97,13 +106,18 @@ function proveInside(proof: InputProof, type: GraphQLInputType, variable: string
   descend(type)
 }
 
-/** The strictest of what all subgraphs say: `@subject`, then nothing, then `@notSubject`. */
-function readMark(declarations: Declarations, coordinates: readonly string[]): Mark {
-  const nodes = coordinates.flatMap((coordinate) => declarations.inputs.get(coordinate) ?? [])
-  for (const { node } of nodes) {
+/**
+ * The strictest of what all subgraphs say: `@subject`, also where an interface says it, then nothing, then
+ * `@notSubject`. An object that an `@interfaceObject` gives a field declares nothing of it itself.
+ */
+function readMark(declarations: Declarations, coordinates: readonly string[], inherited: readonly string[] = []): Mark {
+  const own = coordinates.flatMap((coordinate) => declarations.inputs.get(coordinate) ?? [])
+  const ofInterfaces = inherited.flatMap((coordinate) => declarations.inputs.get(coordinate) ?? [])
+  for (const { node } of [...own, ...ofInterfaces]) {
     const subject = readSubject(node)
     if (subject) return { kind: 'subject', claim: subject.claim }
   }
+  const nodes = own.length > 0 ? own : ofInterfaces
   const all = nodes.every(({ node }) => node.directives?.some(({ name }) => name.value === 'notSubject'))
   return { kind: all && nodes.length > 0 ? 'notSubject' : 'unsaid' }
 }

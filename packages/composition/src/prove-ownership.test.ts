@@ -5,6 +5,8 @@ const wallet = (statement: string) => ({
   orders: `extend type Query { wallet: Wallet } type Wallet ${statement} { x: Int }`,
 })
 
+const member = (rule: string) => `union U = M | Item2 type M @public ${rule} { x: Int! } type Item2 @public { y: Int }`
+
 const cases: [string, string, Repository, Repository][] = [
   ['OWNERSHIP_UNSAID', 'a type that nobody said the owner of', wallet(''), wallet('@owner(field: "userId")')],
   [
@@ -82,6 +84,24 @@ const cases: [string, string, Repository, Repository][] = [
     'a field of a restricted type',
     { orders: 'extend type Query { v: V! } type V @public @requiresScopes(scopes: [["s"]]) { x: Int }' },
     { orders: 'extend type Query { v: V } type V @public @requiresScopes(scopes: [["s"]]) { x: Int }' },
+  ],
+  [
+    'NOT_NULLABLE',
+    'a restricted member of a union, in a list',
+    { orders: `extend type Query { u: [U!] } ${member('@authenticated')}` },
+    { orders: `extend type Query { u: [U] } ${member('@authenticated')}` },
+  ],
+  [
+    'NOT_NULLABLE',
+    'a field that agents are denied',
+    { orders: 'extend type Query { x: Int! @agent(access: DENY) }' },
+    { orders: 'extend type Query { x: Int @agent(access: DENY) }' },
+  ],
+  [
+    'NOT_NULLABLE',
+    'a mutation that needs approval',
+    { orders: 'extend type Mutation { x: Int! }' },
+    { orders: 'extend type Mutation { x: Int! @agent(access: ALLOW) }' },
   ],
   [
     'NOT_NULLABLE',

@@ -9,7 +9,7 @@ import {
   isObjectType,
 } from 'graphql'
 import type { GraphQLCompositeType, GraphQLField, GraphQLObjectType, GraphQLOutputType, GraphQLSchema } from 'graphql'
-import { defaultRule, describeRule, restricts, type Rules } from './build-rules.ts'
+import { defaultRule, describeRule, isDeniable, restricts, type Rules } from './build-rules.ts'
 import type { Declarations } from './declarations.ts'
 import type { Ownerships } from './merge-ownership.ts'
 import type { Problems } from './problem.ts'
@@ -40,10 +40,20 @@ export function proveOwnership(
       const coordinate = `${type.name}.${field.name}`
       const place = declarations.fields.get(coordinate)?.[0]?.node
       const rule = rules[coordinate] ?? defaultRule
-      if (restricts(rule) && isNonNullType(field.type)) {
+      if (isDeniable(rule) && isNonNullType(field.type)) {
         problems.add('NOT_NULLABLE', place, `${coordinate} is restricted (${describeRule(rule)}) and cannot be null.`)
       }
       const possible = possibleObjects(api, field)
+      const restricted = isAbstractType(getNamedType(field.type))
+        ? possible.find((object) => restricts(rules[object.name] ?? defaultRule))
+        : undefined
+      if (restricted && hasNonNullPosition(field.type)) {
+        problems.add(
+          'NOT_NULLABLE',
+          place,
+          `${coordinate} can be ${restricted.name}, which is restricted, and cannot be null.`,
+        )
+      }
       const owner = possible.find((object) => ownerships.of.get(object.name)?.kind === 'owner')
       if (owner && hasNonNullPosition(field.type)) {
         problems.add(

@@ -25,6 +25,7 @@ export interface SubgraphSource {
 
 /** Federation's directives that a subgraph enforces too, by these names. */
 const enforcedDirectives = ['authenticated', 'requiresScopes', 'policy'] as const
+const federationSpec = 'https://specs.apollo.dev/federation/v'
 const definitions = buildASTSchema(parse(identityDirectives, { noLocation: true }), { assumeValidSDL: true })
 
 /** Reads and checks the schema of one app; null (and a problem) where there is none to read. */
@@ -62,7 +63,14 @@ function checkLinks(document: DocumentNode, file: string, problems: Problems): v
       problems.add('DIRECTIVE_INVALID', identity?.node, `The identity specification has no ${name}.`)
     } else if (name !== as) problems.add('DIRECTIVE_RENAMED', identity?.node, `${name} is imported as ${as}.`)
   }
-  const imported = new Set(links.flatMap((link) => [...link.imports.keys()]))
+  const imported = new Set(
+    links.flatMap(({ url, imports }) =>
+      [...imports.keys()].filter((name) => {
+        const spec = identityDirectiveNames.has(name.slice(1)) ? identitySpecUrl : federationSpec
+        return url.startsWith(spec)
+      }),
+    ),
+  )
   imported.add('@identity')
   for (const link of links) {
     for (const name of enforcedDirectives) {

@@ -1,4 +1,4 @@
-import type { JsonSchema } from '@behalf/identity'
+import { scalarPatterns, type JsonSchema } from '@behalf/identity'
 
 /** JSON Schemas of scalars by name: GraphQL's own, and the custom ones that every repository may use. */
 export type ScalarSchemas = Readonly<Record<string, JsonSchema>>
@@ -11,9 +11,8 @@ export const scalarSchemas: ScalarSchemas = {
   Boolean: { type: 'boolean' },
   Decimal: {
     type: 'string',
-    pattern: String.raw`^-?\d+(\.\d+)?$`,
+    pattern: scalarPatterns.Decimal,
     description: 'An exact decimal number, such as "12.50".',
   },
-  DateTime: { type: 'string', format: 'date-time' },
-  Date: { type: 'string', format: 'date' },
+  DateTime: { type: 'string', format: 'date-time', pattern: scalarPatterns.DateTime },
 }

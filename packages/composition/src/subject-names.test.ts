@@ -23,6 +23,16 @@ describe('subjectNames', () => {
     'memberCard',
     'userIds',
     'iban',
+    'userIDs',
+    'userUUIDs',
+    'userid',
+    'customerid',
+    'userId_in',
+    'userIdNotIn',
+    'userId2',
+    'emailContains',
+    'Tenant',
+    'UserId',
   ])('%s names somebody', (name) => expect(says(name)).toBe(true))
   it.each([
     'id',
@@ -39,6 +49,13 @@ describe('subjectNames', () => {
     'emailing',
     'subjectLine',
     'productNumber',
+    'orderId_in',
+    'orderIDs',
+    'userAgent',
+    'status_in',
+    'line2',
+    'notIn',
+    'list',
   ])('%s does not', (name) => expect(says(name)).toBe(false))
 })
 
@@ -47,6 +64,9 @@ describe('snakeCase', () => {
     ['accountNumber', 'account_number'],
     ['userID', 'user_id'],
     ['URLPath', 'url_path'],
+    ['userIDs', 'user_ids'],
+    ['IDsOfUser', 'ids_of_user'],
+    ['HTTPServer', 'http_server'],
     ['a-b c', 'a_b_c'],
   ])('%s', (name, snake) => expect(snakeCase(name)).toBe(snake))
 })

@@ -1,8 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
-import { createContextSigner, createWorkloadVerifier, type Graph } from '@behalf/identity'
+import { acceptedEpochs, firstEpoch, createContextSigner, createWorkloadVerifier, type Graph } from '@behalf/identity'
 import pino, { type Logger } from 'pino'
 import { addAgentApi } from './agent/agent-api.ts'
-import { epochsAccepted } from './agent/epochs-accepted.ts'
 import { createTicketSealer } from './agent/ticket.ts'
 import { createAuthenticate } from './authenticate/authenticate.ts'
 import type { IssuerConfig } from './authenticate/issuer.ts'
@@ -80,7 +79,15 @@ const defaultTimeoutMs = 10_000
  * @throws {TypeError} that says which option or file cannot be used; no secret is in the message.
  */
 export async function createGateway(options: GatewayOptions): Promise<Gateway> {
-  const { rootKey, epoch = 1, trustDomain = 'behalf', issuers, authority, introspection = true, log = pino() } = options
+  const {
+    rootKey,
+    epoch = firstEpoch,
+    trustDomain = 'behalf',
+    issuers,
+    authority,
+    introspection = true,
+    log = pino(),
+  } = options
   const limits: GatewayLimits = { ...defaultLimits, ...options.limits }
   const graph = readGraph(options.graph)
   const subgraphUrls = options.subgraphs ?? {}
@@ -128,7 +135,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     tickets,
     workloads: createWorkloadVerifier({
       rootKey,
-      epochs: epochsAccepted(epoch),
+      epochs: acceptedEpochs(epoch),
       workloads: [...agents.keys()],
       trustDomain,
     }),
@@ -164,8 +171,8 @@ function agentsByWorkload({ rules }: Graph): ReadonlyMap<string, readonly string
 }
 
 /** A refused request is answered as GraphQL, and with a challenge where signing in would help (RFC 6750 3). */
-const writeGraphQLError: WriteError = ({ message, code, status }, request) => ({
-  body: { errors: [{ message, extensions: { code } }], extensions: { txn: request.id } },
+const writeGraphQLError: WriteError = ({ message, code, status }, txn) => ({
+  body: { errors: [{ message, extensions: { code } }], extensions: { txn } },
   headers: {
     ...(status === 405 && { allow: 'GET, POST' }),
     ...(status === 401 && {

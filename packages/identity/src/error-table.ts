@@ -1,6 +1,7 @@
 /**
  * Every error that leaves one of our processes has a code from this table. `status` is the HTTP status
- * where the whole request fails with it, `message` is public, `model` is the sentence a model is given.
+ * where the whole request fails with it, `message` is public, `model` is the sentence a model is given. Only codes
+ * `fromSubgraph` go on from a subgraph to a client: the others would speak of a request that is not the client's.
  */
 export const errorTable = {
   CONTEXT_MISSING: {
@@ -43,19 +44,27 @@ export const errorTable = {
     message: "The identity provider's keys cannot be read now. Try again.",
     model: null,
   },
-  UNAUTHENTICATED: { status: 401, message: 'Sign in to see this.', model: 'The user is not signed in.' },
+  UNAUTHENTICATED: {
+    status: 401,
+    fromSubgraph: true,
+    message: 'Sign in to see this.',
+    model: 'The user is not signed in.',
+  },
   UNAUTHORIZED_FIELD_OR_TYPE: {
     status: 403,
+    fromSubgraph: true,
     message: 'You may not see or do this.',
     model: 'The user may not see or do this.',
   },
   AGENT_DENIED: {
     status: 403,
+    fromSubgraph: true,
     message: 'Only a person may do this, not a program acting for one.',
     model: 'Only the user can do this, not you.',
   },
   APPROVAL_REQUIRED: {
     status: 403,
+    fromSubgraph: true,
     message: "This needs the user's approval.",
     model: 'The user has to approve this first.',
   },
@@ -98,6 +107,7 @@ export const errorTable = {
   },
   OUTCOME_UNKNOWN: {
     status: 409,
+    fromSubgraph: true,
     message: 'This was started once and its outcome was not recorded; it is not started again.',
     model: 'This was already started once and may have happened. Do not try it again.',
   },
@@ -107,13 +117,19 @@ export const errorTable = {
   GRAPHQL_VALIDATION_FAILED: { status: 400, message: 'The operation does not fit the schema.', model: null },
   OPERATION_RESOLUTION_FAILURE: { status: 400, message: 'Which operation to run cannot be told.', model: null },
   PERSISTED_QUERY_NOT_SUPPORTED: { status: 200, message: 'PersistedQueryNotSupported', model: null },
-  BAD_USER_INPUT: { status: 400, message: 'An argument is not valid.', model: 'An argument is not valid.' },
+  BAD_USER_INPUT: {
+    status: 400,
+    fromSubgraph: true,
+    message: 'An argument is not valid.',
+    model: 'An argument is not valid.',
+  },
   PAYLOAD_TOO_LARGE: { status: 413, message: 'The request is too large.', model: null },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, message: 'Send JSON as "Content-Type: application/json".', model: null },
   METHOD_NOT_ALLOWED: { status: 405, message: 'This method is not served here.', model: null },
   NOT_FOUND: { status: 404, message: 'There is nothing here.', model: null },
   UNAVAILABLE: {
     status: 503,
+    fromSubgraph: true,
     message: 'This cannot be answered now. Try again.',
     model: 'The system is busy. It may work later.',
   },
@@ -124,6 +140,7 @@ interface ErrorEntry {
   readonly status: number
   readonly message: string
   readonly model: string | null
+  readonly fromSubgraph?: true
 }
 
 export type ErrorCode = keyof typeof errorTable

@@ -4,7 +4,16 @@ export { errorTable, type ErrorCode } from './error-table.ts'
 export { anonymousSubject, deepFreeze } from './principal.ts'
 export type { Actor, Approval, Facts, FactValue, Identity, OperationType, Principal, Unbranded } from './principal.ts'
 export type { AgentAccess, FieldRule, Graph, GraphSubgraph, JsonSchema, ToolDefinition } from './graph.ts'
-export { deriveContextKeys, deriveKey, deriveWorkloadKey } from './keys.ts'
+export {
+  acceptedEpochs,
+  deriveContextKeys,
+  deriveKey,
+  deriveWorkloadKey,
+  firstEpoch,
+  isReceiverName,
+  isRootKey,
+} from './keys.ts'
+export { scalarPatterns } from './scalar-patterns.ts'
 export { contextTokenHeader } from './context-claims.ts'
 export {
   createContextSigner,

@@ -6,7 +6,20 @@ export interface EpochKey {
   readonly key: Buffer
 }
 
-const namePattern = /^[a-z][a-z0-9_-]{0,62}$/
+/**
+ * Whether this can name a subgraph: the receiver of its context tokens, its database role and schema, and a part of its
+ * variables. Names of the gateway's, of the library's and of PostgreSQL's own are taken.
+ */
+export const isReceiverName = (name: string): boolean => namePattern.test(name) && !taken.test(name)
+
+const namePattern = /^[a-z][a-z0-9_]{0,39}$/
+const taken = /^(pg_.*|gateway|authority|behalf|model|public|postgres|information_schema)$/
+
+/** Whether this is 32 bytes or more in base64url without padding, spelled the one way that encoding spells them. */
+export function isRootKey(text: string): boolean {
+  const bytes = Buffer.from(text, 'base64url')
+  return bytes.length >= 32 && bytes.toString('base64url') === text
+}
 
 /**
  * Keys that a receiver verifies its context tokens with, as the value of `BEHALF_CONTEXT_KEYS`:
@@ -18,6 +31,12 @@ const namePattern = /^[a-z][a-z0-9_-]{0,62}$/
 export function deriveContextKeys(rootKey: string, receiver: string, epochs: readonly number[]): string {
   return formatKeys(epochs.map((epoch) => deriveKey(rootKey, 'context', receiver, epoch)))
 }
+
+/** Where counting begins, if nobody says otherwise. */
+export const firstEpoch = 1
+
+/** Keys are rotated by counting an epoch up: what the previous one signed is accepted until the next. */
+export const acceptedEpochs = (epoch: number): readonly number[] => (epoch > 0 ? [epoch, epoch - 1] : [epoch])
 
 /** Key with which a workload proves itself to the gateway, as the value of `BEHALF_WORKLOAD_KEY`. */
 export function deriveWorkloadKey(rootKey: string, name: string, epoch: number): string {
@@ -32,14 +51,13 @@ export function deriveKey(
   epoch: number,
 ): EpochKey {
   if (name !== null && !namePattern.test(name))
-    throw new TypeError(`"${name}" cannot name a receiver: use a-z, 0-9, _ and -.`)
+    throw new TypeError(`"${name}" cannot name a receiver: use a-z, 0-9 and _.`)
   if (!Number.isSafeInteger(epoch) || epoch < 0) throw new TypeError(`${epoch} is not an epoch: use 0, 1, 2, ...`)
-  const root = Buffer.from(rootKey, 'base64url')
-  if (root.length < 32 || root.toString('base64url') !== rootKey) {
+  if (!isRootKey(rootKey)) {
     throw new TypeError('The root key must be at least 32 random bytes as base64url without padding.')
   }
   const info = ['behalf', use, ...(name === null ? [] : [name]), epoch].join('/')
-  return { epoch, key: Buffer.from(hkdfSync('sha256', root, '', info, 32)) }
+  return { epoch, key: Buffer.from(hkdfSync('sha256', Buffer.from(rootKey, 'base64url'), '', info, 32)) }
 }
 
 /**

@@ -8,7 +8,7 @@ import {
   gatewayOf,
   maxContextTokenBytes,
 } from './context-claims.ts'
-import { deriveKey } from './keys.ts'
+import { deriveKey, firstEpoch } from './keys.ts'
 import type { Actor, Approval, OperationType, Principal } from './principal.ts'
 
 export interface ContextSignerOptions {
@@ -55,7 +55,7 @@ export interface ContextSigner {
 
 /** Signs context tokens: a profile of draft-ietf-oauth-transaction-tokens with one token per request and receiver. */
 export function createContextSigner(options: ContextSignerOptions): ContextSigner {
-  const { rootKey, epoch = 1, trustDomain, lifetime = contextLifetime.default, clock = Date.now } = options
+  const { rootKey, epoch = firstEpoch, trustDomain, lifetime = contextLifetime.default, clock = Date.now } = options
   if (!(lifetime > 0 && lifetime <= contextLifetime.max)) {
     throw new TypeError(`A context token lives 1 to ${contextLifetime.max} seconds, not ${lifetime}.`)
   }

@@ -115,10 +115,13 @@ function toEvent(part: LanguageModelV4StreamPart): ModelEvent | null {
   }
 }
 
+/** What a server claims beyond this is no count of tokens; up to this, those of a run add up within 32 bits. */
+const maxTokens = 1_000_000_000
+
 function toUsage({ inputTokens, outputTokens }: LanguageModelV4Usage): ModelUsage | null {
   if (inputTokens.total === undefined && outputTokens.total === undefined) return null
   const tokens = (value: number | undefined) =>
-    value === undefined || !Number.isSafeInteger(value) || value < 0 ? null : value
+    value === undefined || !Number.isSafeInteger(value) || value < 0 || value > maxTokens ? null : value
   return {
     inputTokens: tokens(inputTokens.total),
     outputTokens: tokens(outputTokens.total),

@@ -46,11 +46,13 @@ function mayPass(error: ModelError): boolean {
   return status === undefined || status >= 500
 }
 
-/** RFC 9110 10.2.3: seconds or a date. */
+const day = 86_400_000
+
+/** RFC 9110 10.2.3: seconds or a date; a day at most, whatever a server asks for. */
 function retryAfter(value: string | undefined): number | null {
   if (value === undefined) return null
-  const seconds = /^\d{1,9}$/.test(value.trim()) ? Number(value) * 1000 : Date.parse(value) - Date.now()
-  return Number.isFinite(seconds) ? Math.max(0, seconds) : null
+  const ms = /^\d{1,9}$/.test(value.trim()) ? Number(value) * 1000 : Date.parse(value) - Date.now()
+  return Number.isFinite(ms) ? Math.min(Math.max(0, ms), day) : null
 }
 
 /** An error of ours may come back wrapped by the adapter. */

@@ -59,10 +59,20 @@ function parseArguments(text: string): Record<string, unknown> | null {
   if (text.trim() === '') return {}
   try {
     const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : null
+    return typeof value === 'object' && value !== null && !Array.isArray(value) && isKept(value) ? { ...value } : null
   } catch {
     return null
   }
+}
+
+/** No tool has inputs this deep; databases and serializers give up at a depth of thousands. */
+const maxDepth = 32
+
+/** Whether JSON says the same again when it is written: 1e400 is read as Infinity, and that is written as null. */
+function isKept(value: unknown, depth = 0): boolean {
+  if (typeof value === 'number') return Number.isFinite(value)
+  if (typeof value !== 'object' || value === null) return true
+  return depth < maxDepth && Object.values(value).every((item) => isKept(item, depth + 1))
 }
 
 /** Shortens without leaving half a character. */

@@ -9,6 +9,8 @@ create table behalf.ownership (
   through_column name,
   parent regclass,
   parent_key name,
+  -- as they were made, by name
+  policies jsonb not null default '{}',
   check ((kind = 'own') = (owner_column is not null)),
   check ((kind = 'owned') = (through_column is not null and parent is not null and parent_key is not null))
 );
@@ -31,6 +33,36 @@ begin
   end if;
   raise exception '% has no owner: call behalf.own() or behalf.owned() for it first', relation;
 end $$;
+
+-- The policies of a table, each with a text that differs as soon as the policy does.
+create function behalf.policies_of(relation regclass) returns table (name name, permissive boolean, definition text)
+  language sql stable set search_path = pg_catalog
+  begin atomic
+    select polname, polpermissive, concat_ws(' / ', polcmd, polroles::regrole[],
+      pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid))
+    from pg_policy where polrelid = policies_of.relation;
+  end;
+
+create function behalf.remember_policies(relation regclass) returns void
+  language sql set search_path = pg_catalog
+  begin atomic
+    update behalf.ownership o
+    set policies = (select jsonb_object_agg(p.name, p.definition) from behalf.policies_of(o.relation) p where p.name like 'behalf\_%')
+    where o.relation = remember_policies.relation;
+  end;
+
+-- Whether a column is a foreign key to exactly that key: then it names one row, and one that exists.
+create function behalf.refers(relation regclass, through name, parent regclass, parent_key name) returns boolean
+  language sql stable set search_path = pg_catalog
+  begin atomic
+    select exists (
+      select from pg_constraint k
+      join pg_attribute a on a.attrelid = k.conrelid and k.conkey = array[a.attnum]
+      join pg_attribute b on b.attrelid = k.confrelid and k.confkey = array[b.attnum]
+      where k.contype = 'f' and k.convalidated and k.conrelid = refers.relation and k.confrelid = refers.parent
+      and a.attname = refers.through and b.attname = refers.parent_key
+    );
+  end;
 
 -- Row-level security that holds for the table's owner too, with none of our earlier policies left.
 create function behalf.force_security(relation regclass) returns void
@@ -98,6 +130,7 @@ begin
     perform behalf.require_index(relation, tenant);
   end if;
   perform behalf.require_index(relation, owner_column);
+  perform behalf.remember_policies(relation);
 end $$;
 
 -- Every row belongs to whom the row of "parent" belongs that its "through" column refers to. It is seen by whoever
@@ -113,12 +146,17 @@ begin
   insert into behalf.ownership (relation, kind, through_column, parent, parent_key)
     values (owned.relation, 'owned', owned.through, owned.parent, owned.parent_key);
   condition := behalf.own_condition(relation, alias);
+  -- Else whoever makes a second parent of the same key, or one that is missing, owns another's rows.
+  if not behalf.refers(relation, through, parent, parent_key) then
+    raise exception '%.% is no foreign key to % (%): a row has one parent, and one that exists', relation, through, parent, parent_key;
+  end if;
   execute format('create policy behalf_seen on %s for select
     using (exists (select from %s behalf_parent where behalf_parent.%I = %s.%I))', relation, parent, parent_key, alias, through);
   execute format('create policy behalf_inserted on %s for insert with check (%s)', relation, condition);
   execute format('create policy behalf_updated on %s for update using (%s) with check (%2$s)', relation, condition);
   execute format('create policy behalf_deleted on %s for delete using (%s)', relation, condition);
   perform behalf.require_index(relation, through);
+  perform behalf.remember_policies(relation);
 end $$;
 
 -- Rows that belong to nobody: everyone may read them, and no role of an app may change them.
@@ -129,4 +167,5 @@ begin
   delete from behalf.ownership o where o.relation = public.relation;
   insert into behalf.ownership (relation, kind) values (public.relation, 'public');
   execute format('create policy behalf_public on %s for select using (true)', relation);
+  perform behalf.remember_policies(relation);
 end $$;

@@ -89,7 +89,7 @@ describe('a bound transaction', () => {
     expect(() => single.bind(caller('usr_ada', { scopes: ['a b'] }), 'read')).toThrow('has no spaces')
     expect(() => single.bind(caller('usr_ada', { scopes: [''] }), 'read')).toThrow('has no spaces')
     const bound = single.bind(caller('usr_ada\0'), 'read')
-    await expect(pid.execute(bound.db)).rejects.toThrow('invalid byte sequence')
+    await expect(pid.execute(bound.db)).rejects.toThrow('cannot be stored')
     await bound.rollback()
     expect(await notes()).toHaveLength(1)
   })
@@ -240,10 +240,31 @@ describe('a resolver cannot, by mistake,', () => {
     'reset all',
     'discard all',
     `prepare transaction 'x'`,
+    `;set local behalf.sub = 'usr_ben'`,
+    `select SET_CONFIG('behalf.sub', 'usr_ben', true)`,
+    `do $$ begin set local behalf.sub = 'usr_ben'; end $$`,
+    'declare held cursor with hold for select * from notes',
+    'fetch all from held',
+    'lock table notes',
+    'select pg_advisory_lock(1)',
+    'select pg_try_advisory_lock_shared(1)',
   ])('run: %s', async (statement) => {
     const bound = single.bind(ada, 'write')
     await expect(sql.raw(statement).execute(bound.db)).rejects.toThrow('by the framework')
     expect((await settings.execute(bound.db)).rows[0]?.sub).toBe('usr_ada')
+    await bound.rollback()
+  })
+
+  it.each([
+    '-- all of them\nselect id from notes',
+    '/* all */ SELECT id from notes',
+    'with mine as (select id from notes) select id from mine',
+    '(select id from notes) union (select id from notes)',
+    'table notes',
+    'select id from notes where pg_try_advisory_xact_lock(7)',
+  ])('but queries: %s', async (statement) => {
+    const bound = single.bind(ada, 'write')
+    expect((await sql.raw(statement).execute(bound.db)).rows).toMatchObject([{ id: 'n-ada' }])
     await bound.rollback()
   })
 
@@ -279,12 +300,46 @@ describe('a resolver cannot, by mistake,', () => {
   it('end it in a way that is not foreseen: the connection is destroyed, and nothing goes on', async () => {
     const bound = single.bind(ada, 'write')
     const { rows } = await pid.execute(bound.db)
-    await expect(sql`/* /* */ */ commit`.execute(bound.db)).rejects.toThrow('ended the bound transaction')
+    await expect(sql`/* /* */ select */ commit`.execute(bound.db)).rejects.toThrow('ended the bound transaction')
     await expect(pid.execute(bound.db)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
     await expect(bound.commit()).rejects.toMatchObject({ code: 'UNAVAILABLE' })
     await bound.rollback()
     expect((await pid.execute(bound.db)).rows).not.toEqual(rows)
     await bound.rollback()
+  })
+})
+
+describe('after its end', () => {
+  const states = async () => (await backends()).map(({ state }) => state)
+
+  it('nothing begins: neither what waited for its turn, nor what comes later', async () => {
+    const bound = shop.connect({ max: 1 }).bind(ada, 'read')
+    const waiting = [1, 2, 3].map(() => bound.db.selectFrom('notes').selectAll().execute())
+    await bound.end()
+    const outcomes = await Promise.allSettled([...waiting, pid.execute(bound.db), bound.commit()])
+    expect(outcomes.slice(1)).toEqual(
+      outcomes.slice(1).map(() => ({ status: 'rejected', reason: expect.objectContaining({ code: 'UNAVAILABLE' }) })),
+    )
+    expect(await states()).not.toContain('idle in transaction')
+  })
+
+  it('a connection that arrives late is given back, while a rollback lets the next query begin', async () => {
+    const two = shop.connect({ max: 1 })
+    const holder = two.bind(ben, 'read')
+    await pid.execute(holder.db)
+    const late = two.bind(ada, 'read')
+    const query = pid.execute(late.db).catch((error: unknown) => error)
+    // By then it waits for the only connection.
+    await new Promise(setImmediate)
+    await late.end()
+    await holder.rollback()
+    expect(await query).toMatchObject({ code: 'UNAVAILABLE' })
+    expect(await states()).not.toContain('idle in transaction')
+    const next = two.bind(ada, 'read')
+    await pid.execute(next.db)
+    await next.rollback()
+    expect((await pid.execute(next.db)).rows).toHaveLength(1)
+    await next.end()
   })
 })
 

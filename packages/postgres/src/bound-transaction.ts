@@ -30,6 +30,8 @@ export interface BoundTransaction<Tables> {
   commit(): Promise<void>
   /** Undoes everything since the last commit. Never throws. */
   rollback(): Promise<void>
+  /** Undoes everything since the last commit and refuses whatever is asked later, as UNAVAILABLE. Never throws. */
+  end(): Promise<void>
 }
 
 /** Opens nothing until the first query. */
@@ -49,5 +51,6 @@ export function bindTransaction<Tables>(
     savepoint: (work) => db.transaction().execute(() => work()),
     commit: () => turns.take(() => connection.commit()),
     rollback: () => connection.rollback(),
+    end: () => connection.end(),
   }
 }

@@ -3,12 +3,14 @@ import type { Pool, PoolClient, QueryResult } from 'pg'
 import type { CallerSettings } from './caller.ts'
 import { asAppError, isConnectionLost } from './database-error.ts'
 
-/** What ends or changes a transaction or a session is not for resolvers: against mistakes, not against malice. */
-const reserved = new RegExp(
-  String.raw`^(?:\s|--[^\n]*\n|/\*(?:[^*]|\*(?!/))*\*/)*` +
-    '(?:begin|start|commit|end|rollback|abort|savepoint|release|prepare|set|reset|discard|listen|unlisten)\\b',
+/** What a resolver's statement may begin with, after comments: none of these outlives or changes the transaction. */
+const query = new RegExp(
+  String.raw`^(?:\s|--[^\n]*\n|/\*(?:[^*]|\*(?!/))*\*/|\()*` +
+    String.raw`(?:select|insert|update|delete|merge|with|values|table|explain)\b`,
   'i',
 )
+/** Functions that change the caller, or what outlives the transaction. */
+const reserved = /set_config|pg_(?:try_)?advisory_lock/i
 
 /**
  * The one connection of a bound transaction: taken from the pool with the first query, which begins the transaction
@@ -21,6 +23,7 @@ export class CallerConnection {
   #open: { client: PoolClient; begun: Promise<unknown>; onLost: (error: unknown) => void } | undefined
   /** Why what was written before is gone; until a rollback nothing goes on as if it were there. */
   #lost: { readonly cause: unknown } | undefined
+  #ended = false
   /** Savepoints that are open, innermost last. */
   readonly #savepoints: string[] = []
   #made = 0
@@ -31,10 +34,13 @@ export class CallerConnection {
     this.#mode = mode
   }
 
-  /** Runs one statement of a resolver's. */
+  /** Runs one statement of a resolver's. What is refused here is refused against mistakes, not against malice. */
   async query(text: string, values: readonly unknown[]): Promise<QueryResult<object>> {
-    if (reserved.test(text) || text.includes('set_config')) {
-      throw new Error('A bound transaction is begun, configured and ended by the framework, not by a query.')
+    if (!query.test(text) || reserved.test(text)) {
+      throw new Error(
+        'A bound transaction runs queries only (select, insert, update, delete, merge, values, explain); ' +
+          'it is begun, configured and ended by the framework.',
+      )
     }
     return this.#send(text, values)
   }
@@ -103,6 +109,12 @@ export class CallerConnection {
     if (this.#open === open) this.#giveBack(!undone || open.client.getTransactionStatus() !== 'I')
   }
 
+  /** Undoes what was not committed, and lets nothing begin after it. Never throws. */
+  async end(): Promise<void> {
+    this.#ended = true
+    await this.rollback()
+  }
+
   async #send(text: string, values: readonly unknown[] = []): Promise<QueryResult<object>> {
     this.#requireWhole()
     const open = this.#open ?? (await this.#begin())
@@ -124,9 +136,9 @@ export class CallerConnection {
       else if (this.#mode === 'read' && this.#savepoints.length === 0) await this.rollback()
       throw asAppError(error)
     }
-    const ended = new Error('A query ended the bound transaction.')
-    this.#lose(open.client, ended)
-    throw ended
+    const cause = new Error('A query ended the bound transaction.')
+    this.#lose(open.client, cause)
+    throw cause
   }
 
   /** Begins and says who is calling in the same round trip as the first query (the pool's clients pipeline). */
@@ -136,6 +148,10 @@ export class CallerConnection {
       client = await this.#pool.connect()
     } catch (error) {
       throw new AppError('UNAVAILABLE', undefined, { cause: error })
+    }
+    if (this.#ended) {
+      client.release()
+      throw ended()
     }
     const { sub, tenant, scopes, actor } = this.#caller
     const begun = Promise.all([
@@ -161,6 +177,7 @@ export class CallerConnection {
   }
 
   #requireWhole(): void {
+    if (this.#ended) throw ended()
     if (this.#lost !== undefined) throw new AppError('UNAVAILABLE', undefined, { cause: this.#lost.cause })
   }
 
@@ -178,3 +195,6 @@ export class CallerConnection {
     if (at >= 0) this.#savepoints.length = at
   }
 }
+
+const ended = () =>
+  new AppError('UNAVAILABLE', undefined, { cause: new Error('A query after the end of its request.') })

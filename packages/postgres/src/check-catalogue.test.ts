@@ -137,16 +137,116 @@ const planted: [string, string, RegExp, string][] = [
   ],
 ]
 
+const inDatabase = (statement: string) => `do $$ begin execute format('${statement}', current_database()); end $$`
+planted.push(
+  [
+    'a policy of ours that was altered',
+    'alter policy behalf_own on notes using (user_id is not null)',
+    /Policy behalf_own on shop\.notes is not as the behalf library made it/,
+    `select behalf.own('notes', 'user_id')`,
+  ],
+  [
+    'a policy under a name like ours',
+    'create policy behalf_friendly on notes using (user_id is not null)',
+    /Policy behalf_friendly on shop\.notes was not made by/,
+    'drop policy behalf_friendly on notes',
+  ],
+  [
+    'a rule',
+    'create rule peek as on insert to notes do also select * from orders',
+    /Rule peek on shop\.notes runs with its owner's rights/,
+    'drop rule peek on notes',
+  ],
+  [
+    'a parent that rows no longer refer to',
+    'alter table order_items drop constraint order_items_order_id_fkey',
+    /shop\.order_items is reached through order_id, which is no longer a foreign key to shop\.orders \(id\)/,
+    'alter table order_items add foreign key (order_id) references orders (id)',
+  ],
+  [
+    'a column that is granted to PUBLIC',
+    'grant select (body) on notes to public',
+    /notes is granted to PUBLIC \(select\)/,
+    'revoke select (body) on notes from public',
+  ],
+  [
+    'a role that locks tables',
+    'grant maintain on notes to ROLE',
+    /may maintain shop\.notes/,
+    'revoke maintain on notes from ROLE',
+  ],
+  [
+    'a role that passes on what it has',
+    'grant select on notes to ROLE with grant option',
+    /may pass on select of shop\.notes/,
+    'revoke grant option for select on notes from ROLE',
+  ],
+  [
+    'a role that makes tables of its own',
+    inDatabase('grant temp on database %I to ROLE'),
+    /may create tables of its own in database/,
+    inDatabase('revoke temp on database %I from ROLE'),
+  ],
+  [
+    'a role that makes schemas',
+    inDatabase('grant create on database %I to ROLE'),
+    /may create schemas in database/,
+    inDatabase('revoke create on database %I from ROLE'),
+  ],
+  [
+    'a role that forgets what was done',
+    'grant delete on behalf.performed to ROLE',
+    /may delete behalf\.performed/,
+    'revoke delete on behalf.performed from ROLE',
+  ],
+  [
+    'a role that rewrites what was done',
+    'grant update (request) on behalf.performed to ROLE',
+    /may update behalf\.performed\.request/,
+    'revoke update (request) on behalf.performed from ROLE',
+  ],
+  [
+    'a role that uses the library',
+    'grant execute on function behalf.force_security(regclass) to ROLE',
+    /may execute behalf\.force_security/,
+    'revoke execute on function behalf.force_security(regclass) from ROLE',
+  ],
+  [
+    'a library whose tables are open',
+    'alter table behalf.performed no force row level security',
+    /Table behalf\.performed has no forced/,
+    'alter table behalf.performed force row level security',
+  ],
+  [
+    'a SECURITY DEFINER function next door',
+    'create function behalf.peek() returns int language sql security definer return 1; revoke all on function behalf.peek() from public',
+    /Function behalf\.peek is SECURITY DEFINER/,
+    'drop function behalf.peek()',
+  ],
+  [
+    'a role that switches triggers off',
+    'grant set on parameter session_replication_role to ROLE',
+    /may set session_replication_role/,
+    'revoke set on parameter session_replication_role from ROLE',
+  ],
+  [
+    'a role that is somebody from the start',
+    `alter role ROLE set behalf.sub = 'usr_ben'`,
+    /is set up with behalf\.sub=usr_ben/,
+    'alter role ROLE reset behalf.sub',
+  ],
+)
+
 it('has nothing to say of a schema that keeps the rules', async () => expect(await check()).toEqual([]))
 
 describe.each(planted)('%s', (_name, plant, violation, remove) => {
-  beforeEach(() => shop.admin.query(plant.replace('ROLE', shop.role)))
-  afterEach(() => shop.admin.query(remove.replace('ROLE', shop.role)))
+  beforeEach(() => shop.admin.query(plant.replaceAll('ROLE', shop.role)))
+  afterEach(() => shop.admin.query(remove.replaceAll('ROLE', shop.role)))
   it('is found, and nothing once it is removed', async () => {
     expect(await check()).toContainEqual(expect.stringMatching(violation))
-    await shop.admin.query(remove.replace('ROLE', shop.role))
+    await shop.admin.query(remove.replaceAll('ROLE', shop.role))
     expect(await check()).toEqual([])
-    await shop.admin.query(plant.replace('ROLE', shop.role))
+    await shop.admin.query(plant.replaceAll('ROLE', shop.role))
   })
 })
 
@@ -157,6 +257,16 @@ it('exempts what is on the list, by name and nothing else', async () => {
     expect(await check(['job', 'jobs'])).toEqual([])
   } finally {
     await shop.admin.query('drop table job, jobs')
+  }
+})
+
+it('lets the role use the schemas that are named, and no other', async () => {
+  await shop.admin.query(`create schema queue; create schema other; grant usage on schema queue, other to ${shop.role}`)
+  try {
+    const named = { schema: 'shop', role: shop.role, allowSchemas: ['queue'] }
+    expect(await checkCatalogue(shop.adminUrl, named)).toEqual([expect.stringContaining('may use schema other')])
+  } finally {
+    await shop.admin.query('drop schema queue, other')
   }
 })
 

@@ -17,10 +17,16 @@ export function isConnectionLost(error: unknown): boolean {
   return state.startsWith('08') || state.startsWith('57P') || state === '25P03' || error.severity === 'FATAL'
 }
 
+/** A text in which there is U+0000, or something else that is no character of the database's. */
+const noSuchCharacter = '22021'
+
 /** What a caller is told of `error`: that it may try again where that makes sense, else the error itself. */
 export function asAppError(error: unknown): unknown {
   if (error instanceof AppError) return error
   const state = error instanceof pg.DatabaseError ? (error.code ?? '') : ''
+  if (state === noSuchCharacter) {
+    return new AppError('BAD_USER_INPUT', 'A text has a character that cannot be stored.', { cause: error })
+  }
   const unavailable = isConnectionLost(error) || passing.has(state) || state.startsWith('53')
   return unavailable ? new AppError('UNAVAILABLE', undefined, { cause: error }) : error
 }

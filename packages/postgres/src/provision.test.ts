@@ -112,6 +112,16 @@ describe('provision', () => {
     })
   })
 
+  it('does not crash the process when its connection goes away', async () => {
+    await migration(
+      '001.sql',
+      `select pg_terminate_backend(pid) from pg_stat_activity
+       where datname = current_database() and state = 'idle' and query = 'commit' and pid <> pg_backend_pid()`,
+    )
+    const url = await database.provision('cut_off', folder)
+    expect(await as(url, async (client) => (await client.query('select 1 as one')).rows)).toEqual([{ one: 1 }])
+  })
+
   it('changes the password of a role that is there', async () => {
     await provision({ adminUrl: database.url, name: 'renewed_app', password: 'one', migrations: folder })
     const odd = `two'; alter role renewed_app superuser; --\\`

@@ -33,6 +33,8 @@ export async function provision(options: ProvisionOptions): Promise<void> {
   requireName(name)
   requireName(schema)
   const admin = new pg.Client({ connectionString: adminUrl })
+  // What is lost fails the query that waits for it, or the next one.
+  admin.on('error', () => undefined)
   await admin.connect()
   try {
     await admin.query('select pg_advisory_lock($1)', [lockKey])
@@ -108,6 +110,7 @@ async function withDatabase(url: string, schema: string, work: (db: Kysely<unkno
     max: 1,
     options: `-c search_path=${schema} -c client_min_messages=warning`,
   })
+  pool.on('error', () => undefined)
   const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) })
   try {
     await work(db)

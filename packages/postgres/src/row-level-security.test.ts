@@ -181,6 +181,10 @@ describe('the library in a migration', () => {
     [`select behalf.own('orders', 'user_id', unless => 'a')`, 'so name the tenant'],
     [`select behalf.own('orders', 'user_id', tenant => 'tenant', unless => 'a b')`, 'is not one scope'],
     [`select behalf.owned('item_events', through => 'item_id', parent => 'products')`, 'has no owner'],
+    [
+      `select behalf.owned('order_items', through => 'order_id', parent => 'notes')`,
+      'is no foreign key to shop.notes (id)',
+    ],
   ])('names the fault of: %s', async (statement, message) => {
     await shop.admin.query('begin')
     await expect(shop.admin.query(statement)).rejects.toThrow(message)

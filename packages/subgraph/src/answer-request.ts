@@ -5,6 +5,7 @@ import type { ReadOperationType } from './document-cache.ts'
 import { type Answer, type Executor, reasonOf } from './execute-operation.ts'
 import { errorBody, toAppError } from './mask-error.ts'
 import { readRequest } from './read-request.ts'
+import { createWithheldReport } from './report-withheld.ts'
 import { RequestContext } from './request-context.ts'
 import { RequestTransaction } from './request-transaction.ts'
 
@@ -48,7 +49,8 @@ export function createAnswerRequest({ db, executor, readOperationType, answerMs 
     // A mutation is carried through when its caller has gone: whether it happened must not depend on who listens.
     const givenUp = isMutation ? null : gone
     const execute = async (): Promise<Answer> => {
-      const work = executor.execute(request, new RequestContext(verified, open))
+      const context = new RequestContext(verified, open, createWithheldReport(identity, log))
+      const work = executor.execute(request, context)
       return await unlessStopped(work, answerMs, givenUp).catch((error: unknown) => {
         // Execution cannot be cancelled. What it had asked for before it was given up may have run after that.
         void work.catch(() => undefined).then(() => open?.end())

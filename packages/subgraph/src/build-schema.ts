@@ -1,6 +1,17 @@
 import { buildSubgraphSchema, type GraphQLResolverMap } from '@apollo/subgraph'
-import { identityDirectives } from '@behalf/identity'
-import { concatAST, type DocumentNode, type GraphQLSchema, isObjectType, Kind, parse, Source, visit } from 'graphql'
+import { identityDirectiveNames, identityDirectives } from '@behalf/identity'
+import {
+  buildASTSchema,
+  concatAST,
+  type DocumentNode,
+  getDirectiveValues,
+  type GraphQLSchema,
+  isObjectType,
+  Kind,
+  parse,
+  Source,
+  visit,
+} from 'graphql'
 import type { Resolvers } from './resolvers.ts'
 
 /**
@@ -18,7 +29,10 @@ export function buildSchema<Tables>(name: string, typeDefs: string, resolvers: R
   return schema
 }
 
-/** Our directives' definitions, but for those that the SDL repeats. */
+const identityDefinitions = buildASTSchema(parse(identityDirectives, { noLocation: true }), { assumeValidSDL: true })
+const federationRules: ReadonlySet<string> = new Set(['authenticated', 'requiresScopes', 'policy'])
+
+/** Our definitions, but for types that the SDL repeats. */
 function definitions(document: DocumentNode): DocumentNode {
   const own = new Set(document.definitions.map(nameOf))
   const ours = parse(identityDirectives, { noLocation: true })
@@ -35,8 +49,15 @@ function nameOf(definition: DocumentNode['definitions'][number]): string | null 
  */
 function refuseUnreadRules(document: DocumentNode): void {
   visit(document, {
+    DirectiveDefinition({ name: { value: name } }) {
+      if (identityDirectiveNames.has(name) || federationRules.has(name))
+        throw new Error(`Import @${name} with @link instead of defining it: its rules are read by its own definition.`)
+    },
     Directive(directive) {
       const name = directive.name.value
+      const definition = identityDirectiveNames.has(name) ? identityDefinitions.getDirective(name) : null
+      // Names its fault: an access that does not exist would be none.
+      if (definition) getDirectiveValues(definition, { directives: [directive] })
       if (/^(federation|identity)__/.test(name))
         throw new Error(`Import @${name.split('__')[1]} with @link and use it by that name, not as @${name}.`)
       if (name === 'policy') throw new Error('@policy is decided by nobody yet: use @requiresScopes.')

@@ -79,13 +79,19 @@ function logErrors(log: FastifyBaseLogger): ApolloServerPlugin<RequestContext<un
         const path = 'path' in thrown ? thrown.path : undefined
         if (error instanceof AppError && error.code !== 'INTERNAL') {
           log.info({ txn, code: error.code, path, reason: reasonOf(error) }, 'field refused')
-        } else if (path === undefined) log.info({ txn, reason: thrown.message }, 'operation refused')
+        } else if (path === undefined) log.info({ txn, ...refusalOf(thrown) }, 'operation refused')
         else log.error({ txn, path, err: error }, 'resolver failed')
       }
       return Promise.resolve()
     },
   }
   return { requestDidStart: () => Promise.resolve(listener) }
+}
+
+/** Why GraphQL refuses a request. Where variables are at fault the message holds their values, which are the user's. */
+function refusalOf({ message, extensions }: Error & { extensions?: { code?: unknown } }): object {
+  const code = extensions?.code
+  return code === 'BAD_USER_INPUT' ? { code } : { code, reason: message }
 }
 
 /** Why, in one line: causes are texts or errors. */

@@ -160,5 +160,5 @@ export function logBook(): { lines: Record<string, unknown>[]; write(line: strin
 export const links = `
   extend schema
     @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@authenticated", "@requiresScopes"])
-    @link(url: "https://behalf.dev/identity/v0.1", import: ["@public", "@agent", "@subject", "@identity"])
+    @link(url: "https://behalf.dev/identity/v0.1", import: ["@owner", "@owned", "@public", "@agent", "@subject", "@identity"])
 `

@@ -59,14 +59,23 @@ export function createHttpServer({ verifier, answerRequest, ready, limits, log }
     request.setDecorator('head', verifier.verifyHead({ method, url, rawHeaders }))
   })
 
-  app.get('/healthz', (_request, reply) => reply.type('text/plain').send('ok\n'))
+  let closing = false
+  app.addHook('preClose', async () => {
+    closing = true
+  })
+  // A connection that was busy when the idle ones were closed must not stay open, once it has its answer, for the next.
+  app.addHook('onSend', async (_request, reply) => {
+    if (closing) reply.header('connection', 'close')
+  })
+
+  app.get('/healthz', async () => ({ status: 'ok' }))
   app.get('/readyz', async (_request, reply) => {
     try {
       await ready()
-      return reply.type('text/plain').send('ok\n')
+      return { status: 'ready' }
     } catch (err) {
       log.warn({ err }, 'not ready')
-      return reply.code(503).type('text/plain').send('not ready\n')
+      return reply.code(503).send({ status: 'not ready' })
     }
   })
 
@@ -91,7 +100,7 @@ function traceOf({ headers }: FastifyRequest): { traceparent: string; tracestate
   const { traceparent, tracestate } = headers
   if (typeof traceparent !== 'string' || !/^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/.test(traceparent))
     return null
-  const hasState = typeof tracestate === 'string' && tracestate.length <= 512
+  const hasState = typeof tracestate === 'string' && /^[\x20-\x7e]{1,512}$/.test(tracestate)
   return hasState ? { traceparent, tracestate } : { traceparent }
 }
 

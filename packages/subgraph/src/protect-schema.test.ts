@@ -87,7 +87,11 @@ const holding = (...scopes: string[]) => principal('usr_ada', { scopes })
 async function ask(as: Principal, source: string, field?: string) {
   const operation = source.startsWith('mutation') ? 'mutation' : 'query'
   const identity = await identityOf(as, { operation, ...(field && { approval: { id: 'apr_1', field } }) })
-  const contextValue = new RequestContext({ identity, request: '', jti: null, until: null, ticket: null }, null)
+  const contextValue = new RequestContext(
+    { identity, request: '', jti: null, until: null, ticket: null },
+    null,
+    () => undefined,
+  )
   const { data, errors = [] } = await graphql({ schema, source, contextValue })
   const masked = errors.map((error) => maskError(error.toJSON(), error))
   return { data, errors: masked.map(({ path, extensions }) => [path?.join('.'), extensions?.['code']]) }
@@ -278,6 +282,50 @@ describe('@subject', () => {
   })
 })
 
+describe('what an interface says names a subject', () => {
+  const f = (_parent: unknown, args: unknown) => JSON.stringify(args)
+  const implementing = (argument: string) =>
+    protectSchema(
+      buildSchema(
+        'notes',
+        `${links} interface N { f(${argument}): String } type T implements N @public { f(x: ID): String } type Query { t: T }`,
+        { Query: { t: () => ({}) }, T: { f } },
+      ),
+    )
+  const ask = async (schema: GraphQLSchema, source: string) => {
+    const identity = await identityOf(ada, {})
+    const contextValue = new RequestContext(
+      { identity, request: '', jti: null, until: null, ticket: null },
+      null,
+      () => undefined,
+    )
+    const { data, errors } = await graphql({ schema, source, contextValue })
+    return [JSON.parse(JSON.stringify(data)), errors?.length]
+  }
+
+  it('is bound on the objects that implement it', async () => {
+    expect(await ask(implementing('x: ID @subject'), '{ t { f(x: "usr_ben") } }')).toEqual([{ t: { f: null } }, 1])
+    expect(await ask(implementing('x: ID @subject'), '{ t { f } }')).toEqual([
+      { t: { f: '{"x":"usr_ada"}' } },
+      undefined,
+    ])
+    expect(await ask(implementing('x: ID'), '{ t { f(x: "usr_ben") } }')).toEqual([
+      { t: { f: '{"x":"usr_ben"}' } },
+      undefined,
+    ])
+  })
+})
+
+it('looks at each input type once, however they contain each other', () => {
+  const names = Array.from({ length: 30 }, (_, index) => `I${index}`)
+  const inputs = names.map(
+    (name) => `input ${name} { ${names.map((inner) => `${inner}: ${inner}`).join(' ')} o: ID @subject }`,
+  )
+  expect(() =>
+    protectSchema(buildSchema('notes', `${links} ${inputs.join(' ')} type Query { a(x: I0): String }`, {})),
+  ).not.toThrow()
+})
+
 it('costs nothing where there is no rule', () => {
   const resolveOf = (of: GraphQLSchema, type: string, field: string) => {
     const fields = of.getTypeMap()[type]
@@ -322,6 +370,26 @@ describe('a schema that would protect nothing', () => {
       'a subject that is not a claim',
       `${links} type Query { a(b: ID @subject(claim: "email")): String }`,
       'neither "sub" nor "tenant"',
+    ],
+    [
+      'a subject that is not a claim, in an input',
+      `${links} input I { b: ID @subject(claim: "email") } type Query { a(i: I): String }`,
+      'neither "sub" nor "tenant"',
+    ],
+    [
+      'an access that there is not',
+      `${links} type Query { a: String @agent(access: DENIED) }`,
+      'Argument "access" has invalid value DENIED',
+    ],
+    [
+      'a definition of its own for a rule of ours',
+      `${links} directive @agent(mode: String) on FIELD_DEFINITION type Query { a: String @agent(mode: "DENY") }`,
+      'Import @agent',
+    ],
+    [
+      "a definition of its own for a rule of Federation's",
+      `${federation('["@key"]')} directive @requiresScopes(any: String) on FIELD_DEFINITION type Query { a: String @requiresScopes(any: "a") }`,
+      'Import @requiresScopes',
     ],
     ['an unknown directive', `${links} type Query { a: String @authentication }`, 'Unknown directive'],
   ])('does not start with %s', (_what, sdl, message) => {

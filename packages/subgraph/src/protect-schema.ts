@@ -6,8 +6,10 @@ import {
   type GraphQLFieldResolver,
   GraphQLObjectType,
   type GraphQLSchema,
+  isObjectType,
 } from 'graphql'
-import { createSubjectBinder } from './bind-subjects.ts'
+import { createSubjectBinders } from './bind-subjects.ts'
+import { ownerCheck } from './check-owners.ts'
 import { forgetLoaded } from './define-loader.ts'
 import { fieldGuard, typeGuard } from './enforce-rules.ts'
 import { type RequestContext, transaction } from './request-context.ts'
@@ -17,27 +19,40 @@ type FieldConfig = GraphQLFieldConfig<unknown, Context>
 type Resolver = GraphQLFieldResolver<unknown, Context>
 
 /**
- * Puts what the schema's directives ask in front of the resolvers, whatever the gateway decided before.
+ * Puts what the schema's directives ask around the resolvers, whatever the gateway decided before: who may call them,
+ * with which arguments, and whose objects they may hand out.
  * Fields without rules keep their resolvers untouched.
  */
 export function protectSchema(schema: GraphQLSchema): GraphQLSchema {
   const mutation = schema.getMutationType()?.name
+  const subjectBinder = createSubjectBinders(schema)
   return mapSchema(schema, {
     [MapperKind.OBJECT_TYPE]: protectReferences,
     [MapperKind.OBJECT_FIELD]: (config: FieldConfig, fieldName, typeName) => {
       const guard = fieldGuard(schema, typeName, fieldName, config)
-      const bind = createSubjectBinder(config.args ?? {})
-      if (!guard && !bind && typeName !== mutation) return undefined
+      const bind = subjectBinder([config.args ?? {}, ...argumentsOfInterfaces(schema, typeName, fieldName)])
+      const owned = ownerCheck(schema, config.type)
+      if (!guard && !bind && !owned && typeName !== mutation) return undefined
 
       const original = config.resolve ?? defaultFieldResolver
       const isolated = typeName === mutation ? inSavepoint(original) : original
       const resolve: Resolver = (parent, args, context, info) => {
         guard?.(context.identity)
-        return isolated(parent, bind ? bind(args, context.identity) : args, context, info)
+        const value = isolated(parent, bind ? bind(args, context.identity) : args, context, info)
+        return owned ? owned(value, context, info) : value
       }
       return { ...config, resolve }
     },
   })
+}
+
+/** What an interface says of an argument holds for every object that implements it. */
+function argumentsOfInterfaces(schema: GraphQLSchema, typeName: string, fieldName: string) {
+  const type = schema.getType(typeName)
+  const interfaces = isObjectType(type) ? type.getInterfaces() : []
+  return interfaces.map((parent) =>
+    Object.fromEntries(parent.getFields()[fieldName]?.args.map((argument) => [argument.name, argument]) ?? []),
+  )
 }
 
 /** An error in one Mutation field undoes what that field did, and nothing else. */

@@ -7,6 +7,7 @@ export interface GraphQLRequest {
   readonly variables: Record<string, unknown>
 }
 
+// A byte order mark is left in the text, where JSON has no place for it (RFC 8259 8.1).
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** @throws {AppError} `BAD_REQUEST` */
@@ -24,11 +25,12 @@ export function readRequest(body: Uint8Array): GraphQLRequest {
   return { query, operationName, variables: variables ?? {} }
 }
 
+/** Its error has no cause: a parser's message quotes what was sent, and that would be logged. */
 function parseJson(body: Uint8Array): unknown {
   try {
     return JSON.parse(utf8.decode(body))
-  } catch (cause) {
-    throw new AppError('BAD_REQUEST', 'The body is not JSON.', { cause })
+  } catch {
+    throw new AppError('BAD_REQUEST', 'The body is not JSON.')
   }
 }
 

@@ -218,7 +218,7 @@ describe('a mutation', () => {
       expect(await run(alone.url, '{ greeting }')).toMatchObject({ status: 200 })
       expect(await send(alone.url.replace('graphql', 'readyz'), { method: 'GET', headers: [] })).toMatchObject({
         status: 503,
-        text: 'not ready\n',
+        json: { status: 'not ready' },
       })
     } finally {
       await alone.close()
@@ -232,6 +232,7 @@ describe('a verified request', () => {
   it.each<[string, number, string, Uint8Array]>([
     ['is not JSON', 400, 'BAD_REQUEST', bytes('{ greeting }')],
     ['is not UTF-8', 400, 'BAD_REQUEST', new Uint8Array([...query.slice(0, -2), 0xff, ...query.slice(-2)])],
+    ['has a byte order mark', 400, 'BAD_REQUEST', new Uint8Array([0xef, 0xbb, 0xbf, ...query])],
     ['is a batch', 400, 'BAD_REQUEST', encode([{ query: '{ greeting }' }])],
     ['is a text', 400, 'BAD_REQUEST', encode('{ greeting }')],
     ['has no query', 400, 'BAD_REQUEST', encode({})],
@@ -268,6 +269,13 @@ describe('a verified request', () => {
     expect(await messageOf(encode([{ query: '{ greeting }' }]))).toBe('Send one operation per request.')
     expect(await messageOf(encode('{ greeting }'))).toBe('The body is not a JSON object.')
     expect(await messageOf(encode({ query: '{ greeting' }))).toContain('Syntax Error')
+  })
+
+  it('that is not JSON is not quoted in the log', async () => {
+    const body = bytes('{ "password": hunter2 }')
+    expect(await post(headersOf(body, sign(body)), body)).toMatchObject({ status: 400 })
+    expect(log.lines.at(-1)).toMatchObject({ msg: 'request refused', code: 'BAD_REQUEST' })
+    expect(JSON.stringify(log.lines)).not.toContain('hunter2')
   })
 
   it('is JSON by its content type', async () => {
@@ -320,11 +328,12 @@ describe('what is not a request for GraphQL', () => {
   })
 
   it('learns from the health endpoints that the process lives, and nothing else', async () => {
-    for (const path of ['healthz', 'readyz']) {
-      expect(await send(subgraph.url.replace('graphql', path), { method: 'GET', headers: [] })).toMatchObject({
-        status: 200,
-        text: 'ok\n',
-      })
+    for (const [path, status] of [
+      ['healthz', 'ok'],
+      ['readyz', 'ready'],
+    ] as const) {
+      const answer = await send(subgraph.url.replace('graphql', path), { method: 'GET', headers: [] })
+      expect(answer).toMatchObject({ status: 200, text: JSON.stringify({ status }) })
       expect(await send(subgraph.url.replace('graphql', path), { headers: signedQuery(), body: query })).toMatchObject({
         status: 404,
       })
@@ -356,6 +365,11 @@ it('logs the trace a request belongs to, and no other text in its place', async 
   const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
   await post([...signedQuery(), 'traceparent', traceparent, 'tracestate', 'a=b'], query)
   expect(log.lines.at(-1)).toMatchObject({ traceparent, tracestate: 'a=b' })
+  for (const tracestate of ['a=\u00e4', `a=${'b'.repeat(511)}`, '']) {
+    await post([...signedQuery(), 'traceparent', traceparent, 'tracestate', tracestate], query)
+    expect(log.lines.at(-1)).toMatchObject({ traceparent })
+    expect(log.lines.at(-1)).not.toHaveProperty('tracestate')
+  }
   await post([...signedQuery(), 'traceparent', 'something else', 'tracestate', 'a=b'], query)
   expect(log.lines.at(-1)).not.toHaveProperty('traceparent')
   expect(log.lines.at(-1)).not.toHaveProperty('tracestate')

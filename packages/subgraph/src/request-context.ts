@@ -1,5 +1,6 @@
 import { AppError, type Identity, type VerifiedContext } from '@behalf/identity'
 import type { BoundTransaction } from '@behalf/postgres'
+import type { ReportWithheld } from './report-withheld.ts'
 import type { RequestTransaction } from './request-transaction.ts'
 
 /** What every resolver is given. */
@@ -22,6 +23,8 @@ export interface SubgraphContext<Tables> {
 
 /** The transaction behind a context, for this package only: not exported, so a resolver cannot reach it. */
 export const transaction = Symbol('transaction')
+/** Where it is said that an object was withheld; for this package only, too. */
+export const withhold = Symbol('withhold')
 
 /**
  * Apollo Server copies the context of each request (prototype and own properties), so `db` is a getter
@@ -32,11 +35,17 @@ export class RequestContext<Tables> implements SubgraphContext<Tables> {
   readonly ticket: string | null
   readonly commit: () => Promise<void>
   readonly [transaction]: RequestTransaction<Tables> | null
+  readonly [withhold]: ReportWithheld
 
-  constructor({ identity, ticket }: VerifiedContext, open: RequestTransaction<Tables> | null) {
+  constructor(
+    { identity, ticket }: VerifiedContext,
+    open: RequestTransaction<Tables> | null,
+    reportWithheld: ReportWithheld,
+  ) {
     this.identity = identity
     this.ticket = ticket
     this[transaction] = open
+    this[withhold] = reportWithheld
     this.commit = async () => open?.commit()
   }
 

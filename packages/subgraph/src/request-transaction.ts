@@ -1,4 +1,3 @@
-import { AppError } from '@behalf/identity'
 import type { BoundTransaction, Effect } from '@behalf/postgres'
 
 /** The transaction of one request, with what GraphQL adds to it: Mutation fields that fail alone, and an end. */
@@ -7,19 +6,11 @@ export class RequestTransaction<Tables> {
   readonly #bound: BoundTransaction<Tables>
   /** Makes the running Mutation field durable so far; null where none runs, or where it already did. */
   #commitField: (() => Promise<void>) | null = null
-  #ended = false
   #hasEffect = false
 
   constructor(bound: BoundTransaction<Tables>) {
     this.#bound = bound
-    this.db = bound.db.withPlugin({
-      transformQuery: ({ node }) => {
-        // A resolver that is still at work when its request was given up would open a transaction that nobody ends.
-        if (this.#ended) throw new AppError('UNAVAILABLE', undefined, { cause: 'a query after the end of its request' })
-        return node
-      },
-      transformResult: ({ result }) => Promise.resolve(result),
-    })
+    this.db = bound.db
   }
 
   /** Whether a Mutation field succeeded, or made something durable. */
@@ -74,7 +65,6 @@ export class RequestTransaction<Tables> {
 
   /** Gives the connection back. What was not committed is undone, and later queries are refused. Never throws. */
   async end(): Promise<void> {
-    this.#ended = true
-    await this.#bound.rollback()
+    await this.#bound.end()
   }
 }

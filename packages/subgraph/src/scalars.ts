@@ -1,8 +1,8 @@
-import { AppError } from '@behalf/identity'
+import { AppError, scalarPatterns } from '@behalf/identity'
 import { GraphQLScalarType } from 'graphql'
 
-const decimalText = /^-?(?:0|[1-9]\d{0,29})(?:\.\d{1,10})?$/
-const dateTimeText = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,3})?Z$/
+const decimalText = new RegExp(scalarPatterns.Decimal)
+const dateTimeText = new RegExp(scalarPatterns.DateTime)
 
 /**
  * An exact decimal number as text, such as `"1250.00"`: what PostgreSQL's `numeric` gives and takes. Numbers are

@@ -19,7 +19,7 @@ interface Note {
 }
 
 const typeDefs = `${links}
-  type Query { notes: [Note] me: String slow: String sneak(id: ID!): Note }
+  type Query { notes: [Note] note(id: ID!): Note me: String slow: String sneak(id: ID!): Note many: String fails: String! }
   type Note @public { id: ID! text: String broken: String }
   type Mutation {
     write(id: ID!, text: String = ""): Note
@@ -37,6 +37,8 @@ const migration = `
   select behalf.own('reference', 'owner');
 `
 
+/** When the queries of `many` have ended. */
+let manyDone: Promise<unknown> = Promise.resolve()
 /** A gate that slow resolvers wait at. */
 let gate = Promise.withResolvers<void>()
 /** Resolvers that arrived there. */
@@ -46,6 +48,17 @@ let afterGate: Promise<unknown> = Promise.resolve()
 const resolvers: Resolvers<Tables> = {
   Query: {
     notes: (_parent, _args, { db }) => db.selectFrom('note').selectAll().orderBy('id').execute(),
+    note: async (_parent, { id }: Note, { db }) =>
+      (await db.selectFrom('note').selectAll().where('id', '=', id).executeTakeFirst()) ?? null,
+    many: async (_parent, _args, { db }) => {
+      const queries = [1, 2, 3].map(() => db.selectFrom('note').selectAll().execute())
+      manyDone = Promise.allSettled(queries)
+      await Promise.all(queries)
+      return 'done'
+    },
+    fails: async () => {
+      throw new Error('at once')
+    },
     sneak: (_parent, { id }: Note, { db, identity }) =>
       db.insertInto('note').values({ id, text: '', owner: identity.subject }).returningAll().executeTakeFirst(),
     me: async (_parent, _args, { db, identity }) => {
@@ -181,6 +194,35 @@ describe('a query', () => {
     expect(answer.json.data).toEqual({ sneak: null, me: 'usr_ben usr_ben' })
     expect(log.lines.at(-1)).toMatchObject({ err: { message: expect.stringContaining('read-only transaction') } })
     expect(await notesOf(ben)).toEqual(['ben-1'])
+  })
+
+  it('that fails at once leaves no transaction behind in which its other fields go on', async () => {
+    const one = await start({}, 1)
+    for (const field of ['many fails', 'many']) {
+      const answer = await run(one.url, `{ ${field} }`)
+      expect(answer.json.data).toEqual(field === 'many' ? { many: 'done' } : null)
+      await manyDone
+    }
+  })
+
+  it('is told of a text that no database can hold', async () => {
+    const answer = await run(subgraph.url, 'query($id: ID!) { note(id: $id) { id } }', { variables: { id: 'a\0b' } })
+    expect(answer.json).toMatchObject({ data: { note: null }, errors: [{ extensions: { code: 'BAD_USER_INPUT' } }] })
+    const twin = await run(subgraph.url, 'query($id: ID!) { note(id: $id) { id } }', { variables: { id: 'a b' } })
+    expect(twin.json).toEqual({ data: { note: null } })
+  })
+
+  it("keeps what users wrote out of the log, in a refusal and in a database's error", async () => {
+    const variables = { id: { secret: 'of the user' } }
+    const answer = await run(subgraph.url, 'query($id: ID!) { note(id: $id) { id } }', { variables })
+    expect(answer.json.errors?.[0]?.extensions.code).toBe('BAD_USER_INPUT')
+    expect(log.lines.at(-1)).toMatchObject({ msg: 'operation refused', code: 'BAD_USER_INPUT' })
+    const eve = human('eve')
+    await run(subgraph.url, 'mutation { a: write(id: "of the user") { id } b: write(id: "of the user") { id } }', {
+      as: eve,
+    })
+    expect(log.lines.at(-1)).toMatchObject({ msg: 'resolver failed', err: { code: '23505' } })
+    expect(JSON.stringify(log.lines)).not.toContain('of the user')
   })
 
   it("is nobody else's, a hundred at once", async () => {

@@ -4,9 +4,10 @@ import { rm } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { attacks, keepPrivate, type Operation, type Target, withstand } from './attacks.ts'
-import { notes, noteMigrations, type NoteTables } from './fixtures.ts'
-import { attackSubgraph } from './index.ts'
+import { createNotes, notes, noteMigrations, type NoteTables } from './fixtures.ts'
+import { attackSubgraph, testSubgraph } from './index.ts'
 import { createTestCaller } from './test-caller.ts'
+import { withoutRowSecurity } from './without-row-security.ts'
 
 const migrations = noteMigrations()
 afterAll(() => rm(migrations, { recursive: true }))
@@ -64,5 +65,17 @@ describe('the attack kit', () => {
     await keepPrivate(caller('ada'), [], operation)
     answer = '{"data":{"notes":[]}}'
     await expect(keepPrivate(caller('ada'), [], operation)).rejects.toThrow('usr_ada should be shown secret')
+  })
+
+  it('[P7] notices a subgraph that leaves it to the database whose rows it shows', async () => {
+    const query = '{ notes { text } }'
+    const shownToBen = async (whose: string) => {
+      await using app = await testSubgraph<NoteTables>({ name: 'notes', create: createNotes(whose), migrations })
+      await app.admin.insertInto('note').values({ id: 'n1', owner: 'usr_ada', text: 'secret' }).execute()
+      const ask = async () => (await app.as('ben', { scopes: ['notes:read'] }).run(query)).data
+      return [await ask(), await withoutRowSecurity(app, ask), await ask()]
+    }
+    expect(await shownToBen('@public')).toEqual([{ notes: [] }, { notes: [{ text: 'secret' }] }, { notes: [] }])
+    expect(await shownToBen('@owner(field: "owner")')).toEqual([{ notes: [] }, { notes: [null] }, { notes: [] }])
   })
 })

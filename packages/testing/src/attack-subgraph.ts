@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { attacks, keepPrivate, type Operation, withstand } from './attacks.ts'
 import type { TestClaims } from './test-principal.ts'
 import { testSubgraph, type TestSubgraph, type TestSubgraphOptions } from './test-subgraph.ts'
+import { withoutRowSecurity } from './without-row-security.ts'
 
 export interface AttackOptions<Tables> extends TestSubgraphOptions {
   /** Owner of the rows that `prepare` inserts, such as `ada`. */
@@ -11,7 +12,10 @@ export interface AttackOptions<Tables> extends TestSubgraphOptions {
   /** Of both; whatever `query` and `mutation` ask for. */
   readonly claims?: TestClaims
   readonly prepare: (app: TestSubgraph<Tables>) => Promise<unknown>
-  /** `shows`: a text in the data that `mine` is given, such as a row's id, and nobody else may be given. */
+  /**
+   * `shows`: a text in the data that `mine` is given, such as a row's id, and nobody else may be given: not even where
+   * the database would let them, so it is part of an object that has an `@owner`.
+   */
   readonly query: Operation & { readonly shows: string }
   /** One that succeeds each time it is sent anew. */
   readonly mutation?: Operation
@@ -36,11 +40,17 @@ export function attackSubgraph<Tables = unknown>(options: AttackOptions<Tables>)
       })
     }
 
-    it(`shows nobody else the rows of ${mine}`, async () => {
+    const keep = () => {
       const other = app.as(theirs, claims)
       const stranger = app.as(theirs, { ...claims, tenant: 'elsewhere' })
       const others = [other, stranger, other.agent({ tool: 'get_everything' }), app.anonymous()]
-      await expect(keepPrivate(app.as(mine, claims), others, query)).resolves.toBeUndefined()
+      return keepPrivate(app.as(mine, claims), others, query)
+    }
+    it(`shows nobody else the rows of ${mine}`, async () => {
+      await expect(keep()).resolves.toBeUndefined()
+    })
+    it(`shows nobody else the rows of ${mine} where row-level security would`, async () => {
+      await expect(withoutRowSecurity(app, keep)).resolves.toBeUndefined()
     })
   })
 }

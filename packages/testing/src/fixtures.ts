@@ -10,12 +10,12 @@ export interface NoteTables {
   note: { id: string; owner: string; text: string }
 }
 
-const typeDefs = `
+const typeDefs = (whose: string) => `
   extend schema
     @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@requiresScopes"])
-    @link(url: "https://behalf.dev/identity/v0.1", import: ["@public"])
+    @link(url: "https://behalf.dev/identity/v0.1", import: ["@owner", "@public"])
   type Query { notes: [Note] @requiresScopes(scopes: [["notes:read"]]) tier: String }
-  type Note @public { id: ID! text: String }
+  type Note ${whose} { id: ID! text: String }
   type Mutation { setNote(id: ID!, text: String!): Note }
 `
 
@@ -28,25 +28,30 @@ export function noteMigrations(): string {
   return folder
 }
 
-export const notes = ({ databaseUrl, ...config }: TestConfig) =>
-  createSubgraph<NoteTables>({
-    ...config,
-    name: 'notes',
-    typeDefs,
-    db: postgres<NoteTables>(databaseUrl),
-    resolvers: {
-      Query: {
-        notes: (_parent, _args, { db }) => db.selectFrom('note').selectAll().execute(),
-        tier: (_parent, _args, { identity }) => identity.facts['tier'],
+/** @param whose - what the schema says of a note's owner. */
+export const createNotes =
+  (whose: string) =>
+  ({ databaseUrl, ...config }: TestConfig) =>
+    createSubgraph<NoteTables>({
+      ...config,
+      name: 'notes',
+      typeDefs: typeDefs(whose),
+      db: postgres<NoteTables>(databaseUrl),
+      resolvers: {
+        Query: {
+          notes: (_parent, _args, { db }) => db.selectFrom('note').selectAll().execute(),
+          tier: (_parent, _args, { identity }) => identity.facts['tier'],
+        },
+        Mutation: {
+          setNote: (_parent, note: { id: string; text: string }, { db, identity }) =>
+            db
+              .insertInto('note')
+              .values({ ...note, owner: identity.subject })
+              .onConflict((conflict) => conflict.column('id').doUpdateSet({ text: note.text }))
+              .returningAll()
+              .executeTakeFirst(),
+        },
       },
-      Mutation: {
-        setNote: (_parent, note: { id: string; text: string }, { db, identity }) =>
-          db
-            .insertInto('note')
-            .values({ ...note, owner: identity.subject })
-            .onConflict((conflict) => conflict.column('id').doUpdateSet({ text: note.text }))
-            .returningAll()
-            .executeTakeFirst(),
-      },
-    },
-  })
+    })
+
+export const notes = createNotes('@owner(field: "owner")')

@@ -67,6 +67,7 @@ describe('arguments', () => {
     ['a value not in the list', { orderId: 'a', status: 'LOST' }, '"status" must be one of PLACED, SHIPPED'],
     ['a moment that is none', { orderId: 'a', since: 'yesterday' }, '"since" must match format "date-time"'],
     ['an unsafe integer', { orderId: 'a', first: 2 ** 53 }, 'can be kept exactly'],
+    ['lists in lists', JSON.parse(`{"orderId":${'['.repeat(50_000)}${']'.repeat(50_000)}}`), 'nested too deeply'],
     ['text', '{"orderId":"a"}', 'one JSON object'],
     ['a list', [], 'one JSON object'],
     ['nothing', undefined, 'one JSON object'],

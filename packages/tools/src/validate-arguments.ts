@@ -8,6 +8,7 @@ export type ValidatedArguments =
   | { readonly valid: false; readonly reason: string }
 
 const maxReasons = 5
+const maxDepth = 32
 
 /** A validator of the arguments of tools, compiled once for each tool. */
 export function createArgumentValidator(): (tool: ToolDefinition, given: unknown) => ValidatedArguments {
@@ -17,6 +18,7 @@ export function createArgumentValidator(): (tool: ToolDefinition, given: unknown
 
   return (tool, given) => {
     if (!isRecord(given)) return { valid: false, reason: 'the arguments must be one JSON object' }
+    if (!isShallow(given)) return { valid: false, reason: 'the arguments are nested too deeply' }
     const unsafe = findUnsafeNumber(given)
     if (unsafe !== null) return { valid: false, reason: `${unsafe} is not a number that can be kept exactly` }
     const values = withoutNulls(given) as Record<string, unknown>
@@ -48,6 +50,12 @@ function describe({ instancePath, keyword, message, params, parentSchema }: Erro
 function short(name: string): string {
   return name.length > 80 ? `${name.slice(0, 80)}...` : name
 }
+
+/** No schema is this deep, and what walks through the arguments later does so by recursion. */
+const isShallow = (value: unknown, depth = 0): boolean =>
+  typeof value !== 'object' ||
+  value === null ||
+  (depth < maxDepth && Object.values(value).every((item) => isShallow(item, depth + 1)))
 
 /** RFC 8785 maps integers beyond 2^53 to the text of others: an approval of one would be that of another. */
 function findUnsafeNumber(value: unknown): number | null {

@@ -6,6 +6,9 @@ export const clientIds = { cli: 'behalf-cli', console: 'behalf-console', mcp: 'm
 /** Where `npm run token` has its code sent; nothing listens there (RFC 8252, section 7.3: any port matches). */
 export const cliRedirectUri = 'http://127.0.0.1/callback'
 
+/** The one algorithm of the development provider's keys, for access tokens and ID tokens alike. */
+export const signingAlgorithm = 'ES256'
+
 const publicClient = {
   token_endpoint_auth_method: 'none',
   grant_types: ['authorization_code'],

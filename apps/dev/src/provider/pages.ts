@@ -13,7 +13,9 @@ button { width: 100%; padding: .75rem 1rem; text-align: start; font: inherit; co
 button:hover { border-color: var(--accent); background: #3557d614 }
 button:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px }
 button strong { display: block; font-size: 1.0625rem }
+button span { opacity: .8 }
 button.quiet { margin-top: 1.25rem; text-align: center }
+a { color: inherit }
 `
 const styleHash = createHash('sha256').update(style).digest('base64')
 
@@ -64,6 +66,20 @@ export function logoutPage(form: string): string {
     `${form}
     <button form="op.logoutForm" type="submit" name="logout" value="yes">Sign out</button>
     <button class="quiet" form="op.logoutForm" type="submit">Stay signed in</button>`,
+  )
+}
+
+/** For whoever opens the provider's own address: signing in begins at a client. */
+export function homePage(users: readonly ProviderUser[]): string {
+  const rows = users.map(({ name, description }) => `<li><strong>${escape(name)}</strong>, ${escape(description)}</li>`)
+  return page(
+    'Development provider',
+    `
+    <p>Clients send you here to sign in as one of the demo users.</p>
+    <p class="note">For development only: there is no password, and anyone on this machine can be anyone.</p>
+    <ul aria-label="Demo users">${rows.join('')}</ul>
+    <p>In a terminal: <code>npm run --silent token -- ${escape(users[0]?.name ?? '')}</code></p>
+    <p><a href="/.well-known/openid-configuration">OpenID configuration</a></p>`,
   )
 }
 

@@ -7,16 +7,13 @@ import {
   type KoaContextWithOIDC,
   type UnknownObject,
 } from 'oidc-provider'
-import { clientIds, developmentClients } from './clients.ts'
+import { clientIds, developmentClients, signingAlgorithm } from './clients.ts'
 import { createMemoryStore } from './memory-store.ts'
 import { contentSecurityPolicy, errorPage, logoutPage, signedOutPage } from './pages.ts'
 import type { ProviderUser } from './provider-user.ts'
 
 const minutes = 60
 const hours = 60 * minutes
-
-/** The one algorithm of the development provider's keys, for access tokens and ID tokens alike. */
-export const signingAlgorithm = 'ES256'
 
 /** How the user signed in: by choosing a name, which is no assurance at all (OpenID Connect Core, section 2, `acr`). */
 export const noAssurance = '0'

@@ -190,3 +190,11 @@ test('discovery names what there is', async () => {
 test('nothing was printed meanwhile', () => {
   expect(spoken).toEqual([])
 })
+
+test('its own address says what it is, and what a description holds stays text', async () => {
+  const response = await fetch(provider.issuer)
+  expect(response.status).toBe(200)
+  const text = await response.text()
+  expect(text).toContain('For development only')
+  expect(text).toContain('a customer of &#60;acme&#62;')
+})

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { errors, Provider } from 'oidc-provider'
-import { contentSecurityPolicy, errorPage, loginPage } from './pages.ts'
+import { contentSecurityPolicy, errorPage, homePage, loginPage } from './pages.ts'
 import { noAssurance, providerConfiguration, type ProviderResources } from './provider-configuration.ts'
 import type { ProviderUser } from './provider-user.ts'
 
@@ -50,6 +50,7 @@ export async function startProvider({
     if (request.headers.host !== authority) {
       return sendPage(response, 421, errorPage('misdirected_request', `This provider answers as ${issuer} only.`))
     }
+    if (path === '/' && request.method === 'GET') return sendPage(response, 200, homePage(users))
     if (!path.startsWith('/interaction/')) return handleOidc(request, response)
     if (request.method === 'GET') return showLogin(request, response)
     if (request.method === 'POST') return finishLogin(request, response)

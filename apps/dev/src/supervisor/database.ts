@@ -3,11 +3,14 @@ import { join } from 'node:path'
 import { authorityMigrations } from '@behalf/authority'
 import { provision } from '@behalf/postgres'
 import { startEmbeddedPostgres } from '@behalf/postgres/embedded'
+import pg from 'pg'
 import type { Config } from '../config.ts'
 import { Failure } from './failure.ts'
 
 export interface AdministratorDatabase extends AsyncDisposable {
   readonly adminUrl: string
+  /** Resolves if the embedded PostgreSQL ends by itself, and never for a given one, which may come back. */
+  readonly lost: Promise<Failure>
 }
 
 /**
@@ -16,13 +19,53 @@ export interface AdministratorDatabase extends AsyncDisposable {
  * @throws Failure
  */
 export async function openDatabase(config: Config, dataDir: string): Promise<AdministratorDatabase> {
-  if (config.databaseUrl !== null) {
-    return { adminUrl: config.databaseUrl, [Symbol.asyncDispose]: async () => undefined }
+  const given = config.databaseUrl
+  if (given !== null) {
+    await withReason('The database of DATABASE_URL cannot be used', () => requireAdministrator(given))
+    return {
+      adminUrl: given,
+      lost: new Promise(() => undefined),
+      [Symbol.asyncDispose]: async () => undefined,
+    }
   }
-  return withReason('PostgreSQL cannot be started', async () => {
-    const postgres = await startEmbeddedPostgres({ dataDir, port: config.postgresPort, persistent: true })
-    return { adminUrl: postgres.url, [Symbol.asyncDispose]: () => postgres.close() }
-  })
+  const advice = `It holds development data only: delete ${dataDir}, and the next start makes it anew.`
+  return withReason(
+    'PostgreSQL cannot be started',
+    async () => {
+      const postgres = await startEmbeddedPostgres({ dataDir, port: config.postgresPort, persistent: true })
+      // A connection that is held for nothing but to see it end, at once and with everything else of the server's.
+      const watch = new pg.Client({ connectionString: postgres.url })
+      const lost = new Promise<Failure>((resolve) => {
+        watch.on('error', ({ message }) => resolve(new Failure(`PostgreSQL ended: ${message}.`)))
+      })
+      await watch.connect()
+      return {
+        adminUrl: postgres.url,
+        lost,
+        async [Symbol.asyncDispose]() {
+          await watch.end()
+          await postgres.close()
+        },
+      }
+    },
+    advice,
+  )
+}
+
+/** Roles and schemas are made with this URL; that it may not make them is better said at once. */
+async function requireAdministrator(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000 })
+  try {
+    await client.connect()
+    const { rows } = await client.query<{ roles: boolean; schemas: boolean }>(
+      `select rolsuper or rolcreaterole as roles, has_database_privilege(current_database(), 'create') as schemas
+       from pg_roles where rolname = current_user`,
+    )
+    if (!rows[0]?.roles) throw new Error('its user may not make roles (CREATEROLE).')
+    if (!rows[0].schemas) throw new Error('its user may not make schemas in it (GRANT CREATE ON DATABASE).')
+  } finally {
+    await client.end().catch(() => undefined)
+  }
 }
 
 /**
@@ -58,12 +101,13 @@ export async function provisionAll(
 }
 
 /** What a database says is for the person who set it up: without a stack. */
-async function withReason<T>(what: string, work: () => Promise<T>): Promise<T> {
+async function withReason<T>(what: string, work: () => Promise<T>, advice?: string): Promise<T> {
   try {
     return await work()
   } catch (error) {
     // A host with two addresses that both refuse is an AggregateError, whose own message is empty.
     const cause = error instanceof AggregateError ? error.errors[0] : error
-    throw new Failure(`${what}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause: error })
+    const reason = cause instanceof Error ? cause.message.trimEnd() : String(cause)
+    throw new Failure([`${what}: ${reason}`, ...(advice === undefined ? [] : [advice])].join('\n'), { cause: error })
   }
 }

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
+import { Failure } from './failure.ts'
 import { takenPorts } from './ports.ts'
 
 const need = (port: number) => ({ what: 'orders', variable: 'ORDERS_PORT', host: '127.0.0.1', port })
@@ -14,4 +15,8 @@ test('a port that something listens on is taken, and free again afterwards', asy
   const patient = takenPorts([need(port)], 5000)
   server.close()
   expect(await patient).toEqual([])
+})
+
+test('an address of some other machine is refused with a sentence', async () => {
+  await expect(takenPorts([{ ...need(4000), host: '192.0.2.1' }])).rejects.toThrow(Failure)
 })

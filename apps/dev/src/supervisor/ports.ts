@@ -1,5 +1,6 @@
 import { createServer } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
+import { Failure } from './failure.ts'
 
 export interface PortNeed {
   /** For people: what would listen there. */
@@ -13,6 +14,7 @@ export interface PortNeed {
  * Those of `needs` that something else listens on.
  *
  * @param patience how long to wait for ports to become free, in milliseconds
+ * @throws Failure for a host that is not this machine
  */
 export async function takenPorts(needs: readonly PortNeed[], patience = 0): Promise<PortNeed[]> {
   const end = performance.now() + patience
@@ -29,7 +31,7 @@ function isFree({ host, port }: PortNeed): Promise<boolean> {
     const server = createServer()
     server.once('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EADDRINUSE' || error.code === 'EACCES') resolve(false)
-      else reject(error)
+      else reject(new Failure(`Nothing can listen on ${host} port ${port} here: ${error.message}`, { cause: error }))
     })
     server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(true)))
   })

@@ -1,9 +1,11 @@
+import { randomBytes } from 'node:crypto'
 import type { Config } from '../config.ts'
 import type { DemoUser } from '../seed/demo-users.ts'
 import { reachable } from './system-plan.ts'
 
 const query = '{ viewer { id name balance { amount currency } } }'
-const chat = `mutation { chatSend(input: { text: "What is my balance?", idempotencyKey: "first" }) {
+/** A key names one message: with the key of an earlier start, its answer would come back, by whatever model that was. */
+const chat = (key: string) => `mutation { chatSend(input: { text: "What is my balance?", idempotencyKey: "${key}" }) {
     run { status message { text } toolCalls { tool status } } error { code message } } }`
 
 /** What a newcomer needs once everything runs. The first line is what tests and scripts wait for. */
@@ -11,12 +13,15 @@ export function summary({
   config,
   users,
   logs,
+  database,
   seconds,
 }: {
   config: Config
   users: readonly DemoUser[]
   /** Folder of the log files. */
   logs: string
+  /** Folder of the embedded database. */
+  database: string
   seconds: number
 }): string {
   const graphql = `http://${reachable(config.host)}:${config.gatewayPort}/graphql`
@@ -37,7 +42,8 @@ Behalf is ready (${seconds.toFixed(1)} s).
 
   GraphQL     ${graphql}
   Sign-in     ${config.issuer}${config.ownProvider ? '  (for development only)' : ''}
-  PostgreSQL  ${config.databaseUrl === null ? `127.0.0.1:${config.postgresPort}` : new URL(config.databaseUrl).host}
+  Chat        ${config.model['MODEL_NAME'] ?? 'keyword router, not a language model (for one, set MODEL_BASE_URL, MODEL_NAME)'}
+  PostgreSQL  ${config.databaseUrl === null ? `127.0.0.1:${config.postgresPort}, in ${database}` : new URL(config.databaseUrl).host}
   Logs        ${logs}
 
 Demo users
@@ -48,7 +54,7 @@ A first query, in another terminal:
   ${post(query)}
 
 A first chat, with the same token:
-  ${post(chat)}
+  ${post(chat(randomBytes(3).toString('hex')))}
 
 Ctrl-C stops everything.
 `

@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises'
+import { access, constants, mkdir } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
 import { passableDataDir } from '@behalf/postgres/embedded'
 import { portVariable, type Config } from '../config.ts'
@@ -38,9 +38,7 @@ export async function supervise({ config, root, apps, signal, show }: Supervisio
   const logs = join(dataDir, 'logs')
   const postgresDir = await passableDataDir(join(dataDir, 'postgres'))
   const graphFile = join(dataDir, 'graph.json')
-  // Others may pass, not look: PostgreSQL runs as another user where this process is root.
-  await mkdir(dataDir, { recursive: true, mode: 0o711 })
-  await mkdir(logs, { recursive: true, mode: 0o700 })
+  await makeFolders(dataDir, logs)
   await clearTheWay(config, dataDir, postgresDir)
 
   await using running = new AsyncDisposableStack()
@@ -51,7 +49,7 @@ export async function supervise({ config, root, apps, signal, show }: Supervisio
   const orHalt = <T>(work: Promise<T>) => Promise.race([work, rejectedOn(halted)])
   const step = async <T>(name: string, work: Promise<T>) => {
     const result = await orHalt(work)
-    show(`  ${name.padEnd(12)} ${seconds(begun)} s`)
+    show(`  ${name.padEnd(12)} ${seconds(begun).toFixed(1)} s`)
     return result
   }
   // The database is not stopped under those who work in it.
@@ -67,7 +65,8 @@ export async function supervise({ config, root, apps, signal, show }: Supervisio
   const ready = (plan: PlannedProcess) => waitUntilReady(plan.name, plan.ready, { within: readyWithin, signal: halted })
 
   show('Starting Behalf. Ctrl-C stops it.')
-  signal.addEventListener('abort', () => show('Stopping.'), { once: true })
+  // A terminal has just written "^C".
+  signal.addEventListener('abort', () => show('\nStopping.'), { once: true })
   const opening = openDatabase(config, postgresDir)
   running.defer(async () => (await opening.catch(() => null))?.[Symbol.asyncDispose]())
   const composer = startProcess(
@@ -85,7 +84,8 @@ export async function supervise({ config, root, apps, signal, show }: Supervisio
   const provider = planProvider(config, root)
   if (config.ownProvider) running.use(launch(provider))
 
-  const { adminUrl } = await step('PostgreSQL', opening)
+  const { adminUrl, lost } = await step('PostgreSQL', opening)
+  void lost.then((reason) => failure.abort(reason))
   const databaseUrl = await step('migrations', finishing(provisionAll(adminUrl, apps)))
   const plan = planSystem({ config, root, apps, databaseUrl, graphFile })
   const subgraphs = plan.subgraphs.map(launch)
@@ -98,9 +98,22 @@ export async function supervise({ config, root, apps, signal, show }: Supervisio
   const processes = [...(config.ownProvider ? [provider] : []), ...plan.subgraphs, plan.gateway]
   await Promise.all([seeded, step('processes', Promise.all(processes.map(ready)))])
 
-  show(summary({ config, users: demoUsers, logs: shortest(logs), seconds: seconds(begun) }))
+  const places = { logs: shortest(logs), database: shortest(postgresDir) }
+  show(summary({ config, users: demoUsers, ...places, seconds: seconds(begun) }))
   await rejectedOn(halted).catch(() => undefined)
   if (failure.signal.aborted) throw failure.signal.reason
+}
+
+/** Others may pass, not look: PostgreSQL runs as another user where this process is root. */
+async function makeFolders(dataDir: string, logs: string): Promise<void> {
+  try {
+    await mkdir(dataDir, { recursive: true, mode: 0o711 })
+    await mkdir(logs, { recursive: true, mode: 0o700 })
+    await Promise.all([dataDir, logs].map((folder) => access(folder, constants.W_OK)))
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new Failure(`The folder ${dataDir} cannot be used (BEHALF_DATA_DIR): ${reason}`, { cause: error })
+  }
 }
 
 /** Sees that the ports are free and nobody else uses the folder, after ending what a killed supervisor left. */

@@ -114,10 +114,13 @@ export async function startRunQueue(options: RunQueueOptions): Promise<RunQueue>
   }
 }
 
+/** Runs wait for models, not for the database: few connections serve many of them. */
+const deliberate = /^WARNING: having maxPoolSize \(\d+\) smaller than concurrency/
+
 /** The library's own log: what went wrong, without payloads. */
 function toLog(log: RunQueueOptions['log']): LogFunctionFactory {
   return () => (level, message) => {
-    if (level === 'error') log.error({ queue: message }, 'run queue')
-    else if (level === 'warning') log.warn({ queue: message }, 'run queue')
+    if (level === 'error') log.error({}, `run queue: ${message}`)
+    else if (level === 'warning' && !deliberate.test(message)) log.warn({}, `run queue: ${message}`)
   }
 }

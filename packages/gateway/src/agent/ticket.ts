@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { AppError, deriveKey, type Principal } from '@behalf/identity'
+import { acceptedEpochs, AppError, deriveKey, type Principal } from '@behalf/identity'
 import { EncryptJWT, jwtDecrypt } from 'jose'
 import { z } from 'zod'
 import type { Ticket } from '../authority.ts'
-import { epochsAccepted } from './epochs-accepted.ts'
 
 /** Seconds between a `@delegates` call and the redemption of its ticket. */
 const lifetime = 60
@@ -47,7 +46,7 @@ export function createTicketSealer(options: {
 }): TicketSealer {
   const { rootKey, epoch, clock = Date.now } = options
   const keys = new Map(
-    epochsAccepted(epoch).map((accepted) => [`ticket/${accepted}`, deriveKey(rootKey, 'ticket', null, accepted).key]),
+    acceptedEpochs(epoch).map((accepted) => [`ticket/${accepted}`, deriveKey(rootKey, 'ticket', null, accepted).key]),
   )
   const kid = `ticket/${epoch}`
   const keyOf = (id: string | undefined) => {

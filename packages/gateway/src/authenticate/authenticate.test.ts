@@ -39,6 +39,18 @@ const invalid = { code: 'CREDENTIAL_INVALID', status: 401 }
 const unsupported = { code: 'CREDENTIAL_UNSUPPORTED', status: 401 }
 
 describe('an access token', () => {
+  it.each([
+    [1763856000.5, 1763856000],
+    [0, 0],
+    [-1, null],
+    [1e300, null],
+    ['1763856000', null],
+    [null, null],
+  ])('with an auth_time of %s says %s, which every receiver understands', async (claimed, authTime) => {
+    const token = await provider.mint({ claims: { auth_time: claimed } })
+    expect(await configured()(bearer(token))).toMatchObject({ authTime })
+  })
+
   it('names a person whom our records know, and what they may do', async () => {
     const token = await provider.mint({ claims: { sid: 's1', auth_time: 1763856000, acr: 'pwd' } })
     const principal = await configured()(bearer(token))

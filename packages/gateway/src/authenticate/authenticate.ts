@@ -86,7 +86,7 @@ export function createAuthenticate(options: {
       facts,
       client,
       session: textOrNull(claims['sid']),
-      authTime: typeof claims['auth_time'] === 'number' ? claims['auth_time'] : null,
+      authTime: secondsOrNull(claims['auth_time']),
       acr: textOrNull(claims['acr']),
       actor: actorOf(claims, client, config),
       expiresAt: exp,
@@ -133,4 +133,9 @@ function issuerOf(token: string): string {
 
 const isText = (value: unknown): value is string => typeof value === 'string' && value !== ''
 const textOrNull = (value: unknown) => (isText(value) ? value : null)
+/** RFC 7519 2: a NumericDate may have a fraction. Everything behind us counts in whole seconds. */
+function secondsOrNull(value: unknown): number | null {
+  const seconds = typeof value === 'number' ? Math.floor(value) : -1
+  return Number.isSafeInteger(seconds) && seconds >= 0 ? seconds : null
+}
 const invalid = (cause: unknown) => new AppError('CREDENTIAL_INVALID', undefined, { cause })

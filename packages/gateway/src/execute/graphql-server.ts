@@ -53,6 +53,9 @@ export async function startGraphQLServer(options: {
   return server
 }
 
+/** Under which a plan passes entities on: whether a client's variable of that name gets in its way depends on the plan. */
+const planVariable = 'representations'
+
 /**
  * Every answer says its `txn`, and no other extension. Where a subgraph's values did not fit the schema, the stock
  * executor reports it as an extension only; here it is an error, so that null always has its reason.
@@ -64,6 +67,8 @@ const finishAnswer = (log: Logger): ApolloServerPlugin<RequestContext & Record<s
       if (operation === undefined) throw requestError('OPERATION_RESOLUTION_FAILURE')
       if (operation.operation === OperationTypeNode.SUBSCRIPTION)
         throw requestError('BAD_REQUEST', 'Subscriptions are not served here.')
+      if (operation.variableDefinitions?.some(({ variable }) => variable.name.value === planVariable))
+        throw requestError('BAD_REQUEST', `Give the variable "$${planVariable}" another name.`)
     },
     didEncounterErrors: async ({ errors, contextValue: { txn } }) => {
       // What a plan's node threw comes as it is, and not as a GraphQLError.

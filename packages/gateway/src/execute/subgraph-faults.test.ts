@@ -225,6 +225,7 @@ describe('an error of a subgraph', () => {
     ['toString', 'INTERNAL'],
     ['__proto__', 'INTERNAL'],
     ['CONTEXT_REPLAYED', 'SUBGRAPH_INVALID_RESPONSE'],
+    ['NOT_FOUND', 'SUBGRAPH_INVALID_RESPONSE'],
     ['GRAPHQL_PARSE_FAILED', 'SUBGRAPH_INVALID_RESPONSE'],
     ['CREDENTIAL_INVALID', 'SUBGRAPH_INVALID_RESPONSE'],
   ])('of code %s is told as %s, without its message', async (code, told) => {

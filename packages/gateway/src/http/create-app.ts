@@ -8,18 +8,21 @@ import fastify, {
 } from 'fastify'
 import { v7 as uuidv7 } from 'uuid'
 import { describeCause } from '../describe-cause.ts'
+import { refuseConnection } from './refuse-connection.ts'
 
 const codeOfFastify: Readonly<Record<string, ErrorCode>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'PAYLOAD_TOO_LARGE',
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'UNSUPPORTED_MEDIA_TYPE',
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'BAD_REQUEST',
   FST_ERR_BAD_URL: 'BAD_REQUEST',
+  // Of node: the connection ended before the body did.
+  ECONNRESET: 'BAD_REQUEST',
 }
 
 /** How an error is written to the client, and with which headers. */
 export type WriteError = (
   error: AppError,
-  request: FastifyRequest,
+  txn: string,
 ) => { readonly body: unknown; readonly headers?: Record<string, string> }
 
 /**
@@ -41,7 +44,7 @@ export function createApp(options: {
     if (known.code === 'INTERNAL')
       request.log.error({ ...fields, err: known.cause instanceof Error ? known.cause : known }, 'request failed')
     else request.log[known.status >= 500 ? 'warn' : 'info'](fields, 'request refused')
-    const { body, headers = {} } = writeError(known, request)
+    const { body, headers = {} } = writeError(known, request.id)
     await reply.code(known.status).headers(headers).send(body)
   }
 
@@ -55,13 +58,19 @@ export function createApp(options: {
     requestTimeout: 30_000,
     exposeHeadRoutes: false,
     forceCloseConnections: 'idle',
+    clientErrorHandler: refuseConnection(log, writeError),
     frameworkErrors: (error, request, reply) => void refuse(error, request as FastifyRequest, reply as FastifyReply),
   })
   app.removeAllContentTypeParsers()
   app.addContentTypeParser([...contentTypes], { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
 
-  // What we say is about one caller at one moment.
-  app.addHook('onRequest', async (_request, reply) => void reply.header('cache-control', 'no-store'))
+  app.addHook('onRequest', async ({ headers }, reply) => {
+    // What we say is about one caller at one moment.
+    reply.header('cache-control', 'no-store')
+    // RFC 9110 8.4: whoever looks at requests before us must not see another body than we read.
+    if (headers['content-encoding'] !== undefined)
+      throw new AppError('UNSUPPORTED_MEDIA_TYPE', 'Send the body as it is, without "Content-Encoding".')
+  })
   let closing = false
   app.addHook('preClose', async () => {
     closing = true

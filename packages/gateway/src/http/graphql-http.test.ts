@@ -45,6 +45,7 @@ describe('a request over HTTP', () => {
 
   it.each([
     ['not JSON', '{', 'BAD_REQUEST', 400],
+    ['after a byte order mark', '\ufeff{"query":"{ whoami }"}', 'BAD_REQUEST', 400],
     ['not UTF-8', Buffer.from([0x22, 0xff, 0x22]), 'BAD_REQUEST', 400],
     ['nothing', '', 'BAD_REQUEST', 400],
     ['null', 'null', 'BAD_REQUEST', 400],
