@@ -118,13 +118,25 @@ describe('viewer', () => {
     expect(body.errors?.[0]?.extensions).toEqual({ code: 'CREDENTIAL_INVALID' })
   })
 
-  it('shows only what the scopes of the token allow', async () => {
-    const token = await system.token('ada', { scopes: ['profile'] })
-    const { body } = await system.graphql(token, '{ viewer { id name balance { amount } } }')
+  it('[P6] shows only what the scopes of the token allow, and asks no subgraph for the rest', async () => {
+    const ask = async (scopes: string[]) => {
+      const before = wire.balance.exchanges.length
+      const { body } = await system.graphql(
+        await system.token('ada', { scopes }),
+        '{ viewer { id name balance { amount } } }',
+      )
+      return { body, asked: wire.balance.exchanges.length - before }
+    }
+    const { body, asked } = await ask(['profile'])
     expect(body.data).toEqual({ viewer: { id: 'usr_ada', name: expect.any(String), balance: null } })
     expect(body.errors).toMatchObject([
       { path: ['viewer', 'balance'], extensions: { code: 'UNAUTHORIZED_FIELD_OR_TYPE' } },
     ])
+    expect(asked).toBe(0)
+    expect(await ask(['profile', 'balance:read'])).toMatchObject({
+      body: { data: { viewer: { balance: { amount: expect.any(String) } } } },
+      asked: 1,
+    })
   })
 
   it("gives nobody another's order, though its id is known", async () => {

@@ -100,6 +100,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
 
   const server = await startGraphQLServer({
     supergraph: graph.supergraph,
+    rules: graph.rules,
     introspection,
     log,
     dataSource({ name, url = '' }) {

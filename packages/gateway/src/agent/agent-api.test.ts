@@ -257,6 +257,7 @@ describe('a delegation', () => {
     expect(body['tools']).toMatchObject([
       { name: 'cancel_order', readOnly: false, requiresApproval: true },
       { name: 'list_orders' },
+      { name: 'send_chat' },
       { name: 'start_chat' },
     ])
     expect(JSON.stringify(body)).not.toMatch(/operation|version|outputSchema|bindings|mutation/)
@@ -305,15 +306,25 @@ describe('a delegation', () => {
     })
   })
 
-  it('tells an agent a code where the tool fails', async () => {
+  it('does nothing that is denied to agents or needs approval, and asks no subgraph for it', async () => {
     const { handle } = await delegationOf()
-    gateway.graph.orders.misbehave = (response) =>
-      response.end(
-        JSON.stringify({ errors: [{ message: 'x', extensions: { code: 'APPROVAL_REQUIRED', secret: 'x' } }] }),
-      )
+    for (const { received } of gateway.graph.all) received.length = 0
     expect(await call(handle, { name: 'cancel_order', arguments: { id: '1' } })).toMatchObject({
       body: { ok: false, error: { code: 'APPROVAL_REQUIRED' } },
     })
+    expect(await call(handle, { name: 'send_chat' })).toMatchObject({
+      body: { ok: false, error: { code: 'AGENT_DENIED' } },
+    })
+    expect(gateway.graph.all.flatMap(({ received }) => received)).toEqual([])
+    expect(await call(handle, { name: 'start_chat' })).toMatchObject({ body: { ok: true } })
+    expect(gateway.graph.chat.received).toHaveLength(1)
+  })
+
+  it('tells an agent a code where the tool fails', async () => {
+    const { handle } = await delegationOf()
+    gateway.graph.orders.misbehave = (response) =>
+      response.end(JSON.stringify({ errors: [{ message: 'x', extensions: { code: 'OUTCOME_UNKNOWN', secret: 'x' } }] }))
+    expect(await call(handle)).toMatchObject({ body: { ok: false, error: { code: 'OUTCOME_UNKNOWN' } } })
     gateway.graph.orders.misbehave = null
     expect(await call(handle, { name: 'cancel_order', arguments: {} })).toMatchObject({
       body: { ok: false, error: { code: 'BAD_USER_INPUT' } },

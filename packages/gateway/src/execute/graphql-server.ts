@@ -6,18 +6,20 @@ import {
   ApolloServerPluginSchemaReportingDisabled,
   ApolloServerPluginUsageReportingDisabled,
 } from '@apollo/server/plugin/disabled'
-import { type ErrorCode, errorTable } from '@behalf/identity'
+import { type ErrorCode, errorTable, type FieldRule } from '@behalf/identity'
 import { GraphQLError, type GraphQLFormattedError, type OperationDefinitionNode, OperationTypeNode } from 'graphql'
 import type { Logger } from 'pino'
+import { authorizeGateway } from '../authorize/authorize-gateway.ts'
 import { describeCause } from '../describe-cause.ts'
 import type { RequestContext } from './request-context.ts'
 import type { createSubgraphDataSource } from './subgraph-data-source.ts'
 
 export type GraphQLServer = ApolloServer<RequestContext & Record<string, unknown>>
 
-/** Apollo Server over the supergraph; it knows principals, and never a credential. */
+/** Apollo Server over the supergraph; it knows principals, and never a credential. What a caller may not see is not planned. */
 export async function startGraphQLServer(options: {
   readonly supergraph: string
+  readonly rules: Readonly<Record<string, FieldRule>>
   readonly dataSource: (subgraph: {
     readonly name: string
     readonly url?: string
@@ -25,11 +27,11 @@ export async function startGraphQLServer(options: {
   readonly introspection: boolean
   readonly log: Logger
 }): Promise<GraphQLServer> {
-  const { supergraph, dataSource, introspection, log } = options
+  const { supergraph, rules, dataSource, introspection, log } = options
   disableApolloTelemetry()
   const gateway = new ApolloGateway({ supergraphSdl: supergraph, buildService: dataSource, logger: log, debug: false })
   const server: GraphQLServer = new ApolloServer<RequestContext & Record<string, unknown>>({
-    gateway,
+    gateway: authorizeGateway(gateway, rules),
     introspection,
     logger: log,
     formatError: maskError,

@@ -1,0 +1,28 @@
+import { getDirectiveValues, GraphQLIncludeDirective, GraphQLSkipDirective, type SelectionNode } from 'graphql'
+import type { DenialCode } from './requirement.ts'
+
+/** A field that was removed from an operation. */
+export interface Denial {
+  /** Response names, without the indexes of lists. */
+  readonly path: readonly string[]
+  /** The field, such as `Order.total`. */
+  readonly coordinate: string
+  readonly code: DenialCode
+  /** Selections on the way whose `@skip` and `@include` say whether it was asked for. */
+  readonly conditions: readonly SelectionNode[]
+}
+
+/** The denial as seen from outside of `node`. */
+export const outside = (denial: Denial, node: SelectionNode): Denial =>
+  isConditional(node) ? { ...denial, conditions: [node, ...denial.conditions] } : denial
+
+export const isConditional = ({ directives = [] }: SelectionNode) => directives.length > 0
+
+/** @param variables - coerced. */
+export function wasAskedFor({ conditions }: Denial, variables: Readonly<Record<string, unknown>>): boolean {
+  return conditions.every(
+    (node) =>
+      getDirectiveValues(GraphQLSkipDirective, node, variables)?.['if'] !== true &&
+      getDirectiveValues(GraphQLIncludeDirective, node, variables)?.['if'] !== false,
+  )
+}

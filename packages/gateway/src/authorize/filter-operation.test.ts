@@ -1,0 +1,177 @@
+import { describe, expect, it } from 'vitest'
+import { graphOf, needs, person } from './fixtures.ts'
+
+const note = { __typename: 'Note', id: 'n1', text: 'hello', owner: { id: 'u1', name: 'Ada' } }
+const vault = { __typename: 'Vault', id: 'v1', text: 'gold', code: 7, owner: { id: 'u2', name: 'Ben' } }
+
+// As composed: what an implementation asks, its interface asks, too.
+const graph = graphOf(
+  `type Query { nodes: [Node], node: Node, found: [Found], open: Open, note: Note }
+   interface Node { id: ID!, text: String, owner: User }
+   interface Open { id: ID! }
+   type Note implements Node & Open { id: ID!, text: String, owner: User }
+   type Vault implements Node & Open { id: ID!, text: String, owner: User, code: Int! }
+   union Found = Note | Vault
+   type User { id: ID!, name: String }`,
+  {
+    'Node.text': needs('text'),
+    'Vault.text': needs('text'),
+    Vault: needs('vault'),
+    'User.name': needs('profile'),
+  },
+  { nodes: [note, vault, null], node: vault, found: [vault, note], open: vault, note },
+)
+
+describe('a field of an interface', () => {
+  it('asks what the interface asks, and what the type asks where that is named', async () => {
+    expect(await graph.ask(person(), '{ nodes { id text } }')).toEqual({
+      executed: '{ nodes { __typename id } }',
+      data: { nodes: [{ id: 'n1', text: null }, { id: 'v1', text: null }, null] },
+      errors: ['nodes.text UNAUTHORIZED_FIELD_OR_TYPE'],
+    })
+    expect(await graph.ask(person('vault'), '{ nodes { id ... on Note { text } ... on Vault { text } } }')).toEqual({
+      executed: '{ nodes { __typename id ... on Note { text } } }',
+      data: { nodes: [{ id: 'n1', text: 'hello' }, { id: 'v1', text: null }, null] },
+      errors: ['nodes.text UNAUTHORIZED_FIELD_OR_TYPE'],
+    })
+    expect(await graph.ask(person('text'), '{ nodes { id text } }')).toMatchObject({
+      executed: '{ nodes { id text } }',
+    })
+  })
+})
+
+describe('a fragment on a type that is denied', () => {
+  const query = '{ found { ... on Vault { id code } ... on Note { id } __typename } }'
+
+  it('is gone, and so are those objects, where a field of them cannot be null', async () => {
+    expect(await graph.ask(person(), query)).toEqual({
+      executed: '{ found { ... on Note { id } __typename } }',
+      data: { found: [null, { id: 'n1', __typename: 'Note' }] },
+      errors: ['found.id UNAUTHORIZED_FIELD_OR_TYPE'],
+    })
+    expect((await graph.ask(person('vault'), query)).data).toEqual({
+      found: [
+        { id: 'v1', code: 7, __typename: 'Vault' },
+        { id: 'n1', __typename: 'Note' },
+      ],
+    })
+  })
+
+  it('reports nothing where no such object is found', async () => {
+    expect(await graph.ask(person(), '{ note { id ... on Node { ... on Vault { text } } } }')).toEqual({
+      executed: '{ note { id } }',
+      data: { note: { id: 'n1' } },
+      errors: [],
+    })
+  })
+
+  it('is gone by name, too, while the same fragment is kept elsewhere', async () => {
+    const named = `{ found { ... on Vault { ...Id } ... on Note { ...Id } } open { ...Id } }
+      fragment Id on Open { id }`
+    expect(await graph.ask(person(), named)).toEqual({
+      executed: '{ found { __typename ... on Note { ...Id } } open { __typename ...Id } } fragment Id on Open { id }',
+      data: { found: [null, { id: 'n1' }], open: { id: 'v1' } },
+      errors: ['found.id UNAUTHORIZED_FIELD_OR_TYPE'],
+    })
+    const definition = '{ found { ...V ...N } } fragment V on Vault { id ...N } fragment N on Open { id }'
+    expect(await graph.ask(person(), definition)).toMatchObject({
+      executed: '{ found { __typename ...N } } fragment N on Open { id }',
+    })
+  })
+
+  it('leaves a parent that can be something else', async () => {
+    expect(await graph.ask(person(), '{ found { ... on Vault { text } } node { ... on Vault { text } } }')).toEqual({
+      executed: '{ found { __typename } node { __typename } }',
+      data: { found: [{ text: null }, {}], node: { text: null } },
+      errors: ['found.text UNAUTHORIZED_FIELD_OR_TYPE', 'node.text UNAUTHORIZED_FIELD_OR_TYPE'],
+    })
+  })
+
+  it('takes all that is asked for only in it', async () => {
+    expect(
+      await graph.ask(person(), '{ open { id ... on Node { owner { id } } ... on Vault { owner { id name } } } }'),
+    ).toEqual({
+      executed: '{ open { __typename id ... on Node { owner { id } } } }',
+      data: { open: { id: 'v1', owner: { id: 'u2', name: null } } },
+      errors: ['open.owner.name UNAUTHORIZED_FIELD_OR_TYPE'],
+    })
+  })
+})
+
+describe('fragments', () => {
+  it('are filtered once, wherever they are spread', async () => {
+    const query = `{ a: note { ...Both } b: note { owner { ...Name } id } }
+      fragment Both on Note { owner { ...Name id } }
+      fragment Name on User { ... { name } }`
+    expect(await graph.ask(person(), query)).toEqual({
+      executed: '{ a: note { ...Both } b: note { id } } fragment Both on Note { owner { id } }',
+      data: { a: { owner: { name: null, id: 'u1' } }, b: { owner: null, id: 'n1' } },
+      errors: ['a.owner.name UNAUTHORIZED_FIELD_OR_TYPE', 'b.owner.name UNAUTHORIZED_FIELD_OR_TYPE'],
+    })
+  })
+
+  it('that multiply cost no more than their text', async () => {
+    const depth = 30
+    const spread = (index: number) => `a${index}: owner { ...F${index + 1} } b${index}: owner { ...F${index + 1} }`
+    const deep = graphOf(
+      'type Query { owner: User } type User { owner: User, name: String }',
+      { 'User.name': needs('profile') },
+      {},
+    )
+    const fragments = Array.from(
+      { length: depth },
+      (_, index) => `fragment F${index + 1} on User { ${spread(index + 1)} }`,
+    )
+    const query = `{ ${spread(0)} } ${fragments.join(' ')} fragment F${depth + 1} on User { name }`
+    const answer = await deep.ask(person(), query)
+    expect(answer).toMatchObject({ executed: null, data: { a0: null, b0: null } })
+    expect(answer.errors).toHaveLength(200)
+  })
+})
+
+describe('@skip and @include', () => {
+  const query = `query ($on: Boolean! = false) {
+    note { owner { name @include(if: $on) } ... @skip(if: $on) { id } text } }`
+  const strict = graphOf(
+    `type Query { note: Note } type Note { id: ID!, text: String, owner: User } type User { name: String }`,
+    { 'User.name': needs('profile'), 'Note.id': needs('ids') },
+    { note },
+  )
+
+  it('say whether what is denied was asked for at all', async () => {
+    expect(await strict.ask(person(), query, { variables: { on: true } })).toEqual({
+      executed: '{ note { owner { __typename } text } }',
+      data: { note: { owner: { name: null }, text: 'hello' } },
+      errors: ['note.owner.name UNAUTHORIZED_FIELD_OR_TYPE'],
+    })
+    expect(await strict.ask(person('ids'), query)).toEqual({
+      executed: 'query ($on: Boolean! = false) { note { owner { __typename } ... @skip(if: $on) { id } text } }',
+      data: { note: { owner: {}, id: 'n1', text: 'hello' } },
+      errors: [],
+    })
+    expect(await strict.ask(person('profile'), query)).toMatchObject({
+      data: { note: null },
+      errors: ['note.id UNAUTHORIZED_FIELD_OR_TYPE'],
+    })
+  })
+
+  it('say so of what is in a parent that is gone', async () => {
+    const gone = 'query ($on: Boolean!) { note { id owner { name ... @include(if: $on) { other: name } } } }'
+    expect(await strict.ask(person(), gone, { variables: { on: false } })).toMatchObject({
+      executed: null,
+      data: { note: null },
+      errors: ['note.id UNAUTHORIZED_FIELD_OR_TYPE', 'note.owner.name UNAUTHORIZED_FIELD_OR_TYPE'],
+    })
+    expect((await strict.ask(person(), gone, { variables: { on: true } })).errors).toHaveLength(3)
+  })
+
+  it('leave nothing to execute where only they would', async () => {
+    const only = 'query ($on: Boolean!) { ... @include(if: $on) { note { id } } }'
+    expect(await strict.ask(person(), only, { variables: { on: false } })).toEqual({
+      executed: null,
+      data: {},
+      errors: [],
+    })
+    expect((await strict.ask(person(), only, { variables: { on: true } })).data).toEqual({ note: null })
+  })
+})
