@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { importsOf, violations, type Workspace } from './support/imports.ts'
+import { importsOf, isTestFile, violations, type Workspace } from './support/imports.ts'
 
 const root = join(import.meta.dirname, '..')
 
@@ -18,7 +18,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   '@behalf/orchestration': ['@behalf/identity'],
   '@behalf/cli': ['@behalf/composition', '@behalf/identity'],
   '@behalf/testing': ['@behalf/identity', '@behalf/postgres', '@behalf/subgraph'],
-  '@app/gateway': ['@behalf/gateway', '@behalf/authority', '@behalf/tools', '@behalf/identity'],
+  '@app/gateway': ['@behalf/gateway', '@behalf/authority', '@behalf/tools', '@behalf/process', '@behalf/identity'],
   '@app/identity': ['@behalf/subgraph', '@behalf/postgres', '@behalf/process', '@behalf/identity'],
   '@app/orders': ['@behalf/subgraph', '@behalf/postgres', '@behalf/process', '@behalf/identity'],
   '@app/balance': ['@behalf/subgraph', '@behalf/postgres', '@behalf/process', '@behalf/identity'],
@@ -43,7 +43,7 @@ const workspaces: Workspace[] = globSync('{apps,packages}/*/package.json', { cwd
     devDependencies: Object.keys(manifest['devDependencies'] ?? {}),
     files: globSync(`${directory}/src/**/*.ts`, { cwd: root }).map((file) => ({
       path: relative(root, join(root, file)),
-      isTest: /\.test(-d)?\.ts$|[/-]fixtures?(\.ts|\/)/.test(file),
+      isTest: isTestFile(file),
       imports: importsOf(readFileSync(join(root, file), 'utf8')),
     })),
   }
@@ -58,7 +58,7 @@ describe('who imports whom', () => {
   const planted = (more: Partial<Workspace>): Workspace[] => [
     { name: '@behalf/tools', dependencies: [], devDependencies: [], files: [], ...more },
   ]
-  const file = (path: string, ...imports: string[]) => ({ path, isTest: path.includes('.test.'), imports })
+  const file = (path: string, ...imports: string[]) => ({ path, isTest: isTestFile(path), imports })
 
   it.each([
     ['an edge that is not in the table', { dependencies: ['@behalf/gateway'] }],
@@ -83,28 +83,40 @@ describe('who imports whom', () => {
       "Apollo's Elastic packages elsewhere",
       { dependencies: ['@apollo/gateway'], files: [file('packages/tools/src/a.ts', '@apollo/gateway')] },
     ],
+    ['a fixture outside tests', { files: [file('packages/tools/src/a.ts', './model-fixture.ts')] }],
+    ['a file of fixtures outside tests', { files: [file('packages/tools/src/a/b.ts', '../fixtures/model.ts')] }],
+    ['a test that is imported', { files: [file('packages/tools/src/a.ts', './b.test.ts')] }],
     ['a workspace that is not in the table', { name: '@behalf/surprise' }],
   ])('goes red for %s', (_what, more) => {
     expect(violations(planted(more), mayImport)).toHaveLength(1)
   })
 
-  it('stays green for tests that use testing', () => {
-    const files = [file('packages/tools/src/a.test.ts', '@behalf/testing', '../src/b.ts', 'node:fs')]
+  it('stays green for tests that use testing and fixtures, and for fixtures of fixtures', () => {
+    const files = [
+      file('packages/tools/src/a.test.ts', '@behalf/testing', '../src/b.ts', './b-fixture.ts', 'node:fs'),
+      file('packages/tools/src/b-fixture.ts', '@behalf/testing', './fixtures/c.ts'),
+    ]
     expect(violations(planted({ devDependencies: ['@behalf/testing'], files }), mayImport)).toEqual([])
   })
 })
 
 describe('trust stays in few places', () => {
   const sources = workspaces.flatMap(({ files }) => files.filter(({ isTest }) => !isTest).map(({ path }) => path))
-  const filesWith = (pattern: RegExp) => sources.filter((path) => pattern.test(readFileSync(join(root, path), 'utf8')))
+  const filesWith = (pattern: RegExp) =>
+    sources.filter((path) => pattern.test(readFileSync(join(root, path), 'utf8'))).toSorted()
 
   it('a Principal is made in one file, and in one of the test kit', () => {
-    expect(filesWith(/\bas (unknown as )?Principal\b/)).toEqual(
-      expect.arrayContaining(['packages/gateway/src/authenticate/principal.ts']),
-    )
-    expect(filesWith(/\bas (unknown as )?Principal\b/).filter((path) => !path.startsWith('packages/testing/'))).toEqual(
-      ['packages/gateway/src/authenticate/principal.ts'],
-    )
+    expect(filesWith(/\bas (unknown as )?Principal\b/)).toEqual([
+      'packages/gateway/src/authenticate/principal.ts',
+      'packages/testing/src/test-principal.ts',
+    ])
+  })
+
+  it('and by those who verified a credential or read a delegation', () => {
+    expect(filesWith(/\btoPrincipal\b/)).toEqual([
+      'packages/gateway/src/authenticate/authenticate.ts',
+      'packages/gateway/src/authenticate/principal.ts',
+    ])
   })
 
   it('an Identity is made in one file', () => {
@@ -112,8 +124,9 @@ describe('trust stays in few places', () => {
   })
 
   it('stored work is resumed by the worker of the orchestrator only', () => {
-    const users = filesWith(/\bstoredCaller\(/).filter((path) => !path.startsWith('packages/postgres/'))
-    expect(users.every((path) => path.startsWith('apps/orchestrator/src/'))).toBe(true)
+    expect(filesWith(/\bstoredCaller\b/).filter((path) => !path.startsWith('packages/postgres/'))).toEqual([
+      'apps/orchestrator/src/worker.ts',
+    ])
   })
 })
 

@@ -6,6 +6,12 @@ export interface Workspace {
   readonly files: readonly { readonly path: string; readonly isTest: boolean; readonly imports: readonly string[] }[]
 }
 
+/**
+ * Tests and what they alone import: `x.test.ts`, `x-fixture.ts`, `fixtures.ts`, `fixtures/x.ts`. Nothing else may
+ * import them, so that a name makes nobody's code exempt from what production code has to keep to.
+ */
+export const isTestFile = (path: string): boolean => /\.test(-d)?\.ts$|[/-]fixtures?(\.ts|\/)/.test(path)
+
 const homesOfElastic: ReadonlySet<string> = new Set(['@behalf/gateway', '@behalf/composition'])
 const isElastic = (name: string) =>
   /^@apollo\/(gateway|composition|query-planner|federation-internals|query-graphs)$/.test(name)
@@ -52,7 +58,8 @@ function importProblem(
   if (specifier.startsWith('.')) {
     const [area = '', name = ''] = path.split('/')
     const target = new URL(specifier, `file:///${path}`).pathname
-    return target.startsWith(`/${area}/${name}/`) ? null : 'another workspace by its path'
+    if (!target.startsWith(`/${area}/${name}/`)) return 'another workspace by its path'
+    return isTestFile(target) && !isTest ? 'a fixture, which is for tests' : null
   }
   if (isElastic(specifier) && !homesOfElastic.has(workspace.name) && !isTest)
     return "Apollo's Elastic packages stay in gateway and composition"

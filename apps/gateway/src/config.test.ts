@@ -43,6 +43,13 @@ describe('the configuration', () => {
     expect(() => readConfig({ ...required, BEHALF_ROOT_KEY: '' })).toThrow('BEHALF_ROOT_KEY')
   })
 
+  it('takes no root key of which there is another spelling, or less than 32 bytes', () => {
+    const fits = Buffer.alloc(32, 7).toString('base64url')
+    expect(readConfig({ ...required, BEHALF_ROOT_KEY: fits }).rootKey).toBe(fits)
+    for (const unfit of [`${fits.slice(0, -1)}d`, `${fits}=`, `${fits}AA`, fits.slice(0, -1), fits.replace('B', '+')])
+      expect(() => readConfig({ ...required, BEHALF_ROOT_KEY: unfit })).toThrow('BEHALF_ROOT_KEY')
+  })
+
   it('reads lists', () => {
     const config = readConfig({
       ...required,

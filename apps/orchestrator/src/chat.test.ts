@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { keywordRouter } from '@behalf/orchestration'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { runText, startChat } from './chat-fixture.ts'
-import { callTool, held, say, scripted, type Script } from './scripted-model.ts'
+import { callTool, held, say, scripted, type Script } from './scripted-model-fixture.ts'
 
 /** What the model does next; a test may make it wait. */
 let play: Script

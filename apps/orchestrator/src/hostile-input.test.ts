@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { runText, startChat } from './chat-fixture.ts'
-import { callTool, held, say, scripted, type Script } from './scripted-model.ts'
+import { callTool, held, say, scripted, type Script } from './scripted-model-fixture.ts'
 
 let play: Script
 let chat: Awaited<ReturnType<typeof startChat>>

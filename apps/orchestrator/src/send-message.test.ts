@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { runText, startChat } from './chat-fixture.ts'
-import { held, say, scripted, type Script } from './scripted-model.ts'
+import { held, say, scripted, type Script } from './scripted-model-fixture.ts'
 
 /** What the model does next; a test may make it wait. */
 let play: Script

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { seedRun, startChat } from '../chat-fixture.ts'
-import { say, scripted } from '../scripted-model.ts'
+import { say, scripted } from '../scripted-model-fixture.ts'
 import { queueSchema } from './queue-migration.ts'
 
 let chat: Awaited<ReturnType<typeof startChat>>

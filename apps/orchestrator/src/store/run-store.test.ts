@@ -10,7 +10,7 @@ import { postgres, storedCaller, type Postgres } from '@behalf/postgres'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { balanceTool, seedRun, startChat } from '../chat-fixture.ts'
 import type { Database } from '../database.ts'
-import { callTool, say, scripted } from '../scripted-model.ts'
+import { callTool, say, scripted } from '../scripted-model-fixture.ts'
 import { createRunStore } from './run-store.ts'
 
 let chat: Awaited<ReturnType<typeof startChat>>
