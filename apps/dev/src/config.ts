@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { isRootKey } from '@behalf/identity'
-import { ConfigurationError, logLevel, port, readEnvironment, type Environment } from '@behalf/process'
+import { ConfigurationError, logLevel, port, postgresUrl, readEnvironment, type Environment } from '@behalf/process'
 import { z } from 'zod'
 import { clientIds } from './provider/clients.ts'
 
@@ -25,7 +25,7 @@ const supervisorVariables = {
   GATEWAY_INTERNAL_PORT: knownPort(4001),
   POSTGRES_PORT: knownPort(4300),
   HOST: z.string().default('127.0.0.1'),
-  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/, error: 'not a postgres:// URL' }).optional(),
+  DATABASE_URL: postgresUrl.optional(),
   OIDC_ISSUER: webUrl.optional(),
   INTERACTIVE_CLIENTS: z.string().default(`${clientIds.console},${clientIds.cli}`),
   BEHALF_ROOT_KEY: z
@@ -39,7 +39,10 @@ const supervisorVariables = {
   MODEL_NAME: z.string().optional(),
   SUBGRAPHS: z
     .string()
-    .regex(/^[a-z][a-z0-9-]*=https?:[^,]+(,[a-z][a-z0-9-]*=https?:[^,]+)*$/, 'not a list of name=url')
+    .regex(/^[a-z][a-z0-9-]*=https?:[^,]+(,[a-z][a-z0-9-]*=https?:[^,]+)*$/, {
+      error: 'not a list of name=url',
+      abort: true,
+    })
     .optional(),
 }
 

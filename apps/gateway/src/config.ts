@@ -1,5 +1,5 @@
 import { isRootKey } from '@behalf/identity'
-import { logLevel, port, readEnvironment, type Environment } from '@behalf/process'
+import { logLevel, port, postgresUrl, readEnvironment, type Environment } from '@behalf/process'
 import { z } from 'zod'
 
 const list = z.string().transform((text) =>
@@ -23,7 +23,7 @@ const environment = z.object({
   GATEWAY_INTERNAL_HOST: z.string().default('127.0.0.1'),
   GRAPH: z.string().default('graph.json'),
   SUBGRAPHS: subgraphs.default({}),
-  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/, error: 'not a postgres:// URL' }),
+  DATABASE_URL: postgresUrl,
   BEHALF_ROOT_KEY: z.string().refine(isRootKey, 'At least 32 random bytes as base64url.'),
   BEHALF_KEY_EPOCH: z.coerce.number().int().min(0).default(1),
   BEHALF_TRUST_DOMAIN: z.string().default('behalf'),

@@ -100,8 +100,8 @@ describe('a start that fails says why, without a stack, and exits', () => {
     ],
     'a root key that is not base64url of bytes': async () => [
       { BEHALF_ROOT_KEY: `${'A'.repeat(42)}B` },
-      1,
-      ['root key'],
+      2,
+      ['BEHALF_ROOT_KEY'],
     ],
     'no graph': async () => [{ GRAPH: join(folder, 'none.json') }, 1, ['none.json', 'npm run compose', 'ENOENT']],
     'a graph of another version': async () => {

@@ -2,5 +2,6 @@
 export { createLog, type Logger } from './create-log.ts'
 export { logLevel, type LogLevel } from './log-level.ts'
 export { port } from './port.ts'
+export { postgresUrl } from './postgres-url.ts'
 export { ConfigurationError, readEnvironment, type Environment } from './read-environment.ts'
 export { runProcess, type ProcessLife } from './run-process.ts'

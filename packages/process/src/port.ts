@@ -4,6 +4,9 @@ import { z } from 'zod'
 export const port = (fallback: number) =>
   z
     .string()
-    .refine((text) => /^\d{1,5}$/.test(text) && Number(text) <= 65_535, 'not a port number')
+    .refine((text) => /^\d{1,5}$/.test(text) && Number(text) <= 65_535, {
+      error: 'not a port number',
+      abort: true,
+    })
     .transform(Number)
     .default(fallback)

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { ConfigurationError, logLevel, port, readEnvironment, type Environment } from './index.ts'
+import { ConfigurationError, logLevel, port, postgresUrl, readEnvironment, type Environment } from './index.ts'
 
 const schema = z.object({
   NOTES_PORT: port(4105),
@@ -45,6 +45,17 @@ it('names every fault at once, each once, and no value', () => {
     'NOTES_FORMAT: not set',
     'NOTES_URLS: Invalid URL',
   ])
+})
+
+it('says of a database whether it is missing or of another kind', () => {
+  const database = z.object({ DATABASE_URL: postgresUrl })
+  for (const url of ['postgres://a@b/c', 'postgresql://a@b/c']) {
+    expect(readEnvironment(database, { DATABASE_URL: url })).toEqual({ DATABASE_URL: url })
+  }
+  expect(() => readEnvironment(database, {})).toThrow(new ConfigurationError(['DATABASE_URL: not set']))
+  expect(() => readEnvironment(database, { DATABASE_URL: 'mysql://a:hunter2@b/c' })).toThrow(
+    new ConfigurationError(['DATABASE_URL: not a postgres:// URL']),
+  )
 })
 
 describe('a port', () => {

@@ -1,5 +1,5 @@
 // The subpath @behalf/subgraph/config: a process that only finds that a variable is missing need not load the rest.
-import { logLevel, port, readEnvironment, type Environment, type LogLevel } from '@behalf/process'
+import { logLevel, port, postgresUrl, readEnvironment, type Environment, type LogLevel } from '@behalf/process'
 import { z } from 'zod'
 
 export type { Environment } from '@behalf/process'
@@ -17,7 +17,7 @@ export interface SubgraphConfig {
 
 const variables = z.object({
   BIND_HOST: z.string().default('127.0.0.1'),
-  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/, error: 'not a postgres:// URL' }),
+  DATABASE_URL: postgresUrl,
   BEHALF_CONTEXT_KEYS: z.string(),
   BEHALF_TRUST_DOMAIN: z.string().default('behalf'),
   LOG_LEVEL: logLevel.default('info'),
