@@ -109,6 +109,15 @@ describe('a language model behind an OpenAI-compatible server', () => {
     })
   })
 
+  it('that refuses us is a failure whose cause the log has, without the conversation', async () => {
+    model.reply = () => ({ status: 401 })
+    const run = await chat('chloe', 'What is the colour of my secret hat?')
+    expect(run).toMatchObject({ status: 'FAILED', error: { code: 'MODEL_UNAVAILABLE' } })
+    const log = await system.log('orchestrator')
+    expect(log).toMatch(/"code":"MODEL_UNAVAILABLE","reason":"No such key\."/)
+    expect(log).not.toContain('secret hat')
+  })
+
   it('[P2] is told no id, e-mail or token of the user, and its key is told to nobody else', async () => {
     callThenTell({ call: 'get_balance', arguments: '{}' })
     const before = model.requests.length

@@ -20,7 +20,7 @@ export interface ModelServer extends AsyncDisposable {
     readonly body: ChatRequest
   }[]
   /** Chosen by tests: what the model answers to a request. */
-  reply: (request: ChatRequest) => Reply
+  reply: (request: ChatRequest) => Reply | { readonly status: number }
 }
 
 /** A server that speaks the OpenAI chat completions protocol, streaming, as vLLM or llama.cpp do. */
@@ -34,7 +34,12 @@ export async function startModelServer(): Promise<ModelServer> {
       const raw = Buffer.concat(chunks).toString()
       const body = JSON.parse(raw) as ChatRequest
       requests.push({ headers: request.headers, raw, body })
-      await stream(response, body.model, model.reply(body))
+      const reply = model.reply(body)
+      if ('status' in reply)
+        response
+          .writeHead(reply.status, { 'content-type': 'application/json' })
+          .end('{"error":{"message":"No such key."}}')
+      else await stream(response, body.model, reply)
     })().catch(() => response.destroy())
   })
   server.listen(0, '127.0.0.1')

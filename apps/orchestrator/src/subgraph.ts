@@ -45,7 +45,7 @@ export function orchestrator(
     name: subgraph.name,
     async listen(address) {
       if (backend.kind === 'KEYWORD_ROUTER') {
-        log.warn('No model is configured (MODEL_BASE_URL): keyword-router answers, which is not a language model.')
+        log.info('No model is configured (MODEL_BASE_URL): keyword-router answers, which is not a language model.')
       }
       const runs = await watchRuns(db)
       watch.resolve(runs)

@@ -33,7 +33,15 @@ export function startWorker({ config, db, backend, agentApi, watch, log }: Worke
     // Cancelled or deleted by its user: what it is doing now is for nobody.
     const forget = watch.onEnd(run, () => ended.abort())
     try {
-      const runner = createRunner({ store, backend, agentApi, instructions: config.instructions })
+      const runner = createRunner({
+        store,
+        backend,
+        agentApi,
+        instructions: config.instructions,
+        // Its message only: the cause holds what was sent, the conversation included.
+        onModelError: (_run, { code, cause }) =>
+          log.warn({ run, code, reason: cause instanceof Error ? cause.message : cause }, 'model failed'),
+      })
       await runner.run(run, AbortSignal.any([signal, ended.signal]))
     } catch (err) {
       // Word of an end is anybody's who can reach the database; only the store knows.

@@ -23,6 +23,8 @@ export interface RunnerOptions {
   readonly bounds?: Partial<RunBounds>
   /** Text of a deployment, before the fixed part of the system prompt. */
   readonly instructions?: string
+  /** Told of every failure of the model that ends a run: its user learns the code, and an operator wants the cause. */
+  readonly onModelError?: (run: string, error: ModelError) => void
   readonly clock?: () => number
 }
 
@@ -37,7 +39,7 @@ export interface Runner {
 }
 
 export function createRunner(options: RunnerOptions): Runner {
-  const { store, backend, agentApi, instructions = '', clock = Date.now } = options
+  const { store, backend, agentApi, instructions = '', onModelError, clock = Date.now } = options
   const bounds = { ...defaultBounds, ...options.bounds }
 
   return {
@@ -63,8 +65,10 @@ export function createRunner(options: RunnerOptions): Runner {
       stop.throwIfAborted()
       if (error instanceof RunLost) throw error
       if (deadline.aborted) return ended('INCOMPLETE', 'BUDGET_EXCEEDED', steps)
-      if (error instanceof ModelError)
+      if (error instanceof ModelError) {
+        onModelError?.(run, error)
         return { ...ended('FAILED', error.code, steps), retryAfterMs: error.retryAfterMs }
+      }
       if (error instanceof AppError) return ended('FAILED', codeOf(error), steps)
       throw error
     }
