@@ -1,6 +1,6 @@
 import { postgres } from '@behalf/postgres'
 import { createSubgraph } from '@behalf/subgraph'
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestConfig } from './test-subgraph.ts'
@@ -21,6 +21,7 @@ const typeDefs = (whose: string) => `
 
 export function noteMigrations(): string {
   const folder = mkdtempSync(join(tmpdir(), 'behalf-notes-'))
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
   writeFileSync(
     join(folder, '001.sql'),
     "create table note (id text primary key, owner text not null, text text not null); select behalf.own('note', 'owner');",
