@@ -49,12 +49,17 @@ await runProcess({
 })
 `
 let folder: string
+const started: ChildProcess[] = []
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'behalf-process-'))
   await writeFile(join(folder, 'main.mjs'), main)
   await writeFile(join(folder, 'broken.ts'), 'const a = ;')
 })
-afterAll(() => rm(folder, { recursive: true }))
+afterAll(() => {
+  // One that a failed test left.
+  for (const child of started) child.kill('SIGKILL')
+  return rm(folder, { recursive: true })
+})
 
 /** A process, what it wrote so far, and how it ended. */
 function start(env: Record<string, string>, channel = false) {
@@ -62,6 +67,7 @@ function start(env: Record<string, string>, channel = false) {
     env,
     stdio: ['ignore', 'pipe', 'pipe', ...(channel ? (['ipc'] as const) : [])],
   })
+  started.push(child)
   let output = ''
   const listening = Promise.withResolvers<void>()
   const streams = [child.stdout, child.stderr].map((stream) => {
