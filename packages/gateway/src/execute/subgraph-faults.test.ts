@@ -9,7 +9,7 @@ let users: TestSubgraph
 let orders: TestSubgraph
 
 beforeAll(async () => {
-  gateway = await startTestGateway({ limits, timeoutMs: 300 })
+  gateway = await startTestGateway({ limits, timeoutMs: 1500 })
   ;({ users, orders } = gateway.graph)
 })
 afterAll(() => gateway[Symbol.asyncDispose]())
