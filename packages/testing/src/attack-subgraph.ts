@@ -40,6 +40,10 @@ export function attackSubgraph<Tables = unknown>(options: AttackOptions<Tables>)
       })
     }
 
+    it('has no way around row-level security in its database', async () => {
+      expect(await app.violations()).toEqual([])
+    })
+
     const keep = () => {
       const other = app.as(theirs, claims)
       const stranger = app.as(theirs, { ...claims, tenant: 'elsewhere' })

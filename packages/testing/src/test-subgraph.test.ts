@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises'
+import { sql } from 'kysely'
 import { afterAll, expect, it } from 'vitest'
 import { notes, noteMigrations, type NoteTables } from './fixtures.ts'
 import { testSubgraph } from './index.ts'
@@ -45,4 +46,11 @@ it('runs a subgraph for callers of every kind, on a database of its own', async 
     errors: [],
   })
   expect(await app.admin.selectFrom('note').select('text').where('id', '=', 'n1').execute()).toEqual([{ text: 'new' }])
+})
+
+it('says what would be a way around row-level security', async () => {
+  await using app = await testSubgraph<NoteTables>({ name: 'notes', create: notes, migrations })
+  expect(await app.violations()).toEqual([])
+  await sql`create table draft (id text primary key)`.execute(app.admin)
+  expect((await app.violations()).join()).toContain('notes.draft')
 })

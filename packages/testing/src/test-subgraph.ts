@@ -1,4 +1,5 @@
 import { deriveContextKeys } from '@behalf/identity'
+import { checkCatalogue } from '@behalf/postgres'
 import { testDatabase } from '@behalf/postgres/embedded'
 import type { Subgraph } from '@behalf/subgraph'
 import { Kysely, PostgresDialect } from 'kysely'
@@ -33,6 +34,8 @@ export interface TestSubgraph<Tables> extends AsyncDisposable {
   readonly url: string
   /** The administrator, whom no row-level security holds: for fixtures, and to see what is really there. */
   readonly admin: Kysely<Tables>
+  /** What in the database would be a way around row-level security, a sentence each; see `checkCatalogue`. */
+  violations(): Promise<string[]>
   /** A human: `ada` is the subject `usr_ada`. */
   as(name: string, claims?: TestClaims): TestCaller
   /** A caller without a credential. */
@@ -77,6 +80,7 @@ export async function testSubgraph<Tables = unknown>(options: TestSubgraphOption
     name,
     url: listening.url,
     admin,
+    violations: () => checkCatalogue(database.url, { schema: name, role: name }),
     as: (user, claims = {}) => caller(user, claims),
     anonymous: () => caller(null, {}),
     close,
