@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { compiled, composed, header, query, refused, tool, type Repository } from './fixtures.ts'
+import { compiled, header, query, refused, tool, type Repository } from './fixtures.ts'
+import { inTool, testRefusals, type RefusalCase } from './refusal-fixture.ts'
 
 const doc = '"""What it does."""\n'
 
@@ -19,7 +20,7 @@ const mediaTool = (field: string, given = ''): Repository => ({
   },
 })
 
-const cases: [string, string, Repository, Repository][] = [
+const cases: readonly RefusalCase[] = [
   // what a tool is
   [
     'TOOL_DENIED_FIELD',
@@ -158,14 +159,7 @@ const cases: [string, string, Repository, Repository][] = [
   ],
 ]
 
-describe.each(cases)('%s: %s', (code, _what, bad, good) => {
-  it('is refused, and its twin composes', async () => {
-    const problems = await refused(bad)
-    expect(new Set(problems.map((problem) => problem.code))).toEqual(new Set([code]))
-    expect(problems[0]?.file).toMatch(/^apps\/(orders|identity)\/tools\/\w+\.graphql$/)
-    await composed(good)
-  })
-})
+testRefusals(cases, inTool)
 
 describe('a tool', () => {
   it('is compiled with everything that a caller of it needs', async () => {

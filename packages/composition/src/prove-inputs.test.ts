@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest'
-import { composed, query, refused, tool, type Repository } from './fixtures.ts'
+import { query, tool } from './fixtures.ts'
+import { inTool, testRefusals, type RefusalCase } from './refusal-fixture.ts'
 
 const people = 'extend type Query { team(size: Int): Team } type Team @public { lead: User }'
 const transfer = (marks: string) =>
@@ -9,7 +9,7 @@ const fromInterface = (argument: string) =>
   `interface N { f(${argument}): Int } type T implements N @public { f(x: ID): Int } extend type Query { t: T }`
 const jsonTool = tool('query t($x: JSON!) @tool { f(in: $x) }', `scalar JSON ${query('f(in: JSON!): Int')}`)
 
-const cases: [string, string, Repository, Repository][] = [
+const cases: readonly RefusalCase[] = [
   [
     'SUBJECT_UNBOUND',
     'a variable of the model',
@@ -195,11 +195,4 @@ const cases: [string, string, Repository, Repository][] = [
   ],
 ]
 
-describe.each(cases)('%s: %s', (code, _what, bad, good) => {
-  it('is refused, and its twin composes', async () => {
-    const problems = await refused(bad)
-    expect(new Set(problems.map((problem) => problem.code))).toEqual(new Set([code]))
-    expect(problems[0]?.file).toMatch(/^apps\/(orders|identity)\/tools\/\w+\.graphql$/)
-    await composed(good)
-  })
-})
+testRefusals(cases, inTool)

@@ -1,7 +1,7 @@
-import { describe, expect, it } from 'vitest'
-import { composed, query, refused, tool, type Repository } from './fixtures.ts'
+import { query, tool } from './fixtures.ts'
+import { inTool, testRefusals, type RefusalCase } from './refusal-fixture.ts'
 
-const cases: [string, string, Repository, Repository][] = [
+const cases: readonly RefusalCase[] = [
   [
     'LIST_UNBOUNDED',
     'of objects',
@@ -55,11 +55,4 @@ const cases: [string, string, Repository, Repository][] = [
   ],
 ]
 
-describe.each(cases)('%s: %s', (code, _what, bad, good) => {
-  it('is refused, and its twin composes', async () => {
-    const problems = await refused(bad)
-    expect(new Set(problems.map((problem) => problem.code))).toEqual(new Set([code]))
-    expect(problems[0]?.file).toMatch(/^apps\/(orders|identity)\/tools\/\w+\.graphql$/)
-    await composed(good)
-  })
-})
+testRefusals(cases, inTool)

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { composed, refused, type Repository } from './fixtures.ts'
+import { composed } from './fixtures.ts'
+import { testRefusals, type RefusalCase } from './refusal-fixture.ts'
 
 const wallet = (statement: string) => ({
   orders: `extend type Query { wallet: Wallet } type Wallet ${statement} { x: Int }`,
@@ -7,7 +8,7 @@ const wallet = (statement: string) => ({
 
 const member = (rule: string) => `union U = M | Item2 type M @public ${rule} { x: Int! } type Item2 @public { y: Int }`
 
-const cases: [string, string, Repository, Repository][] = [
+const cases: readonly RefusalCase[] = [
   ['OWNERSHIP_UNSAID', 'a type that nobody said the owner of', wallet(''), wallet('@owner(field: "userId")')],
   [
     'OWNERSHIP_UNSAID',
@@ -125,12 +126,7 @@ const cases: [string, string, Repository, Repository][] = [
   ],
 ]
 
-describe.each(cases)('%s: %s', (code, _what, bad, good) => {
-  it('is refused, and its twin composes', async () => {
-    expect(new Set((await refused(bad)).map((problem) => problem.code))).toEqual(new Set([code]))
-    await composed(good)
-  })
-})
+testRefusals(cases)
 
 describe('ownership', () => {
   it('may be unsaid where nobody gets to', async () => {
