@@ -1,4 +1,17 @@
+import type { ScopeSets } from './directives.ts'
 import { errorTable, type ErrorCode } from './error-table.ts'
+
+/** What a client can do about a refusal, beside its code; public, in `extensions` of a GraphQL error. */
+export interface ErrorDetails {
+  /** Scopes with which it would pass: all of any one of these sets. */
+  readonly requiredScopes?: ScopeSets
+  /** How strongly the user would have to sign in (RFC 9470). */
+  readonly acrValues?: readonly string[]
+  /** Seconds within which the user would have to have signed in (RFC 9470). */
+  readonly maxAge?: number
+  /** Seconds to wait before trying again (RFC 9110 10.2.3). */
+  readonly retryAfter?: number
+}
 
 /**
  * An error that is meant to be seen. Everything else is masked as `INTERNAL`.
@@ -9,10 +22,16 @@ import { errorTable, type ErrorCode } from './error-table.ts'
 export class AppError extends Error {
   override readonly name = 'AppError'
   readonly code: ErrorCode
+  readonly details: ErrorDetails
 
-  constructor(code: ErrorCode, message: string = errorTable[code].message, options?: { cause?: unknown }) {
+  constructor(
+    code: ErrorCode,
+    message: string = errorTable[code].message,
+    { details = {}, ...options }: { cause?: unknown; details?: ErrorDetails } = {},
+  ) {
     super(message, options)
     this.code = code
+    this.details = details
   }
 
   /** HTTP status where a whole request fails with this error. */

@@ -39,6 +39,21 @@ export const errorTable = {
     message: 'Send one access token as "Authorization: Bearer ...".',
     model: null,
   },
+  SESSION_ENDED: {
+    status: 401,
+    message: 'The session of this access token has ended. Sign in again.',
+    model: 'The user is no longer signed in for this. Ask them to send a new message.',
+  },
+  REVOCATIONS_UNKNOWN: {
+    status: 503,
+    message: 'Whether this is still allowed cannot be told now. Try again.',
+    model: 'The system cannot tell now whether this is still allowed. It may work later.',
+  },
+  LOGOUT_TOKEN_INVALID: {
+    status: 400,
+    message: "The logout token is not valid, or ends nobody's session.",
+    model: null,
+  },
   ISSUER_UNAVAILABLE: {
     status: 503,
     message: "The identity provider's keys cannot be read now. Try again.",
@@ -55,6 +70,12 @@ export const errorTable = {
     fromSubgraph: true,
     message: 'You may not see or do this.',
     model: 'The user may not see or do this.',
+  },
+  STEP_UP_REQUIRED: {
+    status: 401,
+    fromSubgraph: true,
+    message: 'Sign in again, more strongly or more recently, to do this.',
+    model: 'The user has to sign in again before this can be done.',
   },
   AGENT_DENIED: {
     status: 403,
@@ -122,6 +143,16 @@ export const errorTable = {
     fromSubgraph: true,
     message: 'An argument is not valid.',
     model: 'An argument is not valid.',
+  },
+  OPERATION_TOO_COMPLEX: {
+    status: 400,
+    message: 'The operation asks for too much at once.',
+    model: 'That asks for too much at once. Ask for less.',
+  },
+  RATE_LIMITED: {
+    status: 429,
+    message: 'Too many requests. Try again later.',
+    model: 'Too much was asked in a short time. It may work later.',
   },
   PAYLOAD_TOO_LARGE: { status: 413, message: 'The request is too large.', model: null },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, message: 'Send JSON as "Content-Type: application/json".', model: null },

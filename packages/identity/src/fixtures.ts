@@ -15,6 +15,7 @@ const human: Unbranded<Principal> = {
   authTime: 1763856000,
   acr: 'pwd',
   actor: null,
+  issuedAt: 1763856000,
   expiresAt: 1763859600,
 }
 

@@ -1,8 +1,21 @@
 // This file is the complete public surface of @behalf/identity.
-export { AppError } from './app-error.ts'
+export { AppError, type ErrorDetails } from './app-error.ts'
 export { errorTable, type ErrorCode } from './error-table.ts'
 export { anonymousSubject, deepFreeze } from './principal.ts'
-export type { Actor, Approval, Facts, FactValue, Identity, OperationType, Principal, Unbranded } from './principal.ts'
+export type {
+  Actor,
+  Approval,
+  Caller,
+  Facts,
+  FactValue,
+  Identity,
+  OperationType,
+  Principal,
+  Unbranded,
+} from './principal.ts'
+export { type Audit, type AuditEvent, type AuditKind, auditKinds } from './audit.ts'
+export type { Policies, Policy, PolicyDecision, PolicyRequest, StepUp } from './policy.ts'
+export type { Revocation, RevocationReason, Revoked } from './revocation.ts'
 export type { AgentAccess, FieldRule, Graph, GraphSubgraph, JsonSchema, ToolDefinition } from './graph.ts'
 export type { Delegation, DelegationGrant, ResolvedSubject, Ticket } from './delegation.ts'
 export { agentApiPaths, agentApiTypes, type OfferedTool, type ToolCall, type ToolOutcome } from './agent-api.ts'

@@ -24,7 +24,8 @@ export interface Actor {
 /** The subject of callers without a credential. It owns nothing and holds no scope. */
 export const anonymousSubject = 'anonymous'
 
-interface Caller {
+/** What is known of whoever calls, on both sides of the gateway. */
+export interface Caller {
   /** `usr_...`, or {@link anonymousSubject}. */
   readonly subject: string
   /** Null only for anonymous callers. */
@@ -51,6 +52,8 @@ export interface Principal extends Caller {
   readonly issuer: string | null
   /** The issuer's session (`sid`), for logout; null where the issuer names none. */
   readonly session: string | null
+  /** When the credential or delegation was issued, in seconds since the epoch; null for anonymous callers. */
+  readonly issuedAt: number | null
   /** When the credential or delegation ends, in seconds since the epoch; null for anonymous callers. */
   readonly expiresAt: number | null
 }

@@ -30,6 +30,7 @@ export function principal(subject: string, claims: Partial<Unbranded<Principal>>
     authTime: null,
     acr: null,
     actor: null,
+    issuedAt: null,
     expiresAt: null,
   }
   return deepFreeze({ ...known, ...claims }) as Principal

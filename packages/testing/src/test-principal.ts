@@ -31,6 +31,7 @@ export function testPrincipal(name: string | null, claims: TestClaims = {}): Pri
     authTime: known ? Math.floor(Date.now() / 1000) : null,
     acr: null,
     actor,
+    issuedAt: known ? Math.floor(Date.now() / 1000) : null,
     expiresAt: known ? Math.floor(Date.now() / 1000) + 300 : null,
   }
   return deepFreeze(principal) as Principal

@@ -13,6 +13,7 @@ export function principal(given: Partial<Principal> = {}): Principal {
     actor: null,
     issuer: 'http://127.0.0.1:4200',
     session: null,
+    issuedAt: null,
     expiresAt: null,
   }
   return deepFreeze({ ...ada, ...given }) as Principal

@@ -22,6 +22,7 @@ const ada = toPrincipal({
   session: 's1',
   authTime: 1763856000,
   acr: 'pwd',
+  issuedAt: 1763856000,
   expiresAt: 1763859600,
 })
 const start = { agent: 'assistant', to: 'orchestrator', txn: '01980f6e-0000-7abc-8def-0123456789ab' }

@@ -68,7 +68,7 @@ export function createAuthenticate(options: {
     if (token === null) return anonymous
     const { issuer, claims } = await verify(token)
     const { config } = issuer
-    const { sub, exp = 0, cnf, client_id: client, scope } = claims
+    const { sub, iat = 0, exp = 0, cnf, client_id: client, scope } = claims
     if (exp <= Math.floor(clock() / 1000) - clockTolerance) throw invalid('expired')
     // RFC 7800: a token bound to a key is worth nothing without proof of that key.
     if (cnf !== undefined) throw invalid('sender-constrained token shown as a bearer')
@@ -89,6 +89,7 @@ export function createAuthenticate(options: {
       authTime: secondsOrNull(claims['auth_time']),
       acr: textOrNull(claims['acr']),
       actor: actorOf(claims, client, config),
+      issuedAt: Math.floor(iat),
       expiresAt: exp,
     })
   }

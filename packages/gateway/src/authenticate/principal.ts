@@ -15,6 +15,7 @@ export const anonymous: Principal = toPrincipal({
   authTime: null,
   acr: null,
   actor: null,
+  issuedAt: null,
   expiresAt: null,
 })
 
@@ -23,7 +24,8 @@ const withheldFromAgents: ReadonlySet<string> = new Set(['roles', 'groups'])
 
 /** The user of a delegation, with an agent acting in one of its runs. */
 export function principalFromDelegation(delegation: Delegation, run: string): Principal {
-  const { id, issuer, subject, tenant, scopes, client, session, authTime, acr, agent, parent, expiresAt } = delegation
+  const { id, issuer, subject, tenant, scopes, client, session, authTime, acr, agent, parent, createdAt, expiresAt } =
+    delegation
   return toPrincipal({
     issuer,
     subject,
@@ -35,6 +37,7 @@ export function principalFromDelegation(delegation: Delegation, run: string): Pr
     authTime,
     acr,
     actor: { agent, delegation: id, run, tool: null, call: null, parent },
+    issuedAt: Math.floor(createdAt.getTime() / 1000),
     expiresAt: Math.floor(expiresAt.getTime() / 1000),
   })
 }
