@@ -21,12 +21,14 @@ describe('the configuration', () => {
       rootKey,
       epoch: 1,
       trustDomain: 'behalf',
-      issuer: {
-        issuer: required.OIDC_ISSUER,
-        audience: required.GRAPHQL_RESOURCE,
-        interactiveClients: [],
-        claims: { tenant: 'tenant' },
-      },
+      issuers: [
+        {
+          issuer: required.OIDC_ISSUER,
+          audiences: { graphql: required.GRAPHQL_RESOURCE },
+          interactiveClients: [],
+          claims: { tenant: 'tenant' },
+        },
+      ],
       introspection: true,
       logLevel: 'info',
     })
@@ -56,7 +58,7 @@ describe('the configuration', () => {
       INTERACTIVE_CLIENTS: 'console, cli,',
       SUBGRAPHS: 'orders=http://127.0.0.1:1/graphql?a=b, my-balance=https://balance.example/graphql',
     })
-    expect(config.issuer.interactiveClients).toEqual(['console', 'cli'])
+    expect(config.issuers[0]?.interactiveClients).toEqual(['console', 'cli'])
     expect(config.subgraphs).toEqual({
       orders: 'http://127.0.0.1:1/graphql?a=b',
       'my-balance': 'https://balance.example/graphql',

@@ -14,7 +14,7 @@ export async function startGateway(config: Config): Promise<{ close(): Promise<v
     rootKey: config.rootKey,
     epoch: config.epoch,
     trustDomain: config.trustDomain,
-    issuers: [config.issuer],
+    issuers: config.issuers,
     introspection: config.introspection,
     authority,
     registry: createRegistry,

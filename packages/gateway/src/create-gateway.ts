@@ -4,7 +4,9 @@ import pino, { type Logger } from 'pino'
 import { addAgentApi } from './agent/agent-api.ts'
 import { createTicketSealer } from './agent/ticket.ts'
 import { createAuthenticate } from './authenticate/authenticate.ts'
+import { challengeOf } from './authenticate/challenge.ts'
 import type { IssuerConfig } from './authenticate/issuer.ts'
+import { createIssuers } from './authenticate/issuers.ts'
 import type { Authority } from './authority.ts'
 import { createExecuteTool, type ExecuteTool } from './execute/execute-tool.ts'
 import { startGraphQLServer } from './execute/graphql-server.ts'
@@ -14,6 +16,7 @@ import { createSubgraphDataSource } from './execute/subgraph-data-source.ts'
 import { readGraph } from './graph-file.ts'
 import { createApp, type WriteError } from './http/create-app.ts'
 import { addGraphQLRoute } from './http/graphql-route.ts'
+import { addResourceMetadata, describeResource } from './http/resource-metadata.ts'
 import type { Registry } from './registry.ts'
 
 export interface GatewayOptions {
@@ -120,8 +123,18 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     await authority.ready()
   }
   const http = { log, maxBodyBytes: limits.bodyBytes, ready }
-  const publicApp = createApp({ ...http, contentTypes: ['application/json'], writeError: writeGraphQLError })
-  addGraphQLRoute(publicApp, { authenticate: createAuthenticate({ issuers, authority }), server })
+  const metadata = describeResource(
+    issuers,
+    Object.values(graph.rules).flatMap(({ scopes }) => scopes.flat()),
+  )
+  const publicApp = createApp({
+    ...http,
+    contentTypes: ['application/json'],
+    writeError: writeGraphQLError(metadata?.url),
+  })
+  const authenticate = createAuthenticate({ issuers: createIssuers(issuers), authority })
+  addGraphQLRoute(publicApp, { authenticate, server })
+  if (metadata !== undefined) addResourceMetadata(publicApp, metadata)
 
   const agents = agentsByWorkload(graph)
   const internalApp = createApp({
@@ -170,16 +183,20 @@ function agentsByWorkload({ rules }: Graph): ReadonlyMap<string, readonly string
   return agents
 }
 
-/** A refused request is answered as GraphQL, and with a challenge where signing in would help (RFC 6750 3). */
-const writeGraphQLError: WriteError = ({ message, code, status }, txn) => ({
-  body: { errors: [{ message, extensions: { code } }], extensions: { txn } },
-  headers: {
-    ...(status === 405 && { allow: 'GET, POST' }),
-    ...(status === 401 && {
-      'www-authenticate': code === 'CREDENTIAL_INVALID' ? 'Bearer error="invalid_token"' : 'Bearer',
-    }),
-    ...(status === 503 && { 'retry-after': '1' }),
-  },
-})
+/** A refused request is answered as GraphQL, and with a challenge where another credential would help (RFC 6750 3). */
+const writeGraphQLError =
+  (resourceMetadata: string | undefined): WriteError =>
+  (error, txn) => {
+    const { message, code, status } = error
+    const challenge = challengeOf(error, resourceMetadata)
+    return {
+      body: { errors: [{ message, extensions: { code } }], extensions: { txn } },
+      headers: {
+        ...(status === 405 && { allow: 'GET, POST' }),
+        ...(challenge !== null && { 'www-authenticate': challenge }),
+        ...(status === 503 && { 'retry-after': '1' }),
+      },
+    }
+  }
 
 const writePlainError: WriteError = ({ message, code }) => ({ body: { error: { code, message } } })

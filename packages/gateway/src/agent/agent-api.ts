@@ -12,6 +12,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { principalFromDelegation } from '../authenticate/principal.ts'
 import type { Authority } from '../authority.ts'
+import { parseForm } from '../http/parse-form.ts'
 import { parseJson } from '../http/parse-json.ts'
 import type { Registry } from '../registry.ts'
 import type { TicketSealer } from './ticket.ts'
@@ -100,13 +101,6 @@ export function addAgentApi(
     const { delegation, run, ...call } = asked
     return registry.call(await principalOf(delegation, workload, run), call)
   })
-}
-
-/** RFC 6749 3.2: no parameter more than once. */
-function parseForm(body: Buffer): unknown {
-  const entries = [...new URLSearchParams(body.toString())]
-  const form = Object.fromEntries(entries)
-  return Object.keys(form).length === entries.length ? form : null
 }
 
 /** What a model may know of a tool. */

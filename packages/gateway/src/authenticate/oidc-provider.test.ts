@@ -4,9 +4,9 @@ import type { AddressInfo } from 'node:net'
 import { exportJWK, generateKeyPair } from 'jose'
 import { Provider } from 'oidc-provider'
 import { expect, it } from 'vitest'
-import { audience } from '../fixtures/identity-provider.ts'
+import { testAuthentication, trust } from '../fixtures/authentication.ts'
+import { audience, mcpAudience } from '../fixtures/identity-provider.ts'
 import { createMemoryAuthority } from '../fixtures/memory-authority.ts'
-import { createAuthenticate } from './authenticate.ts'
 
 /** A certified OpenID provider, with JWT access tokens (RFC 9068) for a resource (RFC 8707). */
 it('accepts what a real provider issues for this resource, and nothing it issues for another', async () => {
@@ -52,21 +52,22 @@ it('accepts what a real provider issues for this resource, and nothing it issues
     })
     const answer = (await response.json()) as { access_token: string }
     expect(answer).toMatchObject({ access_token: expect.any(String) })
-    return { rawHeaders: ['authorization', `Bearer ${answer.access_token}`], url: '/graphql' }
+    return answer.access_token
   }
   const authority = createMemoryAuthority()
-  const authenticate = createAuthenticate({ issuers: [{ issuer, audience, interactiveClients: [] }], authority })
+  const { bear } = testAuthentication([trust({ issuer }, { interactiveClients: ['reports'] })], authority)
 
-  // RFC 9068 2.2: without a user the subject is the client, and that is nobody of ours until our records say so.
-  await expect(authenticate(await tokenFor(audience))).rejects.toMatchObject({ code: 'CREDENTIAL_INVALID' })
+  // RFC 9068 2.2: without a user the subject is the client, and that is nobody of ours until our records say so, and no
+  // person then.
+  await expect(bear(await tokenFor(audience))).rejects.toMatchObject({ code: 'CREDENTIAL_INVALID' })
   authority.people.set('reports', { subject: 'usr_reports', tenant: 'acme', facts: {} })
-  await expect(authenticate(await tokenFor(audience))).resolves.toMatchObject({
+  await expect(bear(await tokenFor(audience))).resolves.toMatchObject({
     subject: 'usr_reports',
     scopes: ['orders:read'],
     client: 'reports',
     actor: { agent: 'reports' },
   })
-  await expect(authenticate(await tokenFor('https://api.example/mcp'))).rejects.toMatchObject({
+  await expect(bear(await tokenFor(mcpAudience))).rejects.toMatchObject({
     code: 'CREDENTIAL_INVALID',
   })
   server.closeAllConnections()

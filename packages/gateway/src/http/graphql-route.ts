@@ -16,7 +16,7 @@ export function addGraphQLRoute(
   async function handle(request: FastifyRequest, reply: FastifyReply) {
     if (request.method !== 'GET' && request.method !== 'POST') throw new AppError('METHOD_NOT_ALLOWED')
     const signal = goneSignal(reply)
-    const principal = await authenticate({ rawHeaders: request.raw.rawHeaders, url: request.url })
+    const principal = await authenticate({ rawHeaders: request.raw.rawHeaders, url: request.url }, 'graphql')
     const { id: txn } = request
     const {
       status = 200,
