@@ -29,19 +29,20 @@ const issuer = z.strictObject({
 }) satisfies z.ZodType<Omit<IssuerConfig, 'audiences'>>
 
 /** A path of a JSON file with a list of issuers, read; each fault says where in the file it is. */
-export const issuersFile = z.string().transform((path, { addIssue }) => {
-  const result = z.array(issuer).min(1).safeParse(readJson(path, addIssue))
-  for (const { path: place, message } of result.error?.issues ?? [])
-    addIssue(`in ${path}, at ${['$', ...place].join('.')}: ${message}`)
-  return result.data ?? z.NEVER
-})
-
-function readJson(path: string, addIssue: (message: string) => void): unknown {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8'))
-  } catch (error) {
-    // The message of a parser quotes the file.
-    addIssue(error instanceof SyntaxError ? `${path} is not JSON` : `${path} cannot be read`)
-    return z.NEVER
-  }
-}
+export const issuersFile = z
+  .string()
+  .transform((path, { addIssue }) => {
+    try {
+      return { path, content: JSON.parse(readFileSync(path, 'utf8')) as unknown }
+    } catch (error) {
+      // The message of a parser quotes the file.
+      addIssue(error instanceof SyntaxError ? `${path} is not JSON` : `${path} cannot be read`)
+      return z.NEVER
+    }
+  })
+  .transform(({ path, content }, { addIssue }) => {
+    const { data, error } = z.array(issuer).min(1).safeParse(content)
+    for (const { path: place, message } of error?.issues ?? [])
+      addIssue(`in ${path}, at ${['$', ...place].join('.')}: ${message}`)
+    return data ?? z.NEVER
+  })
