@@ -48,11 +48,14 @@ const environment = variables
     error: 'not set, and neither is ISSUERS',
     when: () => true,
   })
-  .refine(({ ISSUERS, ...others }) => ISSUERS === undefined || ofOneIssuer.every((name) => others[name] === undefined), {
-    path: ['ISSUERS'],
-    error: `set beside ${ofOneIssuer.join(', ')}: the file takes the place of these`,
-    when: () => true,
-  })
+  .refine(
+    ({ ISSUERS, ...others }) => ISSUERS === undefined || ofOneIssuer.every((name) => others[name] === undefined),
+    {
+      path: ['ISSUERS'],
+      error: `set beside ${ofOneIssuer.join(', ')}: the file takes the place of these`,
+      when: () => true,
+    },
+  )
 
 export type Config = ReturnType<typeof readConfig>
 

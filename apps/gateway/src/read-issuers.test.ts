@@ -49,7 +49,10 @@ describe('the file of issuers', () => {
 
   it('is wrong in every place that is named, at once, and with the faults of variables', () => {
     const faults = faultsOf(
-      [{ ...one, typ: 'jwt', roles: { support: 'users:read' } }, { issuer: 'login', audience: 'x', scopes: [''] }],
+      [
+        { ...one, typ: 'jwt', roles: { support: 'users:read' } },
+        { issuer: 'login', audience: 'x', scopes: [''] },
+      ],
       { LOG_LEVEL: 'loud' },
     )
     for (const place of ['$.0.typ', '$.0.roles.support', '$.1.issuer', '$.1.scopes.0', '$.1: ', 'LOG_LEVEL'])

@@ -107,7 +107,10 @@ describe('an access token', () => {
     ['an iat that is almost in the future', () => ({ iat: seconds() + 4 })],
     ['a day to live', () => ({ iat: seconds() - 1, exp: seconds() + 86_399 })],
     ['an nbf that is almost in the future', () => ({ nbf: seconds() + 4 })],
-    ['other audiences beside ours', () => ({ aud: ['https://issuer.example/userinfo', 'https://api.example/graphql'] })],
+    [
+      'other audiences beside ours',
+      () => ({ aud: ['https://issuer.example/userinfo', 'https://api.example/graphql'] }),
+    ],
     ['no scope', () => ({ scope: undefined })],
   ])('is accepted with %s', async (_name, claims) => {
     await expect(principalOf(claims())).resolves.toMatchObject({ subject: 'usr_ada' })

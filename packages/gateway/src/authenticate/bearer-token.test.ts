@@ -47,7 +47,11 @@ it.each<[string, () => string[]]>([
 })
 
 it('a credential is never in the URL (RFC 6750 2.3)', async () => {
-  for (const url of [`/graphql?access_token=${token}`, `/graphql?query=%7Ba%7D&access%5Ftoken=`, '/graphql?access_token']) {
+  for (const url of [
+    `/graphql?access_token=${token}`,
+    `/graphql?query=%7Ba%7D&access%5Ftoken=`,
+    '/graphql?access_token',
+  ]) {
     await expect(show([], url)).rejects.toMatchObject(unsupported)
     await expect(show(header(`Bearer ${token}`), url)).rejects.toMatchObject(unsupported)
   }

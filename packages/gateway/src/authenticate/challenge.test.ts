@@ -7,12 +7,13 @@ const challenge = (...[code, message, options]: ConstructorParameters<typeof App
   challengeOf(new AppError(code, message, options))
 
 /** RFC 9110 11.4 and 5.6.4, read strictly; null for what is not a challenge of the scheme Bearer. */
-function parametersOf(text: string | null): Record<string, string> | null {
+function parametersOf(challengeText: string | null): Record<string, string> | null {
+  const text = challengeText ?? ''
   const parameter = /([a-z_]+)="((?:[\t \x21\x23-\x5b\x5d-\x7e]|\\[\t\x20-\x7e])*)"/y
   const found: Record<string, string> = {}
-  let rest = /^Bearer(?: |$)/.exec(text ?? '')?.[0].length ?? NaN
+  let rest = /^Bearer(?: |$)/.exec(text)?.[0].length ?? NaN
   if (Number.isNaN(rest)) return null
-  while (text !== null && rest < text.length) {
+  while (rest < text.length) {
     parameter.lastIndex = rest
     const match = parameter.exec(text)
     if (match === null || found[match[1] ?? ''] !== undefined) return null
@@ -46,7 +47,11 @@ describe('a challenge (RFC 6750 3)', () => {
   })
 
   it('names the scopes of the shortest way to pass', () => {
-    const requiredScopes = [['a:read', 'b:read', 'c:read'], ['d:read', 'e:read'], ['f:read', 'g:read']]
+    const requiredScopes = [
+      ['a:read', 'b:read', 'c:read'],
+      ['d:read', 'e:read'],
+      ['f:read', 'g:read'],
+    ]
     expect(parametersOf(challenge('UNAUTHORIZED_FIELD_OR_TYPE', 'No.', { details: { requiredScopes } }))).toEqual({
       error: 'insufficient_scope',
       error_description: 'No.',
@@ -56,9 +61,7 @@ describe('a challenge (RFC 6750 3)', () => {
   })
 
   it('names how the user has to sign in (RFC 9470 3)', () => {
-    expect(
-      challenge('STEP_UP_REQUIRED', 'Again.', { details: { acrValues: ['urn:mfa', 'phr'], maxAge: 300 } }),
-    ).toBe(
+    expect(challenge('STEP_UP_REQUIRED', 'Again.', { details: { acrValues: ['urn:mfa', 'phr'], maxAge: 300 } })).toBe(
       'Bearer error="insufficient_user_authentication", error_description="Again.", acr_values="urn:mfa phr", max_age="300"',
     )
     expect(parametersOf(challenge('STEP_UP_REQUIRED', 'Now.', { details: { maxAge: 0 } }))).toEqual({

@@ -71,7 +71,8 @@ describe('a provider that cannot be read', () => {
         clock: () => now,
         fetch: async (location) => {
           asked.push(location)
-          const document = location === jwks_uri ? { keys: provider.publicKeys } : { issuer: 'https://issuer.example', jwks_uri }
+          const document =
+            location === jwks_uri ? { keys: provider.publicKeys } : { issuer: 'https://issuer.example', jwks_uri }
           return { status: 200, text: JSON.stringify(document) }
         },
       })

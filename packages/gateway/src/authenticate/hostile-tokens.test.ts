@@ -31,12 +31,17 @@ function signed(head: unknown, payload: unknown): string {
   const input = `${base64url(head)}.${base64url(payload)}`
   return `${input}.${provider.signatureOf(input)}`
 }
-const refused = (token: string) => expect(authentication.bear(token)).rejects.toMatchObject(invalid)
-const passes = (token: string) =>
-  expect(authentication.bear(token)).resolves.toMatchObject({ subject: 'usr_ada', actor: null })
+/** Who it authenticates, or why it does not. */
+const outcomeOf = (token: string) =>
+  authentication.bear(token).then(
+    ({ subject }) => subject,
+    (error: unknown) => (error instanceof AppError ? error.code : error),
+  )
+const refused = 'CREDENTIAL_INVALID'
+const passes = 'usr_ada'
 
 it('the twin of all that follows passes', async () => {
-  await passes(signed(header, claims))
+  expect(await outcomeOf(signed(header, claims))).toBe(passes)
 })
 
 describe('[P1] a signature', () => {
@@ -45,9 +50,10 @@ describe('[P1] a signature', () => {
     async (alg) => {
       const [, , signature] = signed(header, claims).split('.')
       const input = `${base64url({ ...header, alg })}.${base64url(claims)}`
-      for (const end of ['', signature, provider.signatureOf(input)]) await refused(`${input}.${end}`)
+      for (const end of ['', signature, provider.signatureOf(input)])
+        expect(await outcomeOf(`${input}.${end}`)).toBe(refused)
       // Two dots and nothing behind them is not a bearer token of ours, nor is one dot.
-      await refused(input)
+      expect(await outcomeOf(input)).toBe(refused)
     },
   )
 
@@ -60,16 +66,22 @@ describe('[P1] a signature', () => {
       const secrets = [key.export(spki), key.export({ ...spki, format: 'der' }), JSON.stringify(jwk), jwk?.x ?? '', '']
       const input = `${base64url({ ...header, alg })}.${base64url(claims)}`
       for (const secret of secrets)
-        await refused(`${input}.${createHmac(alg.replace('HS', 'sha'), secret).update(input).digest('base64url')}`)
+        expect(
+          await outcomeOf(`${input}.${createHmac(alg.replace('HS', 'sha'), secret).update(input).digest('base64url')}`),
+        ).toBe(refused)
     },
   )
 
   it("of zeros, of an empty text, or of somebody else's key is none", async () => {
     const input = `${base64url(header)}.${base64url(claims)}`
     const others = await generateKeyPair('ES256')
-    await refused(`${input}.${Buffer.alloc(64).toString('base64url')}`)
-    await refused(`${input}.${Buffer.alloc(0).toString('base64url')}`)
-    await refused(await new SignJWT(claims).setProtectedHeader({ ...header, alg: 'ES256' }).sign(others.privateKey))
+    expect(await outcomeOf(`${input}.${Buffer.alloc(64).toString('base64url')}`)).toBe(refused)
+    expect(await outcomeOf(`${input}.${Buffer.alloc(0).toString('base64url')}`)).toBe(refused)
+    expect(
+      await outcomeOf(
+        await new SignJWT(claims).setProtectedHeader({ ...header, alg: 'ES256' }).sign(others.privateKey),
+      ),
+    ).toBe(refused)
   })
 })
 
@@ -87,12 +99,14 @@ describe('[P1] a header never says which key to trust (RFC 8725 3.10)', () => {
     const value = { jwk, jku: url, x5u: url, x5c: [base64url(jwk)] }[parameter]
     for (const kid of [header['kid'], 'mallory', undefined]) {
       const protectedHeader = { ...header, alg: 'ES256', [parameter]: value, ...(kid === undefined ? {} : { kid }) }
-      await refused(
-        await new SignJWT(claims).setProtectedHeader(protectedHeader as { alg: string }).sign(mallory.privateKey),
-      )
+      expect(
+        await outcomeOf(
+          await new SignJWT(claims).setProtectedHeader(protectedHeader as { alg: string }).sign(mallory.privateKey),
+        ),
+      ).toBe(refused)
     }
     // What it says is not looked at: signed with the issuer's key, it is the issuer's.
-    await passes(signed({ ...header, [parameter]: value }, claims))
+    expect(await outcomeOf(signed({ ...header, [parameter]: value }, claims))).toBe(passes)
     expect(asked).toBe(0)
     server.close()
   })
@@ -110,68 +124,76 @@ describe('[P1] a header never says which key to trust (RFC 8725 3.10)', () => {
     ['a'],
     { toString: 'a' },
   ])('by a kid of %j', async (kid) => {
-    await refused(signed({ ...header, kid }, claims))
+    expect(await outcomeOf(signed({ ...header, kid }, claims))).toBe(refused)
     const input = `${base64url({ ...header, kid, alg: 'HS256' })}.${base64url(claims)}`
-    await refused(`${input}.${createHmac('sha256', '').update(input).digest('base64url')}`)
+    expect(await outcomeOf(`${input}.${createHmac('sha256', '').update(input).digest('base64url')}`)).toBe(refused)
   })
 
   it('nor is a critical extension passed over (RFC 7515 4.1.11)', async () => {
     for (const crit of [['exp2'], ['exp'], [], 'exp2', [''], ['alg'], null])
-      await refused(signed({ ...header, crit, exp2: 1 }, claims))
-    await passes(signed({ ...header, exp2: 1 }, claims))
+      expect(await outcomeOf(signed({ ...header, crit, exp2: 1 }, claims))).toBe(refused)
+    expect(await outcomeOf(signed({ ...header, exp2: 1 }, claims))).toBe(passes)
   })
 })
 
 describe('[P1] what is signed', () => {
   it('is base64url, never raw (RFC 7797)', async () => {
     const head = { ...header, b64: false, crit: ['b64'] }
-    await refused(signed(head, claims))
+    expect(await outcomeOf(signed(head, claims))).toBe(refused)
     const payload = JSON.stringify(claims)
-    await refused(
-      `${base64url(head)}.${base64url(payload)}.${provider.signatureOf(`${base64url(head)}.${payload}`)}`,
-    )
-    await passes(signed({ ...header, b64: true }, claims))
+    expect(
+      await outcomeOf(
+        `${base64url(head)}.${base64url(payload)}.${provider.signatureOf(`${base64url(head)}.${payload}`)}`,
+      ),
+    ).toBe(refused)
+    expect(await outcomeOf(signed({ ...header, b64: true }, claims))).toBe(passes)
   })
 
   it('is an object of claims', async () => {
     for (const payload of ['', '{', 'null', '[]', '"ada"', '7', `[${JSON.stringify(claims)}]`, '\ufeff{}'])
-      await refused(signed(header, payload))
+      expect(await outcomeOf(signed(header, payload))).toBe(refused)
   })
 
   it('is no other token, and nothing encrypted', async () => {
     const inner = signed(header, claims)
-    await refused(signed({ ...header, cty: 'JWT' }, inner))
-    await refused(signed({ ...header, cty: 'JWT' }, JSON.stringify(inner)))
+    expect(await outcomeOf(signed({ ...header, cty: 'JWT' }, inner))).toBe(refused)
+    expect(await outcomeOf(signed({ ...header, cty: 'JWT' }, JSON.stringify(inner)))).toBe(refused)
     const { publicKey } = await generateKeyPair('ECDH-ES', { crv: 'P-256' })
     const encrypt = new CompactEncrypt(Buffer.from(inner))
-    await refused(await encrypt.setProtectedHeader({ alg: 'ECDH-ES', enc: 'A256GCM', cty: 'JWT' }).encrypt(publicKey))
+    expect(
+      await outcomeOf(
+        await encrypt.setProtectedHeader({ alg: 'ECDH-ES', enc: 'A256GCM', cty: 'JWT' }).encrypt(publicKey),
+      ),
+    ).toBe(refused)
   })
 
   // One parser reads the claims, and the issuer signed them: which of two counts is what JSON.parse says, the last.
   it('may say a claim twice, and then the last counts', async () => {
     const text = JSON.stringify(claims)
-    await passes(signed(header, text.replace('"sub":"ada"', '"sub":"mallory","sub":"ada"')))
-    await refused(signed(header, text.replace('"sub":"ada"', '"sub":"ada","sub":"mallory"')))
-    await refused(signed(header, text.replace('"aud":', '"aud":"https://api.example/graphql","aud":["x"],"x":')))
+    expect(await outcomeOf(signed(header, text.replace('"sub":"ada"', '"sub":"mallory","sub":"ada"')))).toBe(passes)
+    expect(await outcomeOf(signed(header, text.replace('"sub":"ada"', '"sub":"ada","sub":"mallory"')))).toBe(refused)
+    expect(
+      await outcomeOf(signed(header, text.replace('"aud":', '"aud":"https://api.example/graphql","aud":["x"],"x":'))),
+    ).toBe(refused)
   })
 
   it('is whole, of three parts, and of at most 8 KiB', async () => {
     const token = signed(header, claims)
     for (const altered of [`${token}.`, `.${token}`, `${token}.x`, token.replace('.', ''), token.replace('.', '..')])
-      await refused(altered)
-    await passes(signed(header, { ...claims, pad: 'x'.repeat(5000) }))
-    await refused(signed(header, { ...claims, pad: 'x'.repeat(6200) }))
-    await refused(`${'a'.repeat(2_000_000)}.${token}`)
+      expect(await outcomeOf(altered)).toBe(refused)
+    expect(await outcomeOf(signed(header, { ...claims, pad: 'x'.repeat(5000) }))).toBe(passes)
+    expect(await outcomeOf(signed(header, { ...claims, pad: 'x'.repeat(6200) }))).toBe(refused)
+    expect(await outcomeOf(`${'a'.repeat(2_000_000)}.${token}`)).toBe(refused)
   })
 })
 
 describe('[P1] no other spelling', () => {
   it('of a token passes: not one with any character altered', async () => {
     const token = signed(header, claims)
-    await passes(token)
+    expect(await outcomeOf(token)).toBe(passes)
     const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.=+/~ '
     await fc.assert(
-      fc.asyncProperty(fc.nat(token.length - 1), fc.constantFrom(...alphabet), async (index, character) => {
+      fc.asyncProperty(fc.nat(token.length - 1), fc.constantFrom(...alphabet.split('')), async (index, character) => {
         fc.pre(token[index] !== character)
         const altered = token.slice(0, index) + character + token.slice(index + 1)
         await expect(authentication.bear(altered)).rejects.toMatchObject({ status: 401 })
@@ -224,14 +246,11 @@ describe('[P1] no other spelling', () => {
     await fc.assert(
       fc.asyncProperty(some, some, async (head, payload) => {
         const token = signed({ ...header, ...head }, { ...claims, ...payload })
-        const outcome = await authentication.bear(token).catch((error: unknown) => error)
-        seen.add(outcome instanceof AppError ? outcome.code : 'passed')
-        if (outcome instanceof AppError) expect(outcome).toMatchObject(invalid)
-        else expect(outcome).toMatchObject({ subject: 'usr_ada', tenant: 'acme' })
+        seen.add(await outcomeOf(token))
       }),
       { numRuns: 500 },
     )
-    expect(seen).toEqual(new Set(['passed', 'CREDENTIAL_INVALID']))
+    expect(seen).toEqual(new Set([passes, refused]))
   })
 })
 

@@ -118,29 +118,32 @@ describe('keys of an issuer', () => {
 describe('while the key server is down', () => {
   const down: Misbehaviour = (_request, response) => response.writeHead(503).end()
 
-  it.each(['discovery', 'keys'] as const)('for ten minutes (%s), known keys serve and nobody else gets in', async (part) => {
-    const known = await provider.mint({ claims: { exp: Math.floor(now / 1000) + 7200 } })
-    const { key } = await issuer.verify(known)
-    await provider.rotate()
-    const unknown = await provider.mint({ claims: { exp: Math.floor(now / 1000) + 7200 } })
-    provider.misbehave[part] = down
-    const before = provider.asked.length
-    for (let second = 0; second < 600; second += 5) {
-      now += 5000
-      await expect(issuer.verify(known)).resolves.toBeDefined()
-      expect(await issuer.holds(key)).toBe(true)
-      await expect(issuer.verify(unknown)).rejects.toMatchObject(unavailable)
-    }
-    // At first a few attempts, then two a minute; each is of one or two documents.
-    const attempts = provider.asked.slice(before).filter((path) => path === discovery).length
-    expect(attempts).toBeGreaterThan(20)
-    expect(attempts).toBeLessThan(60)
+  it.each(['discovery', 'keys'] as const)(
+    'for ten minutes (%s), known keys serve and nobody else gets in',
+    async (part) => {
+      const known = await provider.mint({ claims: { exp: Math.floor(now / 1000) + 7200 } })
+      const { key } = await issuer.verify(known)
+      await provider.rotate()
+      const unknown = await provider.mint({ claims: { exp: Math.floor(now / 1000) + 7200 } })
+      provider.misbehave[part] = down
+      const before = provider.asked.length
+      for (let second = 0; second < 600; second += 5) {
+        now += 5000
+        await expect(issuer.verify(known)).resolves.toBeDefined()
+        expect(await issuer.holds(key)).toBe(true)
+        await expect(issuer.verify(unknown)).rejects.toMatchObject(unavailable)
+      }
+      // At first a few attempts, then two a minute; each is of one or two documents.
+      const attempts = provider.asked.slice(before).filter((path) => path === discovery).length
+      expect(attempts).toBeGreaterThan(20)
+      expect(attempts).toBeLessThan(60)
 
-    provider.misbehave[part] = undefined
-    now += 30_000
-    await expect.poll(() => verified(unknown)).toBe('ada')
-    await expect(issuer.verify(known)).resolves.toBeDefined()
-  })
+      provider.misbehave[part] = undefined
+      now += 30_000
+      await expect.poll(() => verified(unknown)).toBe('ada')
+      await expect(issuer.verify(known)).resolves.toBeDefined()
+    },
+  )
 
   it('known keys serve for an hour since they were read, without a wait, and no longer', async () => {
     const long = await provider.mint({ claims: { exp: Math.floor(now / 1000) + 7200 } })
@@ -157,28 +160,31 @@ describe('while the key server is down', () => {
     await expect(issuer.verify(long)).resolves.toBeDefined()
   })
 
-  it.each([0, 0.5, 0.999])('it is asked again after a pause that doubles up to half a minute, spread by %d', async (share) => {
-    let asked = 0
-    const keys = createIssuerKeys({
-      issuer: 'https://issuer.example',
-      algorithms: ['ES256'],
-      fetch: async () => {
-        asked++
-        throw new Error('down')
-      },
-      clock: () => now,
-      random: () => share,
-    })
-    const attempt = () => keys.find({ alg: 'ES256' }, { payload: '', signature: '' }).catch((error: unknown) => error)
-    expect(await attempt()).toMatchObject(unavailable)
-    for (const pause of [1000, 2000, 4000, 8000, 16_000, 30_000, 30_000]) {
-      const before = asked
-      now += pause * (0.5 + share / 2) - 1
+  it.each([0, 0.5, 0.999])(
+    'attempts have a pause between them that doubles up to half a minute, spread by %d',
+    async (share) => {
+      let asked = 0
+      const keys = createIssuerKeys({
+        issuer: 'https://issuer.example',
+        algorithms: ['ES256'],
+        fetch: async () => {
+          asked++
+          throw new Error('down')
+        },
+        clock: () => now,
+        random: () => share,
+      })
+      const attempt = () => keys.find({ alg: 'ES256' }, { payload: '', signature: '' }).catch((error: unknown) => error)
       expect(await attempt()).toMatchObject(unavailable)
-      expect(asked).toBe(before)
-      now += 1
-      expect(await attempt()).toMatchObject(unavailable)
-      expect(asked).toBe(before + 1)
-    }
-  })
+      for (const pause of [1000, 2000, 4000, 8000, 16_000, 30_000, 30_000]) {
+        const before = asked
+        now += pause * (0.5 + share / 2) - 1
+        expect(await attempt()).toMatchObject(unavailable)
+        expect(asked).toBe(before)
+        now += 1
+        expect(await attempt()).toMatchObject(unavailable)
+        expect(asked).toBe(before + 1)
+      }
+    },
+  )
 })

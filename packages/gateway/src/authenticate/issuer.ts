@@ -124,7 +124,9 @@ function requireUsable(config: IssuerConfig): void {
   const refused = algorithms.find((algorithm) => !publicKeyAlgorithm.test(algorithm))
   if (refused !== undefined) throw new TypeError(`${refused} does not sign with a key that only ${issuer} has.`)
   if (!(maxTokenAge > 0 && maxTokenAge <= day))
-    throw new TypeError(`Tokens of ${issuer} may be good for 1 to ${day} seconds, as long as revocations are remembered.`)
+    throw new TypeError(
+      `Tokens of ${issuer} may be good for 1 to ${day} seconds, as long as revocations are remembered.`,
+    )
 }
 
 const invalid = (cause: string) => new AppError('CREDENTIAL_INVALID', undefined, { cause })

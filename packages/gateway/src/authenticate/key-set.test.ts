@@ -44,7 +44,9 @@ describe('[P1] a key serves one algorithm', () => {
     expect(await algorithmsOf(await published('RS256'), ['ES256'])).toEqual([])
     expect(await algorithmsOf(await published('Ed25519'), ['ES256'])).toEqual([])
     expect(await algorithmsOf({ kty: 'oct', k: 'c2VjcmV0', kid: 'k' })).toEqual([])
-    expect(await algorithmsOf({ kty: 'oct', k: 'c2VjcmV0', kid: 'k', alg: 'HS256' }, [...accepted, 'HS256'])).toEqual([])
+    expect(await algorithmsOf({ kty: 'oct', k: 'c2VjcmV0', kid: 'k', alg: 'HS256' }, [...accepted, 'HS256'])).toEqual(
+      [],
+    )
     expect(await algorithmsOf({ ...(await published('ES256')), crv: 'toString' })).toEqual([])
   })
 })
@@ -64,7 +66,12 @@ it('sets of the same keys have the same text, in any order; a set knows its own'
   const one = createKeySet([{ ...a }, { ...b }], accepted)
   expect(createKeySet([{ ...b }, Object.fromEntries(Object.entries(a).toReversed())], accepted).text).toBe(one.text)
   for (const keys of [[a], [a, b, c], [a, c], [a, { ...b, kid: 'other' }]])
-    expect(createKeySet(keys.map((key) => ({ ...key })), accepted).text).not.toBe(one.text)
+    expect(
+      createKeySet(
+        keys.map((key) => ({ ...key })),
+        accepted,
+      ).text,
+    ).not.toBe(one.text)
   const key = await one.find({ alg: 'ES256' }, token)
   expect(one.holds(key)).toBe(true)
   expect(createKeySet([{ ...a }], accepted).holds(key)).toBe(false)

@@ -36,14 +36,14 @@ export function createKeySet(published: readonly PublishedKey[], algorithms: rea
   }
 }
 
-const ed25519Names = ['Ed25519', 'EdDSA']
+const namesOfEd25519 = new Set(['Ed25519', 'EdDSA'])
 const algorithmOfCurve: Readonly<Record<string, string>> = { 'P-256': 'ES256', 'P-384': 'ES384', 'P-521': 'ES512' }
 
 /** One algorithm; that of Ed25519 has two names (RFC 9864 2.2). */
 function algorithmsOf(key: PublishedKey, accepted: readonly string[]): readonly unknown[] {
   const { kty, crv, alg } = key
   if (alg !== undefined) return [alg]
-  if (kty === 'OKP' && crv === 'Ed25519') return accepted.filter((name) => ed25519Names.includes(name))
+  if (kty === 'OKP' && crv === 'Ed25519') return accepted.filter((name) => namesOfEd25519.has(name))
   if (kty === 'EC') return accepted.filter((name) => name === algorithmOfCurve[String(crv)])
   if (kty === 'RSA') return accepted.filter((name) => /^[RP]S/.test(name)).slice(0, 1)
   return []

@@ -54,8 +54,10 @@ describe('a logout token (OpenID Connect Back-Channel Logout 1.0, 2.6)', () => {
   })
 
   it('is for one of the clients that it is sent to', async () => {
-    for (const aud of ['cli', ['x', 'cli']]) await expect(verify(await mint({ claims: { aud } }))).resolves.toBeDefined()
-    for (const aud of ['x', [], audience]) await expect(verify(await mint({ claims: { aud } }))).rejects.toMatchObject(refusal)
+    for (const aud of ['cli', ['x', 'cli']])
+      await expect(verify(await mint({ claims: { aud } }))).resolves.toBeDefined()
+    for (const aud of ['x', [], audience])
+      await expect(verify(await mint({ claims: { aud } }))).rejects.toMatchObject(refusal)
     const portal = await mint({ claims: { aud: 'portal' } })
     await expect(verify(portal, { logoutClients: ['portal'] })).resolves.toBeDefined()
     await expect(verify(await mint(), { logoutClients: ['portal'] })).rejects.toMatchObject(refusal)

@@ -41,7 +41,8 @@ function readLogoutToken(claims: TimedClaims, config: IssuerConfig): LogoutToken
   // With a nonce it would be an ID token, which must never end a session (2.4).
   if (nonce !== undefined) throw invalid('a nonce')
   if (!isObject(events) || !isObject(events[event])) throw invalid('no logout event')
-  if (!isTextOrNull(sub) || !isTextOrNull(sid) || typeof jti !== 'string' || jti === '') throw invalid('sub, sid or jti')
+  if (!isTextOrNull(sub) || !isTextOrNull(sid) || typeof jti !== 'string' || jti === '')
+    throw invalid('sub, sid or jti')
   const session = logoutEnds === 'session' ? sid : null
   if (sub === null && session === null) throw invalid('names nobody')
   return { issuer: config.issuer, subject: sub, session, jti, expiresAt: new Date(exp * 1000) }

@@ -2,6 +2,7 @@ import { Agent, request as httpRequest } from 'node:http'
 import { connect } from 'node:net'
 import type { ServerResponse } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { mcpAudience } from '../fixtures/identity-provider.ts'
 import { sendRaw, secretsIn, startTestGateway, type TestGateway } from '../fixtures/test-gateway.ts'
 
 let gateway: TestGateway
@@ -116,12 +117,14 @@ describe('a credential that is not accepted', () => {
   it('is answered with a challenge', async () => {
     const bad = await gateway.ask('{ whoami }', { token: await gateway.token({ aud: 'other' }) })
     expect(bad).toMatchObject(failed('CREDENTIAL_INVALID', 401))
-    expect(bad.headers.get('www-authenticate')).toBe('Bearer error="invalid_token"')
+    expect(bad.headers.get('www-authenticate')).toMatch(/^Bearer error="invalid_token", /)
     const unsupported = await gateway.ask('{ whoami }', { headers: { authorization: 'Basic eA==' } })
     expect(unsupported).toMatchObject(failed('CREDENTIAL_UNSUPPORTED', 401))
-    expect(unsupported.headers.get('www-authenticate')).toBe('Bearer')
+    expect(unsupported.headers.get('www-authenticate')).toMatch(/^Bearer error="invalid_request", /)
     const inUrl = await gateway.send(`/graphql?query=%7Bwhoami%7D&access_token=${await gateway.token()}`)
     expect(inUrl).toMatchObject(failed('CREDENTIAL_UNSUPPORTED', 401))
+    const forMcp = await gateway.ask('{ whoami }', { token: await gateway.token({ aud: mcpAudience }) })
+    expect(forMcp).toMatchObject(failed('CREDENTIAL_INVALID', 401))
     expect((await gateway.ask('{ whoami }', { token: await gateway.token() })).status).toBe(200)
   })
 

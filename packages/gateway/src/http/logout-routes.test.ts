@@ -69,7 +69,11 @@ const logoutToken = ({ claims = {}, without = [] }: Change = {}) =>
   })
 const form = { 'content-type': 'application/x-www-form-urlencoded' }
 async function tell(payload: string, headers: Record<string, string> = form) {
-  const { statusCode: status, body, headers: answered } = await app.inject({
+  const {
+    statusCode: status,
+    body,
+    headers: answered,
+  } = await app.inject({
     method: 'POST',
     url: '/auth/backchannel-logout',
     headers,

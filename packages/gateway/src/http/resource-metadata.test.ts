@@ -34,7 +34,8 @@ describe('what is said of a resource (RFC 9728)', () => {
   })
 
   it('is nothing where its name is no web address', () => {
-    for (const resource of ['api', 'api://default', 'urn:api']) expect(describeResource([at(resource)], [])).toBeUndefined()
+    for (const resource of ['api', 'api://default', 'urn:api'])
+      expect(describeResource([at(resource)], [])).toBeUndefined()
     expect(describeResource([], [])).toBeUndefined()
   })
 })
@@ -42,7 +43,13 @@ describe('what is said of a resource (RFC 9728)', () => {
 describe('a gateway', () => {
   let gateway: TestGateway
   beforeAll(async () => {
-    const rule = { authenticated: true, scopes: [['orders:read']], policies: [], agent: 'ALLOW', delegates: null } as const
+    const rule = {
+      authenticated: true,
+      scopes: [['orders:read']],
+      policies: [],
+      agent: 'ALLOW',
+      delegates: null,
+    } as const
     gateway = await startTestGateway({ rules: { 'Query.order': rule } })
   })
   afterAll(() => gateway[Symbol.asyncDispose]())
