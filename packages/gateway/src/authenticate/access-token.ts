@@ -4,7 +4,8 @@ import type { IssuerConfig, TimedClaims } from './issuer.ts'
 
 /** What a verified access token says, as far as its issuer may say it. */
 export interface AccessToken {
-  readonly audiences: readonly string[]
+  /** As they are claimed. */
+  readonly audiences: readonly unknown[]
   /** Bound to a key (RFC 7800). */
   readonly bound: boolean
   /** Whole seconds. */

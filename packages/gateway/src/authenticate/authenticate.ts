@@ -96,8 +96,8 @@ function requireAudience(
   resource: Resource,
 ): void {
   const [ours, other] = resource === 'graphql' ? [graphql, mcp] : [mcp, graphql]
-  if (ours === undefined || !audiences.includes(ours)) throw invalid('another audience')
-  if (other !== undefined && audiences.includes(other)) throw invalid('for several resources')
+  if (!audiences.includes(ours)) throw invalid('another audience')
+  if (audiences.includes(other)) throw invalid('for several resources')
 }
 
 const invalid = (cause: string) => new AppError('CREDENTIAL_INVALID', undefined, { cause })
