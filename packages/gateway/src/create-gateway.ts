@@ -1,5 +1,12 @@
 import { setTimeout } from 'node:timers/promises'
-import { acceptedEpochs, firstEpoch, createContextSigner, createWorkloadVerifier, type Graph } from '@behalf/identity'
+import {
+  acceptedEpochs,
+  createContextSigner,
+  createWorkloadVerifier,
+  type ErrorCode,
+  firstEpoch,
+  type Graph,
+} from '@behalf/identity'
 import pino, { type Logger } from 'pino'
 import { addAgentApi } from './agent/agent-api.ts'
 import { createTicketSealer } from './agent/ticket.ts'
@@ -15,6 +22,7 @@ import { readGraph } from './graph-file.ts'
 import { createApp, type WriteError } from './http/create-app.ts'
 import { addGraphQLRoute } from './http/graphql-route.ts'
 import type { Registry } from './registry.ts'
+import { createRevocationGuard } from './revocation/revocation-guard.ts'
 
 export interface GatewayOptions {
   /** Path of `graph.json`. */
@@ -97,10 +105,12 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const tickets = createTicketSealer({ rootKey, epoch })
   const shapeOf = createOperationShapes(graph.supergraph)
   const clients: SubgraphClient[] = []
+  const guard = createRevocationGuard(authority.revocations)
 
   const server = await startGraphQLServer({
     supergraph: graph.supergraph,
     rules: graph.rules,
+    guard,
     introspection,
     log,
     dataSource({ name, url = '' }) {
@@ -117,11 +127,12 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   let draining = false
   const ready = async () => {
     if (draining) throw new Error('draining')
-    await authority.ready()
+    // Not before: without the database, queries go on for a while, here as everywhere.
+    guard.requireKnown()
   }
   const http = { log, maxBodyBytes: limits.bodyBytes, ready }
   const publicApp = createApp({ ...http, contentTypes: ['application/json'], writeError: writeGraphQLError })
-  addGraphQLRoute(publicApp, { authenticate: createAuthenticate({ issuers, authority }), server })
+  addGraphQLRoute(publicApp, { authenticate: createAuthenticate({ issuers, authority }), guard, server })
 
   const agents = agentsByWorkload(graph)
   const internalApp = createApp({
@@ -131,6 +142,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   })
   addAgentApi(internalApp, {
     authority,
+    guard,
     registry: options.registry({ tools: graph.tools, execute: createExecuteTool(server) }),
     tickets,
     workloads: createWorkloadVerifier({
@@ -170,13 +182,16 @@ function agentsByWorkload({ rules }: Graph): ReadonlyMap<string, readonly string
   return agents
 }
 
+/** RFC 6750 3.1: expired, revoked, malformed, or invalid for other reasons. */
+const invalidToken: ReadonlySet<ErrorCode> = new Set(['CREDENTIAL_INVALID', 'SESSION_ENDED'])
+
 /** A refused request is answered as GraphQL, and with a challenge where signing in would help (RFC 6750 3). */
 const writeGraphQLError: WriteError = ({ message, code, status }, txn) => ({
   body: { errors: [{ message, extensions: { code } }], extensions: { txn } },
   headers: {
     ...(status === 405 && { allow: 'GET, POST' }),
     ...(status === 401 && {
-      'www-authenticate': code === 'CREDENTIAL_INVALID' ? 'Bearer error="invalid_token"' : 'Bearer',
+      'www-authenticate': invalidToken.has(code) ? 'Bearer error="invalid_token"' : 'Bearer',
     }),
     ...(status === 503 && { 'retry-after': '1' }),
   },

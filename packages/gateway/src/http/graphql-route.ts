@@ -4,19 +4,21 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Authenticate } from '../authenticate/authenticate.ts'
 import type { GraphQLServer } from '../execute/graphql-server.ts'
 import type { TraceContext } from '../execute/request-context.ts'
+import type { RevocationGuard } from '../revocation/revocation-guard.ts'
 import { parseJson } from './parse-json.ts'
 
 /** `/graphql`: the credential ends in `authenticate`; of the client's headers, execution sees trace context only. */
 export function addGraphQLRoute(
   app: FastifyInstance,
-  options: { readonly authenticate: Authenticate; readonly server: GraphQLServer },
+  options: { readonly authenticate: Authenticate; readonly guard: RevocationGuard; readonly server: GraphQLServer },
 ): void {
-  const { authenticate, server } = options
+  const { authenticate, guard, server } = options
 
   async function handle(request: FastifyRequest, reply: FastifyReply) {
     if (request.method !== 'GET' && request.method !== 'POST') throw new AppError('METHOD_NOT_ALLOWED')
     const signal = goneSignal(reply)
     const principal = await authenticate({ rawHeaders: request.raw.rawHeaders, url: request.url })
+    guard.requireInForce(principal)
     const { id: txn } = request
     const {
       status = 200,
