@@ -69,9 +69,13 @@ let texts = 0
 /** A delegation that no run uses: of a text into a conversation that is nobody's, whose ticket is still good. */
 async function delegate(token: string): Promise<{ id: string; handle: string }> {
   const text = { text: 'hi', idempotencyKey: `text-${++texts}`, conversationId: 'cnv_0000000000000000000000' }
-  const { body } = await one.graphql(token, 'mutation ($input: ChatSendInput!) { chatSend(input: $input) { run { id } } }', {
-    input: text,
-  })
+  const { body } = await one.graphql(
+    token,
+    'mutation ($input: ChatSendInput!) { chatSend(input: $input) { run { id } } }',
+    {
+      input: text,
+    },
+  )
   expect(body).toMatchObject({ data: { chatSend: { run: null } } })
   const { wire } = one
   const contextToken = wire.orchestrator.header(wire.orchestrator.exchanges.at(-1)!, contextTokenHeader.toLowerCase())

@@ -14,7 +14,7 @@ import { freePorts } from './free-ports.ts'
 import { type RecordingProxy, recordingProxy } from './recording-proxy.ts'
 import { askForToken, type GraphqlAnswer, root, temporaryDataDir } from './system.ts'
 
-export const subgraphs = ['identity', 'orders', 'balance', 'orchestrator'] as const
+const subgraphs = ['identity', 'orders', 'balance', 'orchestrator'] as const
 type Subgraph = (typeof subgraphs)[number]
 
 /** A gateway with subgraphs of its own: another one has other processes, and the same keys and database. */
@@ -132,7 +132,11 @@ export async function startReplicas(): Promise<Replicas> {
     }
   }
   const half = ports.length / 2
-  const [first, second] = await Promise.all([startReplica(ports.slice(0, half)), startReplica(ports.slice(half)), provider])
+  const [first, second] = await Promise.all([
+    startReplica(ports.slice(0, half)),
+    startReplica(ports.slice(half)),
+    provider,
+  ])
   const running = started.move()
   return {
     all: [first, second],

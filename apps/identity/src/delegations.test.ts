@@ -1,4 +1,4 @@
-import { testSubgraph, type TestSubgraph } from '@behalf/testing'
+import { type TestAnswer, testSubgraph, type TestSubgraph } from '@behalf/testing'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Database } from './database.ts'
@@ -31,12 +31,13 @@ describe('delegations', () => {
 
   const scopes = ['delegations:manage']
   const ada = () => app.as('ada', { scopes })
-  const idsOf = (data: Record<string, any> | null) => // oxlint-disable-line typescript/no-explicit-any
-    data?.['viewer'].delegations?.map(({ id }: { id: string }) => id)
+  const idsOf = ({ data }: TestAnswer) =>
+    (data as { viewer: { delegations: { id: string }[] } }).viewer.delegations.map(({ id }) => id)
   const revocations = async () =>
     (await sql`select delegation, reason from authority.revocation order by sequence`.execute(app.admin)).rows
   const inForce = async (id: string) =>
-    (await sql`select from authority.delegation where id = ${id} and revoked_at is null`.execute(app.admin)).rows.length === 1
+    (await sql`select from authority.delegation where id = ${id} and revoked_at is null`.execute(app.admin)).rows
+      .length === 1
 
   test('[P11] are shown to the user who made them, and to nobody else', async () => {
     const own = await delegate(app, 'usr_ada')
@@ -61,7 +62,7 @@ describe('delegations', () => {
       },
       errors: [],
     })
-    expect(idsOf((await app.as('ben', { scopes }).run(list)).data)).not.toContain(own)
+    expect(idsOf(await app.as('ben', { scopes }).run(list))).not.toContain(own)
   })
 
   test('[P11] are not shown to support, who sees the user', async () => {
@@ -131,12 +132,12 @@ describe('delegations', () => {
       revokeDelegation: { id, agent: 'assistant', revokedAt: null },
     })
     expect(await revocations()).toEqual([])
-    expect(idsOf((await ada().run(list)).data)).toEqual([id])
+    expect(idsOf(await ada().run(list))).toEqual([id])
   })
 
   test('are at most as many as were asked for, 100 at most', async () => {
     for (let made = 0; made < 3; made++) await delegate(app, 'usr_ada')
-    expect(idsOf((await ada().run(list, { first: 2 })).data)).toHaveLength(2)
+    expect(idsOf(await ada().run(list, { first: 2 }))).toHaveLength(2)
     expect((await ada().run(list, { first: 101 })).errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }])
   })
 })

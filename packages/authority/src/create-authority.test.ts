@@ -203,7 +203,14 @@ describe('the role of the gateway', () => {
     const other = new pg.Client({ connectionString: await trust.database.provision('orchestrator', empty) })
     await rm(empty, { recursive: true })
     await other.connect()
-    for (const table of ['delegation', 'revocation', 'subject', 'used_ticket', 'used_workload_token', 'revocation_turn'])
+    for (const table of [
+      'delegation',
+      'revocation',
+      'subject',
+      'used_ticket',
+      'used_workload_token',
+      'revocation_turn',
+    ])
       await expect(other.query(`select * from authority.${table}`)).rejects.toMatchObject({ code: '42501' })
     await other.end()
   })

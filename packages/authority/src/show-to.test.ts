@@ -52,7 +52,8 @@ async function as(caller: { sub?: string; actor?: string }, statement: string) {
   }
 }
 const ada = { sub: 'usr_ada' }
-const list = 'select id, agent, client, scopes, created_at, expires_at, last_used_at, revoked_at from authority.delegation'
+const list =
+  'select id, agent, client, scopes, created_at, expires_at, last_used_at, revoked_at from authority.delegation'
 const end = (id: string) => `update authority.delegation set revoked_at = now() where id = '${id}'`
 const revocations = async () =>
   (await trust.admin.query('select delegation, reason from revocation order by sequence')).rows
@@ -60,7 +61,7 @@ const refused = { code: '42501' }
 
 describe('[P7] [P11] an app that shows delegations', () => {
   it('shows a person their own, and nobody else anything', async () => {
-    expect((await as(ada, list)).rows.map(({ id }) => id).toSorted()).toEqual([ids.ada, ids.other].toSorted())
+    expect(new Set((await as(ada, list)).rows.map(({ id }) => id))).toEqual(new Set([ids.ada, ids.other]))
     expect((await as({ sub: 'usr_ben' }, list)).rows.map(({ id }) => id)).toEqual([ids.ben])
     for (const caller of [{}, { sub: 'usr_chloe' }, { ...ada, actor: 'assistant' }])
       expect((await as(caller, list)).rows).toEqual([])
@@ -88,7 +89,7 @@ describe('[P7] [P11] an app that shows delegations', () => {
     await as(ada, end(ids.ada))
     const back = `update authority.delegation set revoked_at = null where id = '${ids.ada}'`
     expect((await as(ada, back)).rowCount).toBe(0)
-    expect((await as(ada, `${back.replace(ids.ada, ids.other)}`).catch(({ code }) => code)) as string).toBe('42501')
+    await expect(as(ada, back.replace(ids.ada, ids.other))).rejects.toMatchObject(refused)
   })
 
   it.each([

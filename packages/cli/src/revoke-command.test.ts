@@ -39,15 +39,26 @@ const revoke = (args: string[], as = url) =>
     error: (line) => error.push(line),
   })
 const stored = async () =>
-  (await admin.query('select issuer, subject, session, delegation, reason from authority.revocation order by sequence')).rows
+  (await admin.query('select issuer, subject, session, delegation, reason from authority.revocation order by sequence'))
+    .rows
 const kinds = { issuer: null, subject: null, session: null, delegation: null, reason: 'OPERATOR' }
 
 describe('[P11] behalf revoke ends', () => {
   it.each([
     ['a user', ['--subject', 'usr_ada'], { subject: 'usr_ada' }, /usr_ada/],
-    ['a user with an issuer', ['--subject', 'usr_ada', '--issuer', issuer], { subject: 'usr_ada', issuer }, /issuer\.test/],
+    [
+      'a user with an issuer',
+      ['--subject', 'usr_ada', '--issuer', issuer],
+      { subject: 'usr_ada', issuer },
+      /issuer\.test/,
+    ],
     ['a session', ['--session', 'sid-1', '--issuer', issuer], { session: 'sid-1', issuer }, /sid-1/],
-    ['a delegation', ['--delegation', 'dlg_0123456789012345678901'], { delegation: 'dlg_0123456789012345678901' }, /dlg_01/],
+    [
+      'a delegation',
+      ['--delegation', 'dlg_0123456789012345678901'],
+      { delegation: 'dlg_0123456789012345678901' },
+      /dlg_01/,
+    ],
   ])('%s, and says so', async (_what, args, row, said) => {
     expect(await revoke(args)).toBe(0)
     expect((await stored())[0]).toEqual({ ...kinds, ...row })

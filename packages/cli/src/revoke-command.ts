@@ -12,7 +12,8 @@ interface Given {
 /** Whom or what the options mean; null where they mean nothing, or more than one. */
 export function readRevoked({ subject, issuer, session, delegation }: Given): Revoked | null {
   const isOnly = (...others: (string | undefined)[]) => others.every((other) => other === undefined)
-  if (subject && isOnly(session, delegation) && issuer !== '') return { kind: 'subject', issuer: issuer ?? null, subject }
+  if (subject && isOnly(session, delegation) && issuer !== '')
+    return { kind: 'subject', issuer: issuer ?? null, subject }
   if (session && issuer && isOnly(subject, delegation)) return { kind: 'session', issuer, session }
   if (delegation && isOnly(subject, session, issuer)) return { kind: 'delegation', delegation }
   return null

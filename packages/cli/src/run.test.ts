@@ -144,11 +144,16 @@ describe('behalf', () => {
     for (const command of ['compose', 'keys', 'revoke']) expect(out[0]).toContain(`behalf ${command}`)
   })
 
-  it.each([[], ['compos'], ['compose', 'more'], ['compose', '--epoch', '1'], ['keys'], ['keys', 'orders', '--subject', 'x'], ['--what']])(
-    'does not understand %j',
-    async (...args) => {
-      expect(await behalf(...args.flat())).toBe(2)
-      expect(error.at(-1)).toContain('behalf --help')
-    },
-  )
+  it.each([
+    [],
+    ['compos'],
+    ['compose', 'more'],
+    ['compose', '--epoch', '1'],
+    ['keys'],
+    ['keys', 'orders', '--subject', 'x'],
+    ['--what'],
+  ])('does not understand %j', async (...args) => {
+    expect(await behalf(...args.flat())).toBe(2)
+    expect(error.at(-1)).toContain('behalf --help')
+  })
 })

@@ -33,7 +33,10 @@ export interface Revocable {
  * Whether `revocation` ends `credential`. A session or a delegation does not begin again; a subject does, by signing in
  * after the revocation. Tokens tell whole seconds (RFC 7519 `iat`): one of the very second of the revocation is over.
  */
-export function isEndedBy(credential: Revocable, { revoked, notBefore }: Pick<Revocation, 'revoked' | 'notBefore'>): boolean {
+export function isEndedBy(
+  credential: Revocable,
+  { revoked, notBefore }: Pick<Revocation, 'revoked' | 'notBefore'>,
+): boolean {
   const { issuer, subject, session, issuedAt, delegation } = credential
   switch (revoked.kind) {
     case 'subject':

@@ -294,7 +294,10 @@ describe('[P7] a schema that is shared with the role', () => {
     ['alter table trust.own disable row level security', /Table trust\.own is granted to .* without forced/],
     ['create policy more on trust.own to ROLE using (true)', /Policy more on trust\.own is true for every caller/],
     ['create policy more on trust.own for insert with check (true)', /Policy more on trust\.own is true/],
-    ['create view trust.all_of_it as select * from trust.secret; grant select on trust.all_of_it to ROLE', /View trust\.all_of_it shows/],
+    [
+      'create view trust.all_of_it as select * from trust.secret; grant select on trust.all_of_it to ROLE',
+      /View trust\.all_of_it shows/,
+    ],
     ['create materialized view trust.m as select 1; grant select on trust.m to ROLE', /View trust\.m shows/],
     ['grant truncate on trust.own to ROLE', /may truncate trust\.own/],
     ['create function trust.f() returns int language sql security definer return 1', /trust\.f is SECURITY DEFINER/],

@@ -91,9 +91,10 @@ export function createRevocationFeed(options: {
 
   /** Reads, and once more if there is a reason to while it reads: that one may have come too late for it. */
   function catchUp(): void {
+    if (closing !== undefined) return
     wanted = true
     reading ??= (async () => {
-      while (wanted && closing === undefined) {
+      while (wanted) {
         wanted = false
         // How long ago it last succeeded tells that it does not.
         await read().catch(() => undefined)
@@ -138,7 +139,12 @@ function revocationOf({ sequence, issuer, subject, session, delegation, not_befo
   }
 }
 
-function revokedOf({ issuer, subject, session, delegation }: Pick<Row, 'issuer' | 'subject' | 'session' | 'delegation'>): Revoked {
+function revokedOf({
+  issuer,
+  subject,
+  session,
+  delegation,
+}: Pick<Row, 'issuer' | 'subject' | 'session' | 'delegation'>): Revoked {
   if (subject !== null) return { kind: 'subject', issuer, subject }
   if (session !== null && issuer !== null) return { kind: 'session', issuer, session }
   if (delegation !== null) return { kind: 'delegation', delegation }

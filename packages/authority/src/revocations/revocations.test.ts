@@ -101,7 +101,11 @@ describe('[P11] what is ended', () => {
   })
 })
 
-const endings: [string, Revoked, { readonly session?: string; readonly issuedAt?: number; readonly subject?: string }][] = [
+const endings: [
+  string,
+  Revoked,
+  { readonly session?: string; readonly issuedAt?: number; readonly subject?: string },
+][] = [
   ['subject', ada, { issuedAt: seconds(3600) }],
   ['subject with its issuer', { kind: 'subject', issuer: grant.issuer, subject: 'usr_ada' }, { subject: 'usr_ben' }],
   ['session', { kind: 'session', issuer: grant.issuer, session: 'sid-1' }, { session: 'sid-2' }],
@@ -153,7 +157,9 @@ describe('[P11] a delegation', () => {
 
     const gateway = new pg.Client({ connectionString: trust.url })
     await gateway.connect()
-    expect((await gateway.query('update delegation set revoked_at = null where revoked_at is not null')).rowCount).toBe(0)
+    expect((await gateway.query('update delegation set revoked_at = null where revoked_at is not null')).rowCount).toBe(
+      0,
+    )
     expect((await gateway.query('delete from revocation')).rowCount).toBe(0)
     await gateway.end()
     expect(await authority.useDelegation(handle, ['assistant'])).toBeNull()
@@ -168,12 +174,14 @@ describe('[P11] the order of revocations', () => {
     return client
   }
   const insert = (client: pg.Client, session: string) =>
-    client.query(`insert into revocation (issuer, session, reason) values ('i', '${session}', 'OPERATOR') returning sequence`)
+    client.query(
+      `insert into revocation (issuer, session, reason) values ('i', '${session}', 'OPERATOR') returning sequence`,
+    )
   /** Waits until PostgreSQL says that a statement waits for a lock. */
-  const waiting = () =>
-    expect
-      .poll(async () => (await trust.admin.query(`select from pg_stat_activity where wait_event_type = 'Lock'`)).rowCount)
-      .toBe(1)
+  const waiting = async () => {
+    const sql = `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
+    await expect.poll(async () => (await trust.admin.query(sql)).rowCount).toBe(1)
+  }
 
   it('is that in which they are seen: who reads after the last one misses none that commits late', async () => {
     const feed = await startFeed()
@@ -252,7 +260,8 @@ describe('[P11] what a process knows', () => {
     const feed = await startFeed()
     const person = someone()
     await admit(person.subject)
-    await trust.admin.query(`select pg_terminate_backend(pid) from pg_stat_activity where usename = 'gateway'`)
+    await trust.admin.query(`select pg_terminate_backend(pid) from pg_stat_activity
+      where datname = current_database() and usename = 'gateway'`)
     await authority.revoke({ kind: 'subject', issuer: null, subject: person.subject }, 'OPERATOR')
     await expect.poll(() => feed.revocations.isRevoked(person), withinASecond).toBe(true)
   })

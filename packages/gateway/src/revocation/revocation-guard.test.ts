@@ -51,7 +51,10 @@ describe('[P11] what was ended', () => {
     revoked: { kind: 'subject', issuer: null, subject: 'usr_ada' } as const,
     notBefore: new Date(notBefore),
   })
-  const session = { revoked: { kind: 'session', issuer: 'https://issuer.test', session: 'sid-1' } as const, notBefore: new Date() }
+  const session = {
+    revoked: { kind: 'session', issuer: 'https://issuer.test', session: 'sid-1' } as const,
+    notBefore: new Date(),
+  }
   const delegation = { revoked: { kind: 'delegation', delegation: 'dlg_1' } as const, notBefore: new Date() }
   const over = { code: 'SESSION_ENDED', status: 401 }
 

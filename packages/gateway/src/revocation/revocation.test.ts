@@ -59,25 +59,28 @@ describe('[P11] an access token', () => {
     ['its user', () => ({ kind: 'subject', issuer: null, subject: 'usr_ada' })],
     ['its user with this issuer', () => ({ kind: 'subject', issuer: gateway.provider.issuer, subject: 'usr_ada' })],
     ['its session', () => ({ kind: 'session', issuer: gateway.provider.issuer, session: 's1' })],
-  ])('is refused as soon as %s was ended, though it was verified before, and no subgraph is asked', async (_what, revoked) => {
-    const seen = await gateway.token({ sid: 's1', iat: second() - 60 })
-    const unseen = await gateway.token({ sid: 's1', iat: second() - 60 })
-    const others = [
-      await gateway.token({ sub: 'ben', sid: 's2', iat: second() - 60 }),
-      await gateway.token({ sid: 's3', iat: second() + 1 }),
-    ]
-    expect(await gateway.ask(me, { token: seen })).toMatchObject({ status: 200, body: { data: { viewer: {} } } })
-    gateway.graph.users.received.length = 0
-    await gateway.authority.revoke(revoked(), 'OPERATOR')
-    for (const token of [seen, unseen]) {
-      const answer = await gateway.ask(me, { token })
-      expect(answer).toMatchObject(failed('SESSION_ENDED', 401))
-      expect(answer.headers.get('www-authenticate')).toBe('Bearer error="invalid_token"')
-    }
-    expect(asked()).toBe(0)
-    for (const token of others) expect((await gateway.ask(me, { token })).body.errors).toBeUndefined()
-    expect((await gateway.ask('{ chatBackend }')).body).toMatchObject({ data: { chatBackend: 'none' } })
-  })
+  ])(
+    'is refused as soon as %s was ended, though it was verified before, and no subgraph is asked',
+    async (_what, revoked) => {
+      const seen = await gateway.token({ sid: 's1', iat: second() - 60 })
+      const unseen = await gateway.token({ sid: 's1', iat: second() - 60 })
+      const others = [
+        await gateway.token({ sub: 'ben', sid: 's2', iat: second() - 60 }),
+        await gateway.token({ sid: 's3', iat: second() + 1 }),
+      ]
+      expect(await gateway.ask(me, { token: seen })).toMatchObject({ status: 200, body: { data: { viewer: {} } } })
+      gateway.graph.users.received.length = 0
+      await gateway.authority.revoke(revoked(), 'OPERATOR')
+      for (const token of [seen, unseen]) {
+        const answer = await gateway.ask(me, { token })
+        expect(answer).toMatchObject(failed('SESSION_ENDED', 401))
+        expect(answer.headers.get('www-authenticate')).toBe('Bearer error="invalid_token"')
+      }
+      expect(asked()).toBe(0)
+      for (const token of others) expect((await gateway.ask(me, { token })).body.errors).toBeUndefined()
+      expect((await gateway.ask('{ chatBackend }')).body).toMatchObject({ data: { chatBackend: 'none' } })
+    },
+  )
 })
 
 describe('[P11] a delegation', () => {
@@ -140,7 +143,10 @@ describe('[P11] while revocations are not known', () => {
     for (const answer of [await list(handle), await call(handle), await redeem(ticket)])
       expect(answer).toMatchObject(refusedPlain)
     expect(asked()).toBe(0)
-    expect(await gateway.ask(me, { token })).toMatchObject({ status: 200, body: { data: { viewer: { id: 'usr_ada' } } } })
+    expect(await gateway.ask(me, { token })).toMatchObject({
+      status: 200,
+      body: { data: { viewer: { id: 'usr_ada' } } },
+    })
 
     gateway.authority.age = 5000
     expect((await gateway.ask(rename, { token })).body.errors).toBeUndefined()
