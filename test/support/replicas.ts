@@ -210,7 +210,7 @@ function startProcess(script: string, env: Record<string, string>) {
           () => false,
         )
       while (!(await isReady())) {
-        if (child.exitCode !== null) throw new Error(`${script} ended: ${printed}`)
+        if (child.exitCode !== null || child.signalCode !== null) throw new Error(`${script} ended: ${printed}`)
         await delay(50)
       }
     },
