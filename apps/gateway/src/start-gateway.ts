@@ -20,7 +20,7 @@ export async function startGateway(config: Config): Promise<{ close(): Promise<v
     registry: createRegistry,
     log,
   })
-  await authority.ready().catch((cause: unknown) => {
+  await authority.start().catch((cause: unknown) => {
     throw new Error('The database does not answer.', { cause })
   })
   log.info(await gateway.listen(config.listen), 'listening')

@@ -1,17 +1,19 @@
 import { fileURLToPath } from 'node:url'
 import { AppError } from '@behalf/identity'
-import { Kysely, PostgresDialect, sql } from 'kysely'
+import { Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
 import type { Authority } from './authority.ts'
 import type { Database } from './database.ts'
-import { redeem, revoke, use } from './delegations.ts'
+import { redeem, use } from './delegations.ts'
+import { createRevocationFeed } from './revocations/revocation-feed.ts'
+import { revoke } from './revocations/revoke.ts'
 import { useOnce } from './use-once.ts'
 
 /** Folder of the migrations, for `provision({ name: 'gateway', schema: 'authority', ... })`. */
 export const authorityMigrations = fileURLToPath(new URL('../migrations', import.meta.url))
 
 export interface AuthorityOptions {
-  /** Of role `gateway`. */
+  /** Of role `gateway`, or of an administrator whom row-level security does not hold. */
   readonly url: string
   /** Connections at most; 10 by default. */
   readonly max?: number
@@ -23,7 +25,8 @@ export function createAuthority(options: string | AuthorityOptions): Authority {
   const pool = new pg.Pool({ connectionString: url, max, connectionTimeoutMillis: 5_000, statement_timeout: 5_000 })
   // An idle connection that is lost leaves the pool; the next query makes another.
   pool.on('error', () => undefined)
-  const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })
+  const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) }).withSchema('authority')
+  const feed = createRevocationFeed({ url })
   let closing: Promise<void> | undefined
 
   return {
@@ -39,10 +42,11 @@ export function createAuthority(options: string | AuthorityOptions): Authority {
       }),
     redeemTicket: (ticket) => answered(() => redeem(db, ticket)),
     useDelegation: (handle, agents) => answered(() => use(db, handle, agents)),
-    revokeDelegation: (subject, id) => answered(() => revoke(db, subject, id)),
+    revoke: (revoked, reason) => answered(() => revoke(db, revoked, reason)),
+    revocations: feed.revocations,
     consume: (id, expiresAt) => answered(() => useOnce(db, 'used_workload_token', id, expiresAt)),
-    ready: () => answered(async () => void (await sql`select 1`.execute(db))),
-    close: () => (closing ??= db.destroy()),
+    start: () => answered(() => feed.start()),
+    close: () => (closing ??= Promise.all([feed.close(), db.destroy()]).then(() => undefined)),
   }
 }
 

@@ -1,12 +1,13 @@
 import { setTimeout } from 'node:timers/promises'
-import { acceptedEpochs, firstEpoch, createContextSigner, createWorkloadVerifier, type Graph } from '@behalf/identity'
+import { acceptedEpochs, createContextSigner, createWorkloadVerifier, firstEpoch, type Graph } from '@behalf/identity'
 import pino, { type Logger } from 'pino'
 import { addAgentApi } from './agent/agent-api.ts'
 import { createTicketSealer } from './agent/ticket.ts'
-import { createAuthenticate } from './authenticate/authenticate.ts'
+import { type Authenticate, createAuthenticate } from './authenticate/authenticate.ts'
 import { challengeOf } from './authenticate/challenge.ts'
 import type { IssuerConfig } from './authenticate/issuer.ts'
 import { createIssuers } from './authenticate/issuers.ts'
+import { createLogoutTokenVerifier } from './authenticate/verify-logout-token.ts'
 import type { Authority } from './authority.ts'
 import { createExecuteTool, type ExecuteTool } from './execute/execute-tool.ts'
 import { startGraphQLServer } from './execute/graphql-server.ts'
@@ -16,8 +17,10 @@ import { createSubgraphDataSource } from './execute/subgraph-data-source.ts'
 import { readGraph } from './graph-file.ts'
 import { createApp, type WriteError } from './http/create-app.ts'
 import { addGraphQLRoute } from './http/graphql-route.ts'
+import { addLogoutRoutes } from './http/logout-routes.ts'
 import { addResourceMetadata, describeResource } from './http/resource-metadata.ts'
 import type { Registry } from './registry.ts'
+import { createRevocationGuard } from './revocation/revocation-guard.ts'
 
 export interface GatewayOptions {
   /** Path of `graph.json`. */
@@ -100,10 +103,12 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const tickets = createTicketSealer({ rootKey, epoch })
   const shapeOf = createOperationShapes(graph.supergraph)
   const clients: SubgraphClient[] = []
+  const guard = createRevocationGuard(authority.revocations)
 
   const server = await startGraphQLServer({
     supergraph: graph.supergraph,
     rules: graph.rules,
+    guard,
     introspection,
     log,
     dataSource({ name, url = '' }) {
@@ -120,7 +125,8 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   let draining = false
   const ready = async () => {
     if (draining) throw new Error('draining')
-    await authority.ready()
+    // Not before: without the database, queries go on for a while, here as everywhere.
+    guard.requireKnown()
   }
   const http = { log, maxBodyBytes: limits.bodyBytes, ready }
   const metadata = describeResource(
@@ -132,8 +138,19 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     contentTypes: ['application/json'],
     writeError: writeGraphQLError(metadata?.url),
   })
-  const authenticate = createAuthenticate({ issuers: createIssuers(issuers), authority })
-  addGraphQLRoute(publicApp, { authenticate, server })
+  const trusted = createIssuers(issuers)
+  const authenticate = createAuthenticate({ issuers: trusted, authority })
+  const admit: Authenticate = async (request, resource) => {
+    const principal = await authenticate(request, resource)
+    guard.requireInForce(principal)
+    return principal
+  }
+  addGraphQLRoute(publicApp, { authenticate: admit, server })
+  addLogoutRoutes(publicApp, {
+    authenticate: admit,
+    verifyLogoutToken: createLogoutTokenVerifier(trusted),
+    authority,
+  })
   if (metadata !== undefined) addResourceMetadata(publicApp, metadata)
 
   const agents = agentsByWorkload(graph)
@@ -144,6 +161,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   })
   addAgentApi(internalApp, {
     authority,
+    guard,
     registry: options.registry({ tools: graph.tools, execute: createExecuteTool(server) }),
     tickets,
     workloads: createWorkloadVerifier({

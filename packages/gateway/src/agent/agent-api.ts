@@ -15,6 +15,7 @@ import type { Authority } from '../authority.ts'
 import { parseForm } from '../http/parse-form.ts'
 import { parseJson } from '../http/parse-json.ts'
 import type { Registry } from '../registry.ts'
+import type { RevocationGuard } from '../revocation/revocation-guard.ts'
 import type { TicketSealer } from './ticket.ts'
 
 const id = z.string().regex(/^[\w-]{1,64}$/)
@@ -41,6 +42,7 @@ export function addAgentApi(
   app: FastifyInstance,
   options: {
     readonly authority: Authority
+    readonly guard: RevocationGuard
     readonly registry: Registry
     readonly tickets: TicketSealer
     readonly workloads: WorkloadVerifier
@@ -48,7 +50,7 @@ export function addAgentApi(
     readonly agentsOf: (workload: string) => readonly string[]
   },
 ): void {
-  const { authority, registry, tickets, workloads, agentsOf } = options
+  const { authority, guard, registry, tickets, workloads, agentsOf } = options
 
   /** The body of a request whose workload token holds, and the workload. */
   async function admit<T>(
@@ -73,11 +75,14 @@ export function addAgentApi(
   async function principalOf(handle: string, workload: string, run: string): Promise<Principal> {
     const delegation = await authority.useDelegation(handle, agentsOf(workload))
     if (delegation === null) throw new AppError('DELEGATION_REFUSED')
-    return principalFromDelegation(delegation, run)
+    const principal = principalFromDelegation(delegation, run)
+    guard.requireInForce(principal)
+    return principal
   }
 
   app.post(agentApiPaths.token, async (request) => {
     const { workload, asked } = await admit(request, exchangeRequest, parseForm)
+    guard.requireFresh()
     const ticket = await tickets.open(asked.subject_token, workload)
     const redeemed = await authority.redeemTicket(ticket)
     if (redeemed === null) throw new AppError('TICKET_REFUSED')

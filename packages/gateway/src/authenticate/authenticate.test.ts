@@ -132,4 +132,23 @@ describe('a token that was verified', () => {
     authority.down = false
     await expect(bear(token)).resolves.toBeDefined()
   })
+
+  it('goes on for a minute while we cannot tell whether it still names somebody, and no longer once we can', async () => {
+    const { bear } = configured()
+    const token = await provider.mint()
+    await bear(token)
+    authority.down = true
+    now += 59_000
+    await expect(bear(token)).resolves.toMatchObject({ subject: 'usr_ada' })
+    now += 2000
+    await expect(bear(token)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    authority.down = false
+    await expect(bear(token)).resolves.toMatchObject({ subject: 'usr_ada' })
+    now += 6000
+    authority.people.delete('ada')
+    await expect(bear(token)).rejects.toMatchObject(invalid)
+    authority.down = true
+    await expect(bear(token)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    authority.down = false
+  })
 })

@@ -24,6 +24,9 @@ interface Verified {
   readonly token: AccessToken
 }
 
+/** Milliseconds for which it is not asked again who a subject is. */
+const subjectAge = 5000
+
 export function createAuthenticate(options: {
   readonly issuers: Issuers
   readonly authority: Pick<Authority, 'resolveSubject'>
@@ -33,7 +36,11 @@ export function createAuthenticate(options: {
   const cache = { max: 10_000, perf: { now: clock }, ttlResolution: 0 }
   /** By SHA-256, so that the cache holds no token. Verified claims only: whoever they name is looked up anew. */
   const verified = new LRUCache<string, Verified>({ ...cache, ttl: 300_000 })
-  const subjects = new LRUCache<string, ResolvedSubject>({ ...cache, ttl: 5000 })
+  /** Kept for as long as revocations may be unknown: while nobody can say who they are now, those who were known go on. */
+  const subjects = new LRUCache<string, { readonly found: ResolvedSubject; readonly askedAt: number }>({
+    ...cache,
+    ttl: 60_000,
+  })
 
   async function verify(token: string): Promise<Verified> {
     const hash = createHash('sha256').update(token).digest('base64url')
@@ -50,10 +57,20 @@ export function createAuthenticate(options: {
   async function resolve(issuer: string, subject: string): Promise<ResolvedSubject> {
     const key = `${issuer}\n${subject}`
     const known = subjects.get(key)
-    if (known !== undefined) return known
-    const found = await authority.resolveSubject({ issuer, subject })
-    if (found === null) throw invalid('nobody of ours')
-    subjects.set(key, found)
+    if (known !== undefined && clock() <= known.askedAt + subjectAge) return known.found
+    const askedAt = clock()
+    let found: ResolvedSubject | null
+    try {
+      found = await authority.resolveSubject({ issuer, subject })
+    } catch (error) {
+      if (known !== undefined && error instanceof AppError && error.code === 'UNAVAILABLE') return known.found
+      throw error
+    }
+    if (found === null) {
+      subjects.delete(key)
+      throw invalid('nobody of ours')
+    }
+    subjects.set(key, { found, askedAt })
     return found
   }
 

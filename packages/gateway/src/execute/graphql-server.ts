@@ -11,6 +11,8 @@ import { GraphQLError, type GraphQLFormattedError, type OperationDefinitionNode,
 import type { Logger } from 'pino'
 import { authorizeGateway } from '../authorize/authorize-gateway.ts'
 import { describeCause } from '../describe-cause.ts'
+import { refuseStaleMutations } from '../revocation/refuse-stale-mutations.ts'
+import type { RevocationGuard } from '../revocation/revocation-guard.ts'
 import type { RequestContext } from './request-context.ts'
 import type { createSubgraphDataSource } from './subgraph-data-source.ts'
 
@@ -24,10 +26,11 @@ export async function startGraphQLServer(options: {
     readonly name: string
     readonly url?: string
   }) => ReturnType<typeof createSubgraphDataSource>
+  readonly guard: RevocationGuard
   readonly introspection: boolean
   readonly log: Logger
 }): Promise<GraphQLServer> {
-  const { supergraph, rules, dataSource, introspection, log } = options
+  const { supergraph, rules, dataSource, guard, introspection, log } = options
   disableApolloTelemetry()
   const gateway = new ApolloGateway({ supergraphSdl: supergraph, buildService: dataSource, logger: log, debug: false })
   const server: GraphQLServer = new ApolloServer<RequestContext & Record<string, unknown>>({
@@ -46,6 +49,7 @@ export async function startGraphQLServer(options: {
       ApolloServerPluginLandingPageDisabled(),
       ApolloServerPluginSchemaReportingDisabled(),
       ApolloServerPluginUsageReportingDisabled(),
+      refuseStaleMutations(guard),
       finishAnswer(log),
     ],
   })

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { AppError, type Revoked, type RevocationReason } from '@behalf/identity'
+import { AppError, type Revoked } from '@behalf/identity'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { Authenticate } from '../authenticate/authenticate.ts'
@@ -24,9 +24,7 @@ export function addLogoutRoutes(
   options: {
     readonly authenticate: Authenticate
     readonly verifyLogoutToken: VerifyLogoutToken
-    readonly authority: Pick<Authority, 'resolveSubject' | 'consume'> & {
-      revoke(revoked: Revoked, reason: RevocationReason): Promise<void>
-    }
+    readonly authority: Pick<Authority, 'resolveSubject' | 'consume' | 'revoke'>
   },
 ): void {
   const { authenticate, verifyLogoutToken, authority } = options
