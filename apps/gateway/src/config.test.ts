@@ -27,6 +27,7 @@ describe('the configuration', () => {
         interactiveClients: [],
         claims: { tenant: 'tenant' },
       },
+      authorization: { mode: 'filter' },
       introspection: true,
       logLevel: 'info',
     })
@@ -35,7 +36,7 @@ describe('the configuration', () => {
 
   it('takes a variable that is set to nothing as not set', () => {
     const empty = Object.fromEntries(
-      ['GATEWAY_PORT', 'HOST', 'GRAPH', 'SUBGRAPHS', 'INTERACTIVE_CLIENTS', 'LOG_LEVEL', 'INTROSPECTION'].map(
+      ['GATEWAY_PORT', 'HOST', 'GRAPH', 'SUBGRAPHS', 'INTERACTIVE_CLIENTS', 'LOG_LEVEL', 'INTROSPECTION', 'AUTHORIZATION_MODE'].map(
         (name) => [name, ''],
       ),
     )
@@ -73,6 +74,7 @@ describe('the configuration', () => {
       BEHALF_KEY_EPOCH: '-1',
       SUBGRAPHS: 'orders:hunter2',
       INTROSPECTION: 'hunter2',
+      AUTHORIZATION_MODE: 'hunter2',
       LOG_LEVEL: 'hunter2',
     }
     const read = () => readConfig(wrong)

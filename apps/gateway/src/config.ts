@@ -31,6 +31,7 @@ const environment = z.object({
   GRAPHQL_RESOURCE: z.url(),
   INTERACTIVE_CLIENTS: list.default([]),
   TENANT_CLAIM: z.string().default('tenant'),
+  AUTHORIZATION_MODE: z.enum(['filter', 'reject', 'dry-run']).default('filter'),
   INTROSPECTION: z.enum(['on', 'off']).default('on'),
   LOG_LEVEL: logLevel.default('info'),
 })
@@ -63,6 +64,7 @@ export function readConfig(env: Environment = process.env) {
       interactiveClients: given.INTERACTIVE_CLIENTS,
       claims: { tenant: given.TENANT_CLAIM },
     },
+    authorization: { mode: given.AUTHORIZATION_MODE },
     introspection: given.INTROSPECTION === 'on',
     logLevel: given.LOG_LEVEL,
   })

@@ -1,6 +1,7 @@
 import { readFacts, readRule, type Graph, type GraphSubgraph, type ToolDefinition } from '@behalf/identity'
 import { Kind, visit } from 'graphql'
 import { buildRules } from './build-rules.ts'
+import { buildSubjects } from './build-subjects.ts'
 import { canonicalHash } from './canonical-hash.ts'
 import { compileTool, type ToolGraph } from './compile-tool.ts'
 import { composeSupergraph } from './compose-supergraph.ts'
@@ -50,6 +51,7 @@ export async function compose({ root }: { readonly root: string }): Promise<Comp
   }
   const { api } = supergraph
   const rules = buildRules(supergraph.document, declarations, problems)
+  const subjects = buildSubjects(api, declarations, problems)
   proveOwnership(api, rules, ownerships, declarations, problems)
 
   const namesSubject = subjectNames(settings.subjectNames)
@@ -62,6 +64,7 @@ export async function compose({ root }: { readonly root: string }): Promise<Comp
     supergraph: supergraph.sdl,
     subgraphs: Object.fromEntries(subgraphs.map((subgraph) => [subgraph.app.name, subgraphFacts(subgraph)])),
     rules: Object.fromEntries(Object.entries(rules).toSorted(([a], [b]) => compare(a, b))),
+    subjects,
     tools,
   }
   return { graph: { ...graph, hash: canonicalHash(graph) }, warnings: problems.warnings }

@@ -1,10 +1,20 @@
 import { setTimeout } from 'node:timers/promises'
-import { acceptedEpochs, firstEpoch, createContextSigner, createWorkloadVerifier, type Graph } from '@behalf/identity'
+import {
+  acceptedEpochs,
+  createContextSigner,
+  createWorkloadVerifier,
+  firstEpoch,
+  type Graph,
+  type Policies,
+  readErrorDetails,
+  requirePolicies,
+} from '@behalf/identity'
 import pino, { type Logger } from 'pino'
 import { addAgentApi } from './agent/agent-api.ts'
 import { createTicketSealer } from './agent/ticket.ts'
 import { createAuthenticate } from './authenticate/authenticate.ts'
 import type { IssuerConfig } from './authenticate/issuer.ts'
+import type { AuthorizationMode } from './authorize/authorization-mode.ts'
 import type { Authority } from './authority.ts'
 import { createExecuteTool, type ExecuteTool } from './execute/execute-tool.ts'
 import { startGraphQLServer } from './execute/graphql-server.ts'
@@ -31,6 +41,10 @@ export interface GatewayOptions {
   readonly authority: Authority
   /** Makes the tool registry of the graph's tools and the way to run one. */
   readonly registry: (parts: { readonly tools: Graph['tools']; readonly execute: ExecuteTool }) => Registry
+  /** A function for each name that subgraphs use in `@policy`. */
+  readonly policies?: Policies
+  /** What becomes of an operation of which something is denied. Default `filter`. */
+  readonly authorization?: { readonly mode: AuthorizationMode }
   /** Whether clients may ask for the schema. Not a control: do not hide behind it. Default true. */
   readonly introspection?: boolean
   readonly limits?: Partial<GatewayLimits>
@@ -85,6 +99,8 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     trustDomain = 'behalf',
     issuers,
     authority,
+    policies = {},
+    authorization: { mode } = { mode: 'filter' },
     introspection = true,
     log = pino(),
   } = options
@@ -93,6 +109,9 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const subgraphUrls = options.subgraphs ?? {}
   const unknown = Object.keys(subgraphUrls).find((name) => !Object.hasOwn(graph.subgraphs, name))
   if (unknown !== undefined) throw new TypeError(`There is no subgraph "${unknown}" in ${options.graph}.`)
+  const { rules, subjects } = graph
+  requirePolicies('createGateway', Object.values(rules).flatMap((rule) => rule.policies.flat()), policies)
+  if (mode === 'dry-run') log.warn('authorization is a dry run: only subgraphs enforce what they ask')
   const signer = createContextSigner({ rootKey, epoch, trustDomain })
   const tickets = createTicketSealer({ rootKey, epoch })
   const shapeOf = createOperationShapes(graph.supergraph)
@@ -100,7 +119,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
 
   const server = await startGraphQLServer({
     supergraph: graph.supergraph,
-    rules: graph.rules,
+    authorization: { rules, subjects, policies, mode, challengeOf: () => null },
     introspection,
     log,
     dataSource({ name, url = '' }) {
@@ -171,8 +190,8 @@ function agentsByWorkload({ rules }: Graph): ReadonlyMap<string, readonly string
 }
 
 /** A refused request is answered as GraphQL, and with a challenge where signing in would help (RFC 6750 3). */
-const writeGraphQLError: WriteError = ({ message, code, status }, txn) => ({
-  body: { errors: [{ message, extensions: { code } }], extensions: { txn } },
+const writeGraphQLError: WriteError = ({ message, code, details, status }, txn) => ({
+  body: { errors: [{ message, extensions: { code, ...readErrorDetails(details) } }], extensions: { txn } },
   headers: {
     ...(status === 405 && { allow: 'GET, POST' }),
     ...(status === 401 && {
