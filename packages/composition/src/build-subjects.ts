@@ -26,7 +26,10 @@ export function buildSubjects(api: GraphQLSchema, declarations: Declarations, pr
       for (const field of Object.values(type.getFields())) {
         for (const argument of field.args) {
           const within = `${field.name}(${argument.name}:)`
-          put(`${type.name}.${within}`, names.map((name) => `${name}.${within}`))
+          put(
+            `${type.name}.${within}`,
+            names.map((name) => `${name}.${within}`),
+          )
         }
       }
     }

@@ -11,6 +11,7 @@ import { findTools, type ToolSource } from './find-tools.ts'
 import { generateTools } from './generate-tool.ts'
 import { mergeOwnership } from './merge-ownership.ts'
 import { collectProblems, compare, locate, type Problem, type Problems } from './problem.ts'
+import { proveKeys } from './prove-keys.ts'
 import { proveOwnership } from './prove-ownership.ts'
 import { readSubgraph, type SubgraphSource } from './read-subgraph.ts'
 import { namesIn } from './scope-sets.ts'
@@ -53,6 +54,7 @@ export async function compose({ root }: { readonly root: string }): Promise<Comp
   const rules = buildRules(supergraph.document, declarations, problems)
   const subjects = buildSubjects(api, declarations, problems)
   proveOwnership(api, rules, ownerships, declarations, problems)
+  proveKeys(api, rules, declarations, problems)
 
   const namesSubject = subjectNames(settings.subjectNames)
   const toolGraph = { api, rules, declarations, ownerships, namesSubject, scalars: settings.scalars }

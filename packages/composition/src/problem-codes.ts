@@ -28,6 +28,8 @@ export const adviceByCode = {
     'Reach it through an object that somebody owns, or give it @owner(field: "..."); @public if there is nothing of anybody in it.',
   NOT_NULLABLE: 'Remove the "!": when it is withheld it becomes null, and must not take its siblings along.',
   RULES_DISAGREE: 'Let all subgraphs that declare it say the same; what any of them asks is asked.',
+  KEY_RESTRICTED:
+    'Put the rule on the type, or key it by a field that nobody is refused: plans need keys whoever asks, and subgraphs refuse them like any field.',
   DELEGATES_TWICE: 'Let one subgraph declare the field that starts the agent.',
 
   // inputs

@@ -110,7 +110,11 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const unknown = Object.keys(subgraphUrls).find((name) => !Object.hasOwn(graph.subgraphs, name))
   if (unknown !== undefined) throw new TypeError(`There is no subgraph "${unknown}" in ${options.graph}.`)
   const { rules, subjects } = graph
-  requirePolicies('createGateway', Object.values(rules).flatMap((rule) => rule.policies.flat()), policies)
+  requirePolicies(
+    'createGateway',
+    Object.values(rules).flatMap((rule) => rule.policies.flat()),
+    policies,
+  )
   if (mode === 'dry-run') log.warn('authorization is a dry run: only subgraphs enforce what they ask')
   const signer = createContextSigner({ rootKey, epoch, trustDomain })
   const tickets = createTicketSealer({ rootKey, epoch })

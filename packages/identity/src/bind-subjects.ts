@@ -29,7 +29,9 @@ export type BoundArguments = { readonly values: Values } | { readonly refusal: R
 export type BindSubjects = (values: Values, caller: Caller) => BoundArguments
 
 /** What arguments and input fields have in common. */
-export type SubjectInput = Pick<GraphQLArgument, 'type'> & { readonly astNode?: InputValueDefinitionNode | null | undefined }
+export type SubjectInput = Pick<GraphQLArgument, 'type'> & {
+  readonly astNode?: InputValueDefinitionNode | null | undefined
+}
 
 /** The arguments of a field as they are declared in one place. */
 export interface SubjectInputs {

@@ -32,7 +32,11 @@ export interface Refusal {
 export function createRefusal(
   code: RefusalCode,
   rule: string,
-  { message = errorTable[code].message, details = {}, cause }: Partial<Pick<Refusal, 'message' | 'details' | 'cause'>> = {},
+  {
+    message = errorTable[code].message,
+    details = {},
+    cause,
+  }: Partial<Pick<Refusal, 'message' | 'details' | 'cause'>> = {},
 ): Refusal {
   return { code, message, details, rule, ...(cause && { cause }) }
 }

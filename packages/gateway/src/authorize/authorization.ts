@@ -41,9 +41,13 @@ export interface Authorization {
   ): Promise<ExecutionResult>
 }
 
-/** Filters one operation of a document by what was decided of it. */
+/**
+ * Filters one operation of a document by what was decided of it.
+ *
+ * @param answers - the same schema {@link withoutArguments}.
+ */
 export function createAuthorization(
-  schema: GraphQLSchema,
+  { schema, answers }: { readonly schema: GraphQLSchema; readonly answers: GraphQLSchema },
   document: DocumentNode,
   operationName: string | null,
   decide: Decide,
@@ -64,7 +68,7 @@ export function createAuthorization(
       const { errors, coerced } = getVariableValues(schema, variableDefinitions, rawVariables)
       if (errors) return { errors }
       const result = allowed ? await run(allowed, variablesOf(allowed, rawVariables)) : { data: {} }
-      const parts = { schema, document, operationName, denials, removed }
+      const parts = { schema: answers, document, operationName, denials, removed }
       return completeAnswer({ ...parts, rawVariables, variables: coerced, result })
     },
   }

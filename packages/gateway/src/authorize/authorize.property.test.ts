@@ -117,7 +117,13 @@ const decide = async (text: string, rules: Record<string, FieldRule>, principal:
   return {
     document,
     isDenied: (coordinate: string) => denied(rules, principal, coordinate),
-    authorization: await authorize({ hash: hashOf(text), document, operationName: null, variables: {on: true, n: 1}, principal }),
+    authorization: await authorize({
+      hash: hashOf(text),
+      document,
+      operationName: null,
+      variables: { on: true, n: 1 },
+      principal,
+    }),
   }
 }
 

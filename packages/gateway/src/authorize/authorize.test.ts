@@ -229,8 +229,7 @@ describe('the decision', () => {
   })
 
   it('has a key of its own for each text that is left', async () => {
-    const keyOf = async (principal: Principal, text: string) =>
-      (await graph.authorize(principal, text))?.allowed?.key
+    const keyOf = async (principal: Principal, text: string) => (await graph.authorize(principal, text))?.allowed?.key
     const text = '{ public viewer { id email balance { amount } } }'
     const keys = await Promise.all([nobody, person(), person('profile', 'email')].map((each) => keyOf(each, text)))
     expect(new Set(keys).size).toBe(3)

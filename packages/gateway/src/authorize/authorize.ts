@@ -10,6 +10,7 @@ import {
 import { buildSchema, type DocumentNode, getVariableValues, type GraphQLSchema, printSchema } from 'graphql'
 import { LRUCache } from 'lru-cache'
 import { type Authorization, createAuthorization, unusableVariables, type Variables } from './authorization.ts'
+import { withoutArguments } from './complete-answer.ts'
 import { createDeniablePlaces, type DeniablePlace } from './deniable-place.ts'
 import { type Decide, filterOperation, operationOf } from './filter-operation.ts'
 import { readRules } from './requirement.ts'
@@ -59,7 +60,9 @@ export function createAuthorize(options: {
 }): Authorize {
   const { subjects = {}, policies = {} } = options
   // A gateway's schema has resolvers of its own, which would answer in place of those of `completeAnswer`.
-  const schema = buildSchema(printSchema(options.schema), { assumeValid: true })
+  const sdl = printSchema(options.schema)
+  const schema = buildSchema(sdl, { assumeValid: true })
+  const schemas = { schema, answers: withoutArguments(buildSchema(sdl, { assumeValid: true })) }
   const requirementOf = readRules(options.rules)
   const deniablePlaces = createDeniablePlaces(schema, requirementOf, subjects)
   const operations = new LRUCache<string, Operation>({ max: 5000, maxSize: 5_000_000 })
@@ -78,8 +81,7 @@ export function createAuthorize(options: {
       return place && decidePlace(place)
     }
     return {
-      field: (node, parent) =>
-        decide(`${parent.name}.${node.name.value}`, () => deniablePlaces.ofField(node, parent)),
+      field: (node, parent) => decide(`${parent.name}.${node.name.value}`, () => deniablePlaces.ofField(node, parent)),
       type: (type) => decide(type.name, () => deniablePlaces.ofType(type)),
     }
   }
@@ -101,7 +103,11 @@ export function createAuthorize(options: {
     return operation
   }
 
-  function decideByRules(key: string, operation: Operation, { document, operationName, principal }: AuthorizeRequest): Decided {
+  function decideByRules(
+    key: string,
+    operation: Operation,
+    { document, operationName, principal }: AuthorizeRequest,
+  ): Decided {
     const refusals = new Map<FieldRule, Refusal>()
     let met = ''
     for (const rule of operation.rules) {
@@ -118,7 +124,7 @@ export function createAuthorize(options: {
       (rule) => refusals.get(rule) ?? null,
       (place) => (reached.set(place.at, place), null),
     )
-    const authorization = createAuthorization(schema, document, operationName, decide)
+    const authorization = createAuthorization(schemas, document, operationName, decide)
     const decided: Decided = { authorization, places: [...reached.values()], refusals }
     const size = decidedKey.length + (document.loc?.end ?? 0) + (authorization.allowed?.source.length ?? 0) + 1
     decisions.set(decidedKey, decided, { size })
@@ -144,7 +150,7 @@ export function createAuthorize(options: {
       (rule) => refusals.get(rule) ?? null,
       ({ at }) => refused.get(at) ?? null,
     )
-    return createAuthorization(schema, document, operationName, decide)
+    return createAuthorization(schemas, document, operationName, decide)
   }
 
   return (given) => {

@@ -7,6 +7,8 @@ import {
   GraphQLError,
   type GraphQLFieldResolver,
   type GraphQLSchema,
+  isIntrospectionType,
+  isObjectType,
 } from 'graphql'
 import { type Denial, denialError, wasAskedFor } from './denial.ts'
 
@@ -16,10 +18,22 @@ const ofAnotherType = createRefusal('UNAUTHORIZED_FIELD_OR_TYPE', '')
 const withheld = new Error('withheld')
 
 /**
+ * Answers are completed by response name. With arguments, one that cannot be coerced would be reported here once more,
+ * after the subgraph that was given it.
+ */
+export function withoutArguments(schema: GraphQLSchema): GraphQLSchema {
+  for (const type of Object.values(schema.getTypeMap()))
+    if (isObjectType(type) && !isIntrospectionType(type))
+      for (const field of Object.values(type.getFields())) field.args = []
+  return schema
+}
+
+/**
  * Puts null, and an error that says why, where fields were removed from what was executed: the original operation is
  * executed once more, over the answer. `__typename` of whatever is in it is known, see `filterOperation`.
  */
 export function completeAnswer(options: {
+  /** {@link withoutArguments} */
   readonly schema: GraphQLSchema
   /** The original. */
   readonly document: DocumentNode

@@ -103,7 +103,9 @@ function boundArguments(
   } catch (error) {
     // What cannot be read cannot be allowed; the subgraph would refuse it, too (GraphQL 6.4.1).
     const message = error instanceof Error ? error.message : undefined
-    return { refusal: createRefusal('BAD_USER_INPUT', 'CoerceArgumentValues', message === undefined ? {} : { message }) }
+    return {
+      refusal: createRefusal('BAD_USER_INPUT', 'CoerceArgumentValues', message === undefined ? {} : { message }),
+    }
   }
   return bind ? bind(values, caller) : { values }
 }

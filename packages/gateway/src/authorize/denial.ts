@@ -1,5 +1,11 @@
 import type { Refusal } from '@behalf/identity'
-import { getDirectiveValues, GraphQLError, GraphQLIncludeDirective, GraphQLSkipDirective, type SelectionNode } from 'graphql'
+import {
+  getDirectiveValues,
+  GraphQLError,
+  GraphQLIncludeDirective,
+  GraphQLSkipDirective,
+  type SelectionNode,
+} from 'graphql'
 
 /** A field that was removed from an operation, and why. */
 export interface Denial extends Refusal {

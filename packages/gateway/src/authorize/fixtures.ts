@@ -16,7 +16,8 @@ export const rule = (parts: Partial<FieldRule> = {}): FieldRule => ({
 export const needs = (...scopes: string[]): FieldRule => rule({ scopes: [scopes] })
 
 export const nobody: Principal = anonymous
-export const person = (...scopes: string[]): Principal => toPrincipal({ ...anonymous, subject: 'usr_ada', scopes })
+export const person = (...scopes: string[]): Principal =>
+  toPrincipal({ ...anonymous, subject: 'usr_ada', tenant: 'acme', scopes })
 export const agent = (...scopes: string[]): Principal =>
   toPrincipal({
     ...person(...scopes),

@@ -60,7 +60,14 @@ beforeAll(async () => {
     },
   })
   const mode = 'filter'
-  const options = { rules, subjects: {}, policies: {}, mode, challengeOf: () => null, log: pino({ level: 'silent' }) } as const
+  const options = {
+    rules,
+    subjects: {},
+    policies: {},
+    mode,
+    challengeOf: () => null,
+    log: pino({ level: 'silent' }),
+  } as const
   server = new ApolloServer({ gateway: authorizeGateway(gateway, options) })
   await server.start()
 })
