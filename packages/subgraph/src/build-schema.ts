@@ -1,11 +1,5 @@
 import { buildSubgraphSchema, type GraphQLResolverMap } from '@apollo/subgraph'
-import {
-  identityDirectiveNames,
-  identityDirectives,
-  type Policies,
-  readRule,
-  requirePolicies,
-} from '@behalf/identity'
+import { identityDirectiveNames, identityDirectives, type Policies, readRule, requirePolicies } from '@behalf/identity'
 import {
   buildASTSchema,
   concatAST,
@@ -72,7 +66,10 @@ function refuseUnreadRules(document: DocumentNode): void {
       if (definition) getDirectiveValues(definition, { directives: [directive] })
       if (/^(federation|identity)__/.test(name))
         throw new Error(`Import @${name.split('__')[1]} with @link and use it by that name, not as @${name}.`)
-      if ((name === 'requiresScopes' || name === 'policy') && directive.arguments?.some(({ value }) => hasEmptyList(value))) {
+      if (
+        (name === 'requiresScopes' || name === 'policy') &&
+        directive.arguments?.some(({ value }) => hasEmptyList(value))
+      ) {
         const what = name === 'policy' ? 'policies' : 'scopes'
         throw new Error(`@${name} with an empty list of ${what} lets everybody pass: name ${what} or remove it.`)
       }

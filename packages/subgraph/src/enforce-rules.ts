@@ -1,4 +1,11 @@
-import { type DeclaredRule, type Identity, type OperationType, readRule, refusalError, refusalOf } from '@behalf/identity'
+import {
+  type DeclaredRule,
+  type Identity,
+  type OperationType,
+  readRule,
+  refusalError,
+  refusalOf,
+} from '@behalf/identity'
 import {
   getNamedType,
   type GraphQLFieldConfig,
@@ -44,9 +51,7 @@ export function fieldRules(
   }
   const inherited = interfaces.flatMap((parent): DeclaredAt[] => {
     const node = parent.getFields()[fieldName]?.astNode
-    return node
-      ? [{ coordinate: `${parent.name}.${fieldName}`, rule: readRule(node, null), approvable: null }]
-      : []
+    return node ? [{ coordinate: `${parent.name}.${fieldName}`, rule: readRule(node, null), approvable: null }] : []
   })
   return {
     ofField: [own, ...inherited],

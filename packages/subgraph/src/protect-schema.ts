@@ -82,9 +82,7 @@ function declaredArguments(schema: GraphQLSchema, typeName: string, fieldName: s
   const interfaces = isObjectType(type) ? type.getInterfaces() : []
   const inherited = interfaces.map((parent): SubjectInputs => ({
     coordinateOf: (argument) => `${parent.name}.${fieldName}(${argument}:)`,
-    inputs: Object.fromEntries(
-      parent.getFields()[fieldName]?.args.map((argument) => [argument.name, argument]) ?? [],
-    ),
+    inputs: Object.fromEntries(parent.getFields()[fieldName]?.args.map((argument) => [argument.name, argument]) ?? []),
   }))
   return [{ coordinateOf: (argument: string) => `${typeName}.${fieldName}(${argument}:)`, inputs: args }, ...inherited]
 }
