@@ -29,6 +29,7 @@ describe('the configuration', () => {
           claims: { tenant: 'tenant' },
         },
       ],
+      authorization: { mode: 'filter' },
       introspection: true,
       logLevel: 'info',
     })
@@ -37,9 +38,16 @@ describe('the configuration', () => {
 
   it('takes a variable that is set to nothing as not set', () => {
     const empty = Object.fromEntries(
-      ['GATEWAY_PORT', 'HOST', 'GRAPH', 'SUBGRAPHS', 'INTERACTIVE_CLIENTS', 'LOG_LEVEL', 'INTROSPECTION'].map(
-        (name) => [name, ''],
-      ),
+      [
+        'GATEWAY_PORT',
+        'HOST',
+        'GRAPH',
+        'SUBGRAPHS',
+        'INTERACTIVE_CLIENTS',
+        'LOG_LEVEL',
+        'INTROSPECTION',
+        'AUTHORIZATION_MODE',
+      ].map((name) => [name, '']),
     )
     expect(readConfig({ ...required, ...empty })).toEqual(readConfig(required))
     expect(() => readConfig({ ...required, BEHALF_ROOT_KEY: '' })).toThrow('BEHALF_ROOT_KEY')
@@ -75,6 +83,7 @@ describe('the configuration', () => {
       BEHALF_KEY_EPOCH: '-1',
       SUBGRAPHS: 'orders:hunter2',
       INTROSPECTION: 'hunter2',
+      AUTHORIZATION_MODE: 'hunter2',
       LOG_LEVEL: 'hunter2',
     }
     const read = () => readConfig(wrong)

@@ -35,6 +35,7 @@ const variables = z.object({
   INTERACTIVE_CLIENTS: list.optional(),
   TENANT_CLAIM: z.string().optional(),
   ISSUERS: issuersFile.optional(),
+  AUTHORIZATION_MODE: z.enum(['filter', 'reject', 'dry-run']).default('filter'),
   INTROSPECTION: z.enum(['on', 'off']).default('on'),
   LOG_LEVEL: logLevel.default('info'),
 })
@@ -80,6 +81,7 @@ export function readConfig(env: Environment = process.env) {
     epoch: given.BEHALF_KEY_EPOCH,
     trustDomain: given.BEHALF_TRUST_DOMAIN,
     issuers: issuersOf(given),
+    authorization: { mode: given.AUTHORIZATION_MODE },
     introspection: given.INTROSPECTION === 'on',
     logLevel: given.LOG_LEVEL,
   })

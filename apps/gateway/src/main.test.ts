@@ -25,6 +25,7 @@ beforeAll(async () => {
       supergraph,
       subgraphs: { ping: { facts: [], scopes: [], timeoutMs: 1000 } },
       rules: {},
+      subjects: {},
       tools: [],
     }),
   )

@@ -3,6 +3,7 @@ import { createGateway } from '@behalf/gateway'
 import { createLog } from '@behalf/process'
 import { createRegistry } from '@behalf/tools'
 import type { Config } from './config.ts'
+import { policies } from './policies.ts'
 
 /** The gateway with its trust state in PostgreSQL and the tools of its graph; listening when this resolves. */
 export async function startGateway(config: Config): Promise<{ close(): Promise<void> }> {
@@ -15,6 +16,8 @@ export async function startGateway(config: Config): Promise<{ close(): Promise<v
     epoch: config.epoch,
     trustDomain: config.trustDomain,
     issuers: config.issuers,
+    policies,
+    authorization: config.authorization,
     introspection: config.introspection,
     authority,
     registry: createRegistry,

@@ -1,5 +1,14 @@
 import { setTimeout } from 'node:timers/promises'
-import { acceptedEpochs, createContextSigner, createWorkloadVerifier, firstEpoch, type Graph } from '@behalf/identity'
+import {
+  acceptedEpochs,
+  createContextSigner,
+  createWorkloadVerifier,
+  firstEpoch,
+  type Graph,
+  type Policies,
+  readErrorDetails,
+  requirePolicies,
+} from '@behalf/identity'
 import pino, { type Logger } from 'pino'
 import { addAgentApi } from './agent/agent-api.ts'
 import { createTicketSealer } from './agent/ticket.ts'
@@ -8,6 +17,7 @@ import { challengeOf } from './authenticate/challenge.ts'
 import type { IssuerConfig } from './authenticate/issuer.ts'
 import { createIssuers } from './authenticate/issuers.ts'
 import { createLogoutTokenVerifier } from './authenticate/verify-logout-token.ts'
+import type { AuthorizationMode } from './authorize/authorization-mode.ts'
 import type { Authority } from './authority.ts'
 import { createExecuteTool, type ExecuteTool } from './execute/execute-tool.ts'
 import { startGraphQLServer } from './execute/graphql-server.ts'
@@ -37,6 +47,10 @@ export interface GatewayOptions {
   readonly authority: Authority
   /** Makes the tool registry of the graph's tools and the way to run one. */
   readonly registry: (parts: { readonly tools: Graph['tools']; readonly execute: ExecuteTool }) => Registry
+  /** A function for each name that subgraphs use in `@policy`. */
+  readonly policies?: Policies
+  /** What becomes of an operation of which something is denied. Default `filter`. */
+  readonly authorization?: { readonly mode: AuthorizationMode }
   /** Whether clients may ask for the schema. Not a control: do not hide behind it. Default true. */
   readonly introspection?: boolean
   readonly limits?: Partial<GatewayLimits>
@@ -91,6 +105,8 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     trustDomain = 'behalf',
     issuers,
     authority,
+    policies = {},
+    authorization: { mode } = { mode: 'filter' },
     introspection = true,
     log = pino(),
   } = options
@@ -99,15 +115,32 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const subgraphUrls = options.subgraphs ?? {}
   const unknown = Object.keys(subgraphUrls).find((name) => !Object.hasOwn(graph.subgraphs, name))
   if (unknown !== undefined) throw new TypeError(`There is no subgraph "${unknown}" in ${options.graph}.`)
+  const { rules, subjects } = graph
+  requirePolicies(
+    'createGateway',
+    Object.values(rules).flatMap((rule) => rule.policies.flat()),
+    policies,
+  )
+  if (mode === 'dry-run') log.warn('authorization is a dry run: only subgraphs enforce what they ask')
   const signer = createContextSigner({ rootKey, epoch, trustDomain })
   const tickets = createTicketSealer({ rootKey, epoch })
   const shapeOf = createOperationShapes(graph.supergraph)
   const clients: SubgraphClient[] = []
   const guard = createRevocationGuard(authority.revocations)
+  const metadata = describeResource(
+    issuers,
+    Object.values(rules).flatMap(({ scopes }) => scopes.flat()),
+  )
 
   const server = await startGraphQLServer({
     supergraph: graph.supergraph,
-    rules: graph.rules,
+    authorization: {
+      rules,
+      subjects,
+      policies,
+      mode,
+      challengeOf: (refused) => challengeOf(refused, metadata?.url),
+    },
     guard,
     introspection,
     log,
@@ -129,10 +162,6 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     guard.requireKnown()
   }
   const http = { log, maxBodyBytes: limits.bodyBytes, ready }
-  const metadata = describeResource(
-    issuers,
-    Object.values(graph.rules).flatMap(({ scopes }) => scopes.flat()),
-  )
   const publicApp = createApp({
     ...http,
     contentTypes: ['application/json'],
@@ -205,10 +234,10 @@ function agentsByWorkload({ rules }: Graph): ReadonlyMap<string, readonly string
 const writeGraphQLError =
   (resourceMetadata: string | undefined): WriteError =>
   (error, txn) => {
-    const { message, code, status } = error
+    const { message, code, details, status } = error
     const challenge = challengeOf(error, resourceMetadata)
     return {
-      body: { errors: [{ message, extensions: { code } }], extensions: { txn } },
+      body: { errors: [{ message, extensions: { code, ...readErrorDetails(details) } }], extensions: { txn } },
       headers: {
         ...(status === 405 && { allow: 'GET, POST' }),
         ...(challenge !== null && { 'www-authenticate': challenge }),

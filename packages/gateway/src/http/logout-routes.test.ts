@@ -53,6 +53,7 @@ function serve(change: Partial<IssuerConfig> = {}): FastifyInstance {
       async revoke(what, reason) {
         if (failing !== null) throw failing
         revoked.push({ revoked: what, reason })
+        return true
       },
     },
   })

@@ -48,7 +48,7 @@ export function addLogoutRoutes(
     const id = createHash('sha256').update(`logout\n${token.issuer}\n${token.jti}`).digest('base64url')
     const isNew = await authority.consume(id, new Date(token.expiresAt.getTime() + clockTolerance * 1000))
     if (!isNew) throw invalid('seen before')
-    await authority.revoke(revoked, 'BACK_CHANNEL_LOGOUT')
+    if (!(await authority.revoke(revoked, 'BACK_CHANNEL_LOGOUT'))) throw invalid('nothing is known of it')
   }
 
   async function endByUser(request: FastifyRequest): Promise<void> {
@@ -59,9 +59,9 @@ export function addLogoutRoutes(
     const body = bodyOf(request)
     const asked = logoutRequest.safeParse(body.length === 0 ? {} : parseJson(body))
     if (!asked.success) throw new AppError('BAD_REQUEST', undefined, { cause: asked.error })
-    if (asked.data.everywhere) await authority.revoke({ kind: 'subject', issuer: null, subject }, 'LOGOUT')
-    else if (session === null) await authority.revoke({ kind: 'subject', issuer, subject }, 'LOGOUT')
-    else await authority.revoke({ kind: 'session', issuer, session }, 'LOGOUT')
+    const revoked = revokedByUser({ issuer, subject, session }, asked.data.everywhere)
+    if (!(await authority.revoke(revoked, 'LOGOUT')))
+      throw new AppError('INTERNAL', undefined, { cause: 'ended nobody' })
   }
 
   app.post('/auth/logout', { config }, async (request, reply) => {
@@ -78,6 +78,15 @@ export function addLogoutRoutes(
       return reply.code(200).send()
     })
   })
+}
+
+/** The session, where the issuer names one; else all that it has issued, or everything. */
+function revokedByUser(
+  { issuer, subject, session }: { issuer: string; subject: string; session: string | null },
+  everywhere: boolean,
+): Revoked {
+  if (everywhere) return { kind: 'subject', issuer: null, subject }
+  return session === null ? { kind: 'subject', issuer, subject } : { kind: 'session', issuer, session }
 }
 
 /** RFC 6749 5.2, which Back-Channel Logout 2.8 refers to, with our own code besides. */
