@@ -5,6 +5,7 @@ import pg from 'pg'
 import type { Authority } from './authority.ts'
 import type { Database } from './database.ts'
 import { redeem, revoke, use } from './delegations.ts'
+import { createLimiter } from './limiter.ts'
 import { useOnce } from './use-once.ts'
 
 /** Folder of the migrations, for `provision({ name: 'gateway', schema: 'authority', ... })`. */
@@ -15,16 +16,19 @@ export interface AuthorityOptions {
   readonly url: string
   /** Connections at most; 10 by default. */
   readonly max?: number
+  /** Told when limits are no longer shared because the database does not answer: once, until it does again. */
+  readonly onLimiterFallback?: (cause: unknown) => void
 }
 
 /** Keeps the gateway's trust state in PostgreSQL, shared by all its replicas. Opens nothing until it is asked. */
 export function createAuthority(options: string | AuthorityOptions): Authority {
-  const { url, max = 10 } = typeof options === 'string' ? { url: options } : options
+  const { url, max = 10, onLimiterFallback: onFallback } = typeof options === 'string' ? { url: options } : options
   const pool = new pg.Pool({ connectionString: url, max, connectionTimeoutMillis: 5_000, statement_timeout: 5_000 })
   // An idle connection that is lost leaves the pool; the next query makes another.
   pool.on('error', () => undefined)
   const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })
-  let closing: Promise<void> | undefined
+  const limiter = createLimiter({ url, ...(onFallback && { onFallback }) })
+  let closing: Promise<unknown> | undefined
 
   return {
     resolveSubject: ({ issuer, subject }) =>
@@ -41,8 +45,11 @@ export function createAuthority(options: string | AuthorityOptions): Authority {
     useDelegation: (handle, agents) => answered(() => use(db, handle, agents)),
     revokeDelegation: (subject, id) => answered(() => revoke(db, subject, id)),
     consume: (id, expiresAt) => answered(() => useOnce(db, 'used_workload_token', id, expiresAt)),
+    limiter,
     ready: () => answered(async () => void (await sql`select 1`.execute(db))),
-    close: () => (closing ??= db.destroy()),
+    async close() {
+      await (closing ??= Promise.all([db.destroy(), limiter.close()]))
+    },
   }
 }
 

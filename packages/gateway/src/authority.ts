@@ -14,5 +14,24 @@ export interface Authority {
   useDelegation(handle: string, agents: readonly string[]): Promise<Delegation | null>
   /** True the first time an id is seen, by any replica. */
   consume(id: string, expiresAt: Date): Promise<boolean>
+  readonly limiter: Limiter
   ready(): Promise<void>
 }
+
+/** So many points in so many seconds, for each key. */
+export interface Limit {
+  readonly name: string
+  readonly points: number
+  readonly seconds: number
+}
+
+/** Counts for all replicas together, as well as it can: it answers in any case, and never throws. */
+export interface Limiter {
+  /**
+   * Takes points, or none of them where not enough are left; then says in how many milliseconds all are there again.
+   * Answers at once where it need not ask anybody.
+   */
+  take(limit: Limit, key: string, points: number): TakeAnswer | Promise<TakeAnswer>
+}
+
+export type TakeAnswer = { readonly ok: true } | { readonly ok: false; readonly retryAfterMs: number }

@@ -1,5 +1,12 @@
 import { setTimeout } from 'node:timers/promises'
-import { acceptedEpochs, firstEpoch, createContextSigner, createWorkloadVerifier, type Graph } from '@behalf/identity'
+import {
+  acceptedEpochs,
+  firstEpoch,
+  createContextSigner,
+  createWorkloadVerifier,
+  type ErrorDetails,
+  type Graph,
+} from '@behalf/identity'
 import pino, { type Logger } from 'pino'
 import { addAgentApi } from './agent/agent-api.ts'
 import { createTicketSealer } from './agent/ticket.ts'
@@ -14,6 +21,8 @@ import { createSubgraphDataSource } from './execute/subgraph-data-source.ts'
 import { readGraph } from './graph-file.ts'
 import { createApp, type WriteError } from './http/create-app.ts'
 import { addGraphQLRoute } from './http/graphql-route.ts'
+import { defaultOperationLimits, type OperationLimits } from './limits/operation-limits.ts'
+import { createRateLimits, type RateLimitOptions } from './limits/rate-limits.ts'
 import type { Registry } from './registry.ts'
 
 export interface GatewayOptions {
@@ -34,10 +43,17 @@ export interface GatewayOptions {
   /** Whether clients may ask for the schema. Not a control: do not hide behind it. Default true. */
   readonly introspection?: boolean
   readonly limits?: Partial<GatewayLimits>
+  /**
+   * Addresses and networks (`10.0.0.0/8`) of proxies in front, whose `X-Forwarded-For` says where a request comes from.
+   * Default: none, and a client's address is that of its connection.
+   */
+  readonly trustedProxies?: readonly string[]
   readonly log?: Logger
 }
 
-export interface GatewayLimits {
+export interface GatewayLimits extends RateLimitOptions {
+  /** What one operation may ask for. */
+  readonly operation: Partial<OperationLimits>
   /** Bytes of a request. Default 256 KiB. */
   readonly bodyBytes: number
   /** Bytes of a subgraph's answer. Default 8 MiB. */
@@ -49,6 +65,7 @@ export interface GatewayLimits {
 }
 
 const defaultLimits: GatewayLimits = {
+  operation: {},
   bodyBytes: 256 * 1024,
   subgraphResponseBytes: 8 * 1024 * 1024,
   subgraphPending: 1000,
@@ -96,12 +113,16 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const signer = createContextSigner({ rootKey, epoch, trustDomain })
   const tickets = createTicketSealer({ rootKey, epoch })
   const shapeOf = createOperationShapes(graph.supergraph)
+  const operationLimits = { ...defaultOperationLimits, ...limits.operation }
+  const rates = createRateLimits({ limiter: authority.limiter, limits, maxCost: operationLimits.cost })
   const clients: SubgraphClient[] = []
 
   const server = await startGraphQLServer({
     supergraph: graph.supergraph,
     rules: graph.rules,
     introspection,
+    operationLimits,
+    rates,
     log,
     dataSource({ name, url = '' }) {
       const client = createSubgraphClient(subgraphUrls[name] ?? url, {
@@ -120,8 +141,13 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     await authority.ready()
   }
   const http = { log, maxBodyBytes: limits.bodyBytes, ready }
-  const publicApp = createApp({ ...http, contentTypes: ['application/json'], writeError: writeGraphQLError })
-  addGraphQLRoute(publicApp, { authenticate: createAuthenticate({ issuers, authority }), server })
+  const publicApp = createApp({
+    ...http,
+    trustedProxies: options.trustedProxies ?? [],
+    contentTypes: ['application/json'],
+    writeError: writeGraphQLError,
+  })
+  addGraphQLRoute(publicApp, { authenticate: createAuthenticate({ issuers, authority }), rates, server })
 
   const agents = agentsByWorkload(graph)
   const internalApp = createApp({
@@ -131,6 +157,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   })
   addAgentApi(internalApp, {
     authority,
+    rates,
     registry: options.registry({ tools: graph.tools, execute: createExecuteTool(server) }),
     tickets,
     workloads: createWorkloadVerifier({
@@ -171,9 +198,10 @@ function agentsByWorkload({ rules }: Graph): ReadonlyMap<string, readonly string
 }
 
 /** A refused request is answered as GraphQL, and with a challenge where signing in would help (RFC 6750 3). */
-const writeGraphQLError: WriteError = ({ message, code, status }, txn) => ({
-  body: { errors: [{ message, extensions: { code } }], extensions: { txn } },
+const writeGraphQLError: WriteError = ({ message, code, status, details }, txn) => ({
+  body: { errors: [{ message, extensions: { code, ...details } }], extensions: { txn } },
   headers: {
+    ...retryAfter(details),
     ...(status === 405 && { allow: 'GET, POST' }),
     ...(status === 401 && {
       'www-authenticate': code === 'CREDENTIAL_INVALID' ? 'Bearer error="invalid_token"' : 'Bearer',
@@ -182,4 +210,11 @@ const writeGraphQLError: WriteError = ({ message, code, status }, txn) => ({
   },
 })
 
-const writePlainError: WriteError = ({ message, code }) => ({ body: { error: { code, message } } })
+const writePlainError: WriteError = ({ message, code, details }) => ({
+  body: { error: { code, message } },
+  headers: retryAfter(details),
+})
+
+/** RFC 9110 10.2.3 */
+const retryAfter = ({ retryAfter: seconds }: ErrorDetails): Record<string, string> =>
+  seconds === undefined ? {} : { 'retry-after': String(seconds) }

@@ -13,6 +13,7 @@ import { z } from 'zod'
 import { principalFromDelegation } from '../authenticate/principal.ts'
 import type { Authority } from '../authority.ts'
 import { parseJson } from '../http/parse-json.ts'
+import type { RateLimits } from '../limits/rate-limits.ts'
 import type { Registry } from '../registry.ts'
 import type { TicketSealer } from './ticket.ts'
 
@@ -40,6 +41,7 @@ export function addAgentApi(
   app: FastifyInstance,
   options: {
     readonly authority: Authority
+    readonly rates: RateLimits
     readonly registry: Registry
     readonly tickets: TicketSealer
     readonly workloads: WorkloadVerifier
@@ -47,7 +49,7 @@ export function addAgentApi(
     readonly agentsOf: (workload: string) => readonly string[]
   },
 ): void {
-  const { authority, registry, tickets, workloads, agentsOf } = options
+  const { authority, rates, registry, tickets, workloads, agentsOf } = options
 
   /** The body of a request whose workload token holds, and the workload. */
   async function admit<T>(
@@ -98,7 +100,9 @@ export function addAgentApi(
   app.post(agentApiPaths.callTool, async (request) => {
     const { workload, asked } = await admit(request, callRequest, parseJson)
     const { delegation, run, ...call } = asked
-    return registry.call(await principalOf(delegation, workload, run), call)
+    const principal = await principalOf(delegation, workload, run)
+    await rates.toolCall(principal)
+    return registry.call(principal, call)
   })
 }
 

@@ -13,6 +13,9 @@ import { authorizeGateway } from '../authorize/authorize-gateway.ts'
 import { describeCause } from '../describe-cause.ts'
 import type { RequestContext } from './request-context.ts'
 import type { createSubgraphDataSource } from './subgraph-data-source.ts'
+import { limitOperations } from '../limits/limit-operations.ts'
+import { type OperationLimits, tooManyTokens } from '../limits/operation-limits.ts'
+import type { RateLimits } from '../limits/rate-limits.ts'
 
 export type GraphQLServer = ApolloServer<RequestContext & Record<string, unknown>>
 
@@ -25,9 +28,11 @@ export async function startGraphQLServer(options: {
     readonly url?: string
   }) => ReturnType<typeof createSubgraphDataSource>
   readonly introspection: boolean
+  readonly operationLimits: OperationLimits
+  readonly rates: RateLimits
   readonly log: Logger
 }): Promise<GraphQLServer> {
-  const { supergraph, rules, dataSource, introspection, log } = options
+  const { supergraph, rules, dataSource, introspection, operationLimits, rates, log } = options
   disableApolloTelemetry()
   const gateway = new ApolloGateway({ supergraphSdl: supergraph, buildService: dataSource, logger: log, debug: false })
   const server: GraphQLServer = new ApolloServer<RequestContext & Record<string, unknown>>({
@@ -40,6 +45,7 @@ export async function startGraphQLServer(options: {
     // CSRF is a matter of cookies; the only credential here is a bearer token.
     csrfPrevention: false,
     persistedQueries: false,
+    parseOptions: { maxTokens: operationLimits.tokens },
     stopOnTerminationSignals: false,
     plugins: [
       ApolloServerPluginInlineTraceDisabled(),
@@ -47,6 +53,7 @@ export async function startGraphQLServer(options: {
       ApolloServerPluginSchemaReportingDisabled(),
       ApolloServerPluginUsageReportingDisabled(),
       finishAnswer(log),
+      limitOperations({ limits: operationLimits, rates }),
     ],
   })
   await server.start()
@@ -101,6 +108,11 @@ function maskError(formatted: GraphQLFormattedError): GraphQLFormattedError {
   const { message, locations, path, extensions } = formatted
   const code = extensions?.['code']
   const place = { ...(locations && { locations }), ...(path && { path }) }
+  const tooMany = code === 'GRAPHQL_PARSE_FAILED' ? tooManyTokens(message) : null
+  if (tooMany !== null) return { message: tooMany, extensions: { code: 'OPERATION_TOO_COMPLEX' satisfies ErrorCode } }
+  const retryAfter = extensions?.['retryAfter']
+  if (code === ('RATE_LIMITED' satisfies ErrorCode) && typeof retryAfter === 'number')
+    return { message, ...place, extensions: { code, retryAfter } }
   if (isPublic(code)) return { message, ...place, extensions: { code } }
   return { message: errorTable.INTERNAL.message, ...place, extensions: { code: 'INTERNAL' satisfies ErrorCode } }
 }

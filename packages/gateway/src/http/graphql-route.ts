@@ -4,19 +4,28 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Authenticate } from '../authenticate/authenticate.ts'
 import type { GraphQLServer } from '../execute/graphql-server.ts'
 import type { TraceContext } from '../execute/request-context.ts'
+import { clientAddress } from '../limits/client-address.ts'
+import type { RateLimits } from '../limits/rate-limits.ts'
 import { parseJson } from './parse-json.ts'
 
 /** `/graphql`: the credential ends in `authenticate`; of the client's headers, execution sees trace context only. */
 export function addGraphQLRoute(
   app: FastifyInstance,
-  options: { readonly authenticate: Authenticate; readonly server: GraphQLServer },
+  options: { readonly authenticate: Authenticate; readonly rates: RateLimits; readonly server: GraphQLServer },
 ): void {
-  const { authenticate, server } = options
+  const { authenticate, rates, server } = options
 
   async function handle(request: FastifyRequest, reply: FastifyReply) {
     if (request.method !== 'GET' && request.method !== 'POST') throw new AppError('METHOD_NOT_ALLOWED')
     const signal = goneSignal(reply)
-    const principal = await authenticate({ rawHeaders: request.raw.rawHeaders, url: request.url })
+    const address = clientAddress(request.ip)
+    const principal = await authenticate({ rawHeaders: request.raw.rawHeaders, url: request.url }).catch(
+      async (error: unknown) => {
+        if (error instanceof AppError && error.status === 401) await rates.refusedCredential(address)
+        throw error
+      },
+    )
+    await rates.request({ principal, address })
     const { id: txn } = request
     const {
       status = 200,
@@ -29,7 +38,7 @@ export function addGraphQLRoute(
         search: new URL(request.url, 'http://gateway').search,
         body: Buffer.isBuffer(request.body) ? parseJson(request.body) : undefined,
       },
-      context: async () => ({ principal, txn, trace: traceOf(request), signal }),
+      context: async () => ({ principal, txn, trace: traceOf(request), signal, address }),
     })
     if (body.kind !== 'complete')
       throw new AppError('INTERNAL', undefined, { cause: 'incremental delivery was not asked for' })
