@@ -14,7 +14,7 @@ import { describeCause } from '../describe-cause.ts'
 import type { RequestContext } from './request-context.ts'
 import type { createSubgraphDataSource } from './subgraph-data-source.ts'
 import { limitOperations } from '../limits/limit-operations.ts'
-import { type OperationLimits, tooManyTokens } from '../limits/operation-limits.ts'
+import { type OperationLimits, tooMuchToParse } from '../limits/operation-limits.ts'
 import type { RateLimits } from '../limits/rate-limits.ts'
 
 export type GraphQLServer = ApolloServer<RequestContext & Record<string, unknown>>
@@ -108,8 +108,8 @@ function maskError(formatted: GraphQLFormattedError): GraphQLFormattedError {
   const { message, locations, path, extensions } = formatted
   const code = extensions?.['code']
   const place = { ...(locations && { locations }), ...(path && { path }) }
-  const tooMany = code === 'GRAPHQL_PARSE_FAILED' ? tooManyTokens(message) : null
-  if (tooMany !== null) return { message: tooMany, extensions: { code: 'OPERATION_TOO_COMPLEX' satisfies ErrorCode } }
+  const tooMuch = code === 'GRAPHQL_PARSE_FAILED' ? tooMuchToParse(message) : null
+  if (tooMuch !== null) return { message: tooMuch, extensions: { code: 'OPERATION_TOO_COMPLEX' satisfies ErrorCode } }
   const retryAfter = extensions?.['retryAfter']
   if (code === ('RATE_LIMITED' satisfies ErrorCode) && typeof retryAfter === 'number')
     return { message, ...place, extensions: { code, retryAfter } }

@@ -59,6 +59,8 @@ export function createApp(options: {
     bodyLimit: maxBodyBytes,
     trustProxy: trustedProxies.length > 0 && [...trustedProxies],
     requestTimeout: 30_000,
+    // Less than for the whole, or node takes one for the other; looked after every second, not every 30.
+    http: { headersTimeout: 10_000, connectionsCheckingInterval: 1000 },
     exposeHeadRoutes: false,
     forceCloseConnections: 'idle',
     clientErrorHandler: refuseConnection(log, writeError),

@@ -44,17 +44,17 @@ export function requireWithin(limits: OperationLimits, measures: OperationMeasur
   requireAtMost(limits.cost, cost, 'cost')
 }
 
+const tooMuch = 'The operation asks for too much at once'
+
 function requireAtMost(limit: number, value: number, what: string): void {
   if (value <= limit) return
   const shown = Number.isSafeInteger(value) ? String(value) : `over ${Number.MAX_SAFE_INTEGER}`
-  throw new AppError(
-    'OPERATION_TOO_COMPLEX',
-    `The operation asks for too much at once: ${what} ${shown}, at most ${limit}.`,
-  )
+  throw new AppError('OPERATION_TOO_COMPLEX', `${tooMuch}: ${what} ${shown}, at most ${limit}.`)
 }
 
-/** The message for what graphql-js stopped parsing at its `maxTokens`; null for any other. */
-export function tooManyTokens(message: string): string | null {
-  const [, limit] = /^Syntax Error: Document contains more than (\d+) tokens/.exec(message) ?? []
-  return limit === undefined ? null : `The operation asks for too much at once: over ${limit} tokens, at most ${limit}.`
+/** What to say of a document that was too much for graphql-js to parse, by its message; null for any other. */
+export function tooMuchToParse(message: string): string | null {
+  const [, limit] = /^Syntax Error: Document contains more tha\w (\d+) tokens/.exec(message) ?? []
+  if (limit !== undefined) return `${tooMuch}: over ${limit} tokens, at most ${limit}.`
+  return message === 'Maximum call stack size exceeded' ? `${tooMuch}: values nested too deep.` : null
 }
