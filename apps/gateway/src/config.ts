@@ -1,6 +1,7 @@
 import { isRootKey } from '@behalf/identity'
 import { logLevel, port, postgresUrl, readEnvironment, type Environment } from '@behalf/process'
 import { z } from 'zod'
+import { bounds, rates } from './limit-variables.ts'
 
 const list = z.string().transform((text) =>
   text
@@ -15,6 +16,10 @@ const subgraphs = list
   .transform((items) =>
     Object.fromEntries(items.map((item) => [item.slice(0, item.indexOf('=')), item.slice(item.indexOf('=') + 1)])),
   )
+
+const addresses = list.pipe(
+  z.array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], 'Write addresses or networks, separated by commas.')),
+)
 
 const environment = z.object({
   GATEWAY_PORT: port(4000),
@@ -31,6 +36,11 @@ const environment = z.object({
   GRAPHQL_RESOURCE: z.url(),
   INTERACTIVE_CLIENTS: list.default([]),
   TENANT_CLAIM: z.string().default('tenant'),
+  LIMIT_OPERATION: bounds('tokens', 'depth', 'fields', 'rootFields', 'aliases', 'directives', 'cost'),
+  LIMIT_USER: rates('requests', 'cost', 'toolCalls'),
+  LIMIT_TENANT: rates('requests', 'cost'),
+  LIMIT_ANONYMOUS: rates('requests', 'cost', 'refusedCredentials'),
+  TRUSTED_PROXIES: addresses.default([]),
   INTROSPECTION: z.enum(['on', 'off']).default('on'),
   LOG_LEVEL: logLevel.default('info'),
 })
@@ -63,6 +73,13 @@ export function readConfig(env: Environment = process.env) {
       interactiveClients: given.INTERACTIVE_CLIENTS,
       claims: { tenant: given.TENANT_CLAIM },
     },
+    limits: {
+      operation: given.LIMIT_OPERATION,
+      user: given.LIMIT_USER,
+      tenant: given.LIMIT_TENANT,
+      anonymous: given.LIMIT_ANONYMOUS,
+    },
+    trustedProxies: given.TRUSTED_PROXIES,
     introspection: given.INTROSPECTION === 'on',
     logLevel: given.LOG_LEVEL,
   })
