@@ -2,6 +2,7 @@ import type { IssuerConfig } from '@behalf/gateway'
 import { isRootKey } from '@behalf/identity'
 import { logLevel, port, postgresUrl, readEnvironment, type Environment } from '@behalf/process'
 import { z } from 'zod'
+import { bounds, rates } from './limit-variables.ts'
 import { issuersFile } from './read-issuers.ts'
 
 const list = z.string().transform((text) =>
@@ -17,6 +18,10 @@ const subgraphs = list
   .transform((items) =>
     Object.fromEntries(items.map((item) => [item.slice(0, item.indexOf('=')), item.slice(item.indexOf('=') + 1)])),
   )
+
+const addresses = list.pipe(
+  z.array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], 'Write addresses or networks, separated by commas.')),
+)
 
 const variables = z.object({
   GATEWAY_PORT: port(4000),
@@ -36,6 +41,11 @@ const variables = z.object({
   TENANT_CLAIM: z.string().optional(),
   ISSUERS: issuersFile.optional(),
   AUTHORIZATION_MODE: z.enum(['filter', 'reject', 'dry-run']).default('filter'),
+  LIMIT_OPERATION: bounds('tokens', 'depth', 'fields', 'rootFields', 'aliases', 'directives', 'cost'),
+  LIMIT_USER: rates('requests', 'cost', 'toolCalls'),
+  LIMIT_TENANT: rates('requests', 'cost'),
+  LIMIT_ANONYMOUS: rates('requests', 'cost', 'refusedCredentials'),
+  TRUSTED_PROXIES: addresses.default([]),
   INTROSPECTION: z.enum(['on', 'off']).default('on'),
   LOG_LEVEL: logLevel.default('info'),
 })
@@ -82,6 +92,13 @@ export function readConfig(env: Environment = process.env) {
     trustDomain: given.BEHALF_TRUST_DOMAIN,
     issuers: issuersOf(given),
     authorization: { mode: given.AUTHORIZATION_MODE },
+    limits: {
+      operation: given.LIMIT_OPERATION,
+      user: given.LIMIT_USER,
+      tenant: given.LIMIT_TENANT,
+      anonymous: given.LIMIT_ANONYMOUS,
+    },
+    trustedProxies: given.TRUSTED_PROXIES,
     introspection: given.INTROSPECTION === 'on',
     logLevel: given.LOG_LEVEL,
   })

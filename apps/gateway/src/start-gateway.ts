@@ -8,7 +8,11 @@ import { policies } from './policies.ts'
 /** The gateway with its trust state in PostgreSQL and the tools of its graph; listening when this resolves. */
 export async function startGateway(config: Config): Promise<{ close(): Promise<void> }> {
   const log = createLog('gateway', config.logLevel)
-  const authority = createAuthority(config.databaseUrl)
+  const authority = createAuthority({
+    url: config.databaseUrl,
+    onLimiterFallback: (cause) =>
+      log.warn({ err: cause }, 'the database does not answer: limits are counted by this process alone'),
+  })
   const gateway = await createGateway({
     graph: config.graph,
     subgraphs: config.subgraphs,
@@ -18,6 +22,8 @@ export async function startGateway(config: Config): Promise<{ close(): Promise<v
     issuers: config.issuers,
     policies,
     authorization: config.authorization,
+    limits: config.limits,
+    trustedProxies: config.trustedProxies,
     introspection: config.introspection,
     authority,
     registry: createRegistry,

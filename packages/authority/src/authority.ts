@@ -24,7 +24,26 @@ export interface Authority {
   readonly revocations: Revocations
   /** Records the single use of a workload token: true the first time, for whichever replica. */
   consume(id: string, expiresAt: Date): Promise<boolean>
+  readonly limiter: Limiter
   /** Resolves once this process knows all revocations; from then on it follows them. */
   start(): Promise<void>
   close(): Promise<void>
 }
+
+/** So many points in so many seconds, for each key; at most 1,000,000,000 points. */
+export interface Limit {
+  readonly name: string
+  readonly points: number
+  readonly seconds: number
+}
+
+/** Counts for all replicas together, as well as it can: it answers in any case, and never throws. */
+export interface Limiter {
+  /**
+   * Takes points, or none of them where not enough are left; then says in how many milliseconds all are there again.
+   * Answers at once where it need not ask the database.
+   */
+  take(limit: Limit, key: string, points: number): TakeAnswer | Promise<TakeAnswer>
+}
+
+export type TakeAnswer = { readonly ok: true } | { readonly ok: false; readonly retryAfterMs: number }

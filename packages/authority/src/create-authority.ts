@@ -5,6 +5,7 @@ import pg from 'pg'
 import type { Authority } from './authority.ts'
 import type { Database } from './database.ts'
 import { redeem, use } from './delegations.ts'
+import { createLimiter } from './limiter.ts'
 import { createRevocationFeed } from './revocations/revocation-feed.ts'
 import { revoke } from './revocations/revoke.ts'
 import { useOnce } from './use-once.ts'
@@ -17,16 +18,19 @@ export interface AuthorityOptions {
   readonly url: string
   /** Connections at most; 10 by default. */
   readonly max?: number
+  /** Told when limits are no longer shared because the database does not answer: once, until it does again. */
+  readonly onLimiterFallback?: (cause: unknown) => void
 }
 
 /** Keeps the gateway's trust state in PostgreSQL, shared by all its replicas. Opens nothing until it is asked. */
 export function createAuthority(options: string | AuthorityOptions): Authority {
-  const { url, max = 10 } = typeof options === 'string' ? { url: options } : options
+  const { url, max = 10, onLimiterFallback: onFallback } = typeof options === 'string' ? { url: options } : options
   const pool = new pg.Pool({ connectionString: url, max, connectionTimeoutMillis: 5_000, statement_timeout: 5_000 })
   // An idle connection that is lost leaves the pool; the next query makes another.
   pool.on('error', () => undefined)
   const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) }).withSchema('authority')
   const feed = createRevocationFeed({ url })
+  const limiter = createLimiter({ url, ...(onFallback && { onFallback }) })
   let closing: Promise<void> | undefined
 
   return {
@@ -45,8 +49,9 @@ export function createAuthority(options: string | AuthorityOptions): Authority {
     revoke: (revoked, reason) => answered(() => revoke(db, revoked, reason)),
     revocations: feed.revocations,
     consume: (id, expiresAt) => answered(() => useOnce(db, 'used_workload_token', id, expiresAt)),
+    limiter,
     start: () => answered(() => feed.start()),
-    close: () => (closing ??= Promise.all([feed.close(), db.destroy()]).then(() => undefined)),
+    close: () => (closing ??= Promise.all([feed.close(), limiter.close(), db.destroy()]).then(() => undefined)),
   }
 }
 

@@ -21,4 +21,23 @@ export interface Authority {
   revoke(revoked: Revoked, reason: RevocationReason): Promise<boolean>
   /** What is known here of revocations, asked on every request. */
   readonly revocations: Revocations
+  readonly limiter: Limiter
 }
+
+/** So many points in so many seconds, for each key. */
+export interface Limit {
+  readonly name: string
+  readonly points: number
+  readonly seconds: number
+}
+
+/** Counts for all replicas together, as well as it can: it answers in any case, and never throws. */
+export interface Limiter {
+  /**
+   * Takes points, or none of them where not enough are left; then says in how many milliseconds all are there again.
+   * Answers at once where it need not ask anybody.
+   */
+  take(limit: Limit, key: string, points: number): TakeAnswer | Promise<TakeAnswer>
+}
+
+export type TakeAnswer = { readonly ok: true } | { readonly ok: false; readonly retryAfterMs: number }

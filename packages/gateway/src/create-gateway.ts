@@ -3,6 +3,7 @@ import {
   acceptedEpochs,
   createContextSigner,
   createWorkloadVerifier,
+  type ErrorDetails,
   firstEpoch,
   type Graph,
   type Policies,
@@ -12,7 +13,7 @@ import {
 import pino, { type Logger } from 'pino'
 import { addAgentApi } from './agent/agent-api.ts'
 import { createTicketSealer } from './agent/ticket.ts'
-import { type Authenticate, createAuthenticate } from './authenticate/authenticate.ts'
+import { createAuthenticate } from './authenticate/authenticate.ts'
 import { challengeOf } from './authenticate/challenge.ts'
 import type { IssuerConfig } from './authenticate/issuer.ts'
 import { createIssuers } from './authenticate/issuers.ts'
@@ -26,9 +27,12 @@ import { createSubgraphClient, type SubgraphClient } from './execute/subgraph-cl
 import { createSubgraphDataSource } from './execute/subgraph-data-source.ts'
 import { readGraph } from './graph-file.ts'
 import { createApp, type WriteError } from './http/create-app.ts'
+import { createAdmission } from './http/admission.ts'
 import { addGraphQLRoute } from './http/graphql-route.ts'
 import { addLogoutRoutes } from './http/logout-routes.ts'
 import { addResourceMetadata, describeResource } from './http/resource-metadata.ts'
+import { defaultOperationLimits, type OperationLimits } from './limits/operation-limits.ts'
+import { createRateLimits, type RateLimitOptions } from './limits/rate-limits.ts'
 import type { Registry } from './registry.ts'
 import { createRevocationGuard } from './revocation/revocation-guard.ts'
 
@@ -54,10 +58,17 @@ export interface GatewayOptions {
   /** Whether clients may ask for the schema. Not a control: do not hide behind it. Default true. */
   readonly introspection?: boolean
   readonly limits?: Partial<GatewayLimits>
+  /**
+   * Addresses and networks (`10.0.0.0/8`) of proxies in front, whose `X-Forwarded-For` says where a request comes from.
+   * Default: none, and a client's address is that of its connection.
+   */
+  readonly trustedProxies?: readonly string[]
   readonly log?: Logger
 }
 
-export interface GatewayLimits {
+export interface GatewayLimits extends RateLimitOptions {
+  /** What one operation may ask for. */
+  readonly operation: Partial<OperationLimits>
   /** Bytes of a request. Default 256 KiB. */
   readonly bodyBytes: number
   /** Bytes of a subgraph's answer. Default 8 MiB. */
@@ -69,6 +80,7 @@ export interface GatewayLimits {
 }
 
 const defaultLimits: GatewayLimits = {
+  operation: {},
   bodyBytes: 256 * 1024,
   subgraphResponseBytes: 8 * 1024 * 1024,
   subgraphPending: 1000,
@@ -125,6 +137,8 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const signer = createContextSigner({ rootKey, epoch, trustDomain })
   const tickets = createTicketSealer({ rootKey, epoch })
   const shapeOf = createOperationShapes(graph.supergraph)
+  const operationLimits = { ...defaultOperationLimits, ...limits.operation }
+  const rates = createRateLimits({ limiter: authority.limiter, limits, maxCost: operationLimits.cost })
   const clients: SubgraphClient[] = []
   const guard = createRevocationGuard(authority.revocations)
   const metadata = describeResource(
@@ -143,6 +157,8 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     },
     guard,
     introspection,
+    operationLimits,
+    rates,
     log,
     dataSource({ name, url = '' }) {
       const client = createSubgraphClient(subgraphUrls[name] ?? url, {
@@ -164,22 +180,14 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const http = { log, maxBodyBytes: limits.bodyBytes, ready }
   const publicApp = createApp({
     ...http,
+    trustedProxies: options.trustedProxies ?? [],
     contentTypes: ['application/json'],
     writeError: writeGraphQLError(metadata?.url),
   })
   const trusted = createIssuers(issuers)
-  const authenticate = createAuthenticate({ issuers: trusted, authority })
-  const admit: Authenticate = async (request, resource) => {
-    const principal = await authenticate(request, resource)
-    guard.requireInForce(principal)
-    return principal
-  }
-  addGraphQLRoute(publicApp, { authenticate: admit, server })
-  addLogoutRoutes(publicApp, {
-    authenticate: admit,
-    verifyLogoutToken: createLogoutTokenVerifier(trusted),
-    authority,
-  })
+  const admit = createAdmission({ authenticate: createAuthenticate({ issuers: trusted, authority }), guard, rates })
+  addGraphQLRoute(publicApp, { admit, server })
+  addLogoutRoutes(publicApp, { admit, verifyLogoutToken: createLogoutTokenVerifier(trusted), authority })
   if (metadata !== undefined) addResourceMetadata(publicApp, metadata)
 
   const agents = agentsByWorkload(graph)
@@ -191,6 +199,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   addAgentApi(internalApp, {
     authority,
     guard,
+    rates,
     registry: options.registry({ tools: graph.tools, execute: createExecuteTool(server) }),
     tickets,
     workloads: createWorkloadVerifier({
@@ -242,8 +251,16 @@ const writeGraphQLError =
         ...(status === 405 && { allow: 'GET, POST' }),
         ...(challenge !== null && { 'www-authenticate': challenge }),
         ...(status === 503 && { 'retry-after': '1' }),
+        ...retryAfter(details),
       },
     }
   }
 
-const writePlainError: WriteError = ({ message, code }) => ({ body: { error: { code, message } } })
+const writePlainError: WriteError = ({ message, code, details }) => ({
+  body: { error: { code, message } },
+  headers: retryAfter(details),
+})
+
+/** RFC 9110 10.2.3 */
+const retryAfter = ({ retryAfter: seconds }: ErrorDetails): Record<string, string> =>
+  seconds === undefined ? {} : { 'retry-after': String(seconds) }

@@ -92,6 +92,7 @@ export function planSystem({
         INTERACTIVE_CLIENTS: config.interactiveClients,
         GRAPH: graphFile,
         SUBGRAPHS: apps.map(({ name }) => `${name}=${subgraphUrl(name)}`).join(','),
+        ...config.limits,
       },
       ready: ready(config.gatewayPort, reachable(config.host)),
     },

@@ -14,6 +14,7 @@ import { principalFromDelegation } from '../authenticate/principal.ts'
 import type { Authority } from '../authority.ts'
 import { parseForm } from '../http/parse-form.ts'
 import { parseJson } from '../http/parse-json.ts'
+import type { RateLimits } from '../limits/rate-limits.ts'
 import type { Registry } from '../registry.ts'
 import type { RevocationGuard } from '../revocation/revocation-guard.ts'
 import type { TicketSealer } from './ticket.ts'
@@ -43,6 +44,7 @@ export function addAgentApi(
   options: {
     readonly authority: Authority
     readonly guard: RevocationGuard
+    readonly rates: RateLimits
     readonly registry: Registry
     readonly tickets: TicketSealer
     readonly workloads: WorkloadVerifier
@@ -50,7 +52,7 @@ export function addAgentApi(
     readonly agentsOf: (workload: string) => readonly string[]
   },
 ): void {
-  const { authority, guard, registry, tickets, workloads, agentsOf } = options
+  const { authority, guard, rates, registry, tickets, workloads, agentsOf } = options
 
   /** The body of a request whose workload token holds, and the workload. */
   async function admit<T>(
@@ -104,7 +106,9 @@ export function addAgentApi(
   app.post(agentApiPaths.callTool, async (request) => {
     const { workload, asked } = await admit(request, callRequest, parseJson)
     const { delegation, run, ...call } = asked
-    return registry.call(await principalOf(delegation, workload, run), call)
+    const principal = await principalOf(delegation, workload, run)
+    await rates.toolCall(principal)
+    return registry.call(principal, call)
   })
 }
 

@@ -6,7 +6,7 @@ import { exportJWK, generateKeyPair } from 'jose'
 import pino from 'pino'
 import { type Client, type ClientMetadata, type Configuration, Provider } from 'oidc-provider'
 import { afterAll, expect, it } from 'vitest'
-import { testAuthentication, trust } from '../fixtures/authentication.ts'
+import { admitting, testAuthentication, trust } from '../fixtures/authentication.ts'
 import { audience, mcpAudience } from '../fixtures/identity-provider.ts'
 import { createMemoryAuthority } from '../fixtures/memory-authority.ts'
 import { createApp } from '../http/create-app.ts'
@@ -129,7 +129,7 @@ it('takes the logout token that a real provider sends, once for each logout', as
   )
   const issuers = createIssuers([trust({ issuer }, { logoutClients: ['portal'] })])
   addLogoutRoutes(app, {
-    authenticate: createAuthenticate({ issuers, authority }),
+    admit: admitting(createAuthenticate({ issuers, authority })),
     verifyLogoutToken: createLogoutTokenVerifier(issuers),
     authority: { ...authority, revoke: async (what) => revoked.push(what) > 0 },
   })

@@ -27,6 +27,7 @@ export const createExecuteTool =
       txn: uuidv7(),
       trace: {},
       signal: null,
+      address: null,
     }
     const { body } = await server.executeOperation(
       { query: tool.operation, variables: { ...variables } },

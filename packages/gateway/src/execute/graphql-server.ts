@@ -16,6 +16,9 @@ import { refuseStaleMutations } from '../revocation/refuse-stale-mutations.ts'
 import type { RevocationGuard } from '../revocation/revocation-guard.ts'
 import type { RequestContext } from './request-context.ts'
 import type { createSubgraphDataSource } from './subgraph-data-source.ts'
+import { limitOperations } from '../limits/limit-operations.ts'
+import { type OperationLimits, tooMuchToParse } from '../limits/operation-limits.ts'
+import type { RateLimits } from '../limits/rate-limits.ts'
 
 export type GraphQLServer = ApolloServer<RequestContext & Record<string, unknown>>
 
@@ -29,9 +32,11 @@ export async function startGraphQLServer(options: {
   }) => ReturnType<typeof createSubgraphDataSource>
   readonly guard: RevocationGuard
   readonly introspection: boolean
+  readonly operationLimits: OperationLimits
+  readonly rates: RateLimits
   readonly log: Logger
 }): Promise<GraphQLServer> {
-  const { supergraph, authorization, dataSource, guard, introspection, log } = options
+  const { supergraph, authorization, dataSource, guard, introspection, operationLimits, rates, log } = options
   disableApolloTelemetry()
   const gateway = new ApolloGateway({ supergraphSdl: supergraph, buildService: dataSource, logger: log, debug: false })
   const server: GraphQLServer = new ApolloServer<RequestContext & Record<string, unknown>>({
@@ -44,6 +49,7 @@ export async function startGraphQLServer(options: {
     // CSRF is a matter of cookies; the only credential here is a bearer token.
     csrfPrevention: false,
     persistedQueries: false,
+    parseOptions: { maxTokens: operationLimits.tokens },
     stopOnTerminationSignals: false,
     plugins: [
       ApolloServerPluginInlineTraceDisabled(),
@@ -52,6 +58,7 @@ export async function startGraphQLServer(options: {
       ApolloServerPluginUsageReportingDisabled(),
       refuseStaleMutations(guard),
       finishAnswer(log, authorization.mode),
+      limitOperations({ limits: operationLimits, rates }),
     ],
   })
   await server.start()
@@ -110,6 +117,8 @@ function maskError(formatted: GraphQLFormattedError): GraphQLFormattedError {
   const { message, locations, path, extensions } = formatted
   const code = extensions?.['code']
   const place = { ...(locations && { locations }), ...(path && { path }) }
+  const tooMuch = code === 'GRAPHQL_PARSE_FAILED' ? tooMuchToParse(message) : null
+  if (tooMuch !== null) return { message: tooMuch, extensions: { code: 'OPERATION_TOO_COMPLEX' satisfies ErrorCode } }
   if (isPublic(code)) return { message, ...place, extensions: { code, ...readErrorDetails(extensions) } }
   return { message: errorTable.INTERNAL.message, ...place, extensions: { code: 'INTERNAL' satisfies ErrorCode } }
 }

@@ -39,11 +39,13 @@ declare module 'fastify' {
 export function createApp(options: {
   readonly log: FastifyBaseLogger
   readonly maxBodyBytes: number
+  /** Addresses and networks of proxies whose `X-Forwarded-For` is believed. */
+  readonly trustedProxies?: readonly string[]
   readonly contentTypes: readonly string[]
   readonly ready: () => Promise<void>
   readonly writeError: WriteError
 }): FastifyInstance {
-  const { log, maxBodyBytes, contentTypes, ready, writeError } = options
+  const { log, maxBodyBytes, trustedProxies = [], contentTypes, ready, writeError } = options
 
   async function refuse(error: Error, request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const known = error instanceof AppError ? error : toAppError(error)
@@ -62,7 +64,10 @@ export function createApp(options: {
     requestIdHeader: false,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'txn' }),
     bodyLimit: maxBodyBytes,
+    trustProxy: trustedProxies.length > 0 && [...trustedProxies],
     requestTimeout: 30_000,
+    // Less than for the whole, or node takes one for the other; looked after every second, not every 30.
+    http: { headersTimeout: 10_000, connectionsCheckingInterval: 1000 },
     exposeHeadRoutes: false,
     forceCloseConnections: 'idle',
     clientErrorHandler: refuseConnection(log, writeError),

@@ -1,22 +1,22 @@
 import { HeaderMap } from '@apollo/server'
 import { AppError } from '@behalf/identity'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Authenticate } from '../authenticate/authenticate.ts'
 import type { GraphQLServer } from '../execute/graphql-server.ts'
 import type { TraceContext } from '../execute/request-context.ts'
+import type { Admit } from './admission.ts'
 import { parseJson } from './parse-json.ts'
 
-/** `/graphql`: the credential ends in `authenticate`; of the client's headers, execution sees trace context only. */
+/** `/graphql`: the credential ends in `admit`; of the client's headers, execution sees trace context only. */
 export function addGraphQLRoute(
   app: FastifyInstance,
-  options: { readonly authenticate: Authenticate; readonly server: GraphQLServer },
+  options: { readonly admit: Admit; readonly server: GraphQLServer },
 ): void {
-  const { authenticate, server } = options
+  const { admit, server } = options
 
   async function handle(request: FastifyRequest, reply: FastifyReply) {
     if (request.method !== 'GET' && request.method !== 'POST') throw new AppError('METHOD_NOT_ALLOWED')
     const signal = goneSignal(reply)
-    const principal = await authenticate({ rawHeaders: request.raw.rawHeaders, url: request.url }, 'graphql')
+    const { principal, address } = await admit(request, 'graphql')
     const { id: txn } = request
     const {
       status = 200,
@@ -29,7 +29,7 @@ export function addGraphQLRoute(
         search: new URL(request.url, 'http://gateway').search,
         body: Buffer.isBuffer(request.body) ? parseJson(request.body) : undefined,
       },
-      context: async () => ({ principal, txn, trace: traceOf(request), signal }),
+      context: async () => ({ principal, txn, trace: traceOf(request), signal, address }),
     })
     if (body.kind !== 'complete')
       throw new AppError('INTERNAL', undefined, { cause: 'incremental delivery was not asked for' })

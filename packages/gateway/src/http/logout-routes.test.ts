@@ -6,7 +6,7 @@ import { createAuthenticate } from '../authenticate/authenticate.ts'
 import type { IssuerConfig } from '../authenticate/issuer.ts'
 import { createIssuers } from '../authenticate/issuers.ts'
 import { createLogoutTokenVerifier } from '../authenticate/verify-logout-token.ts'
-import { trust } from '../fixtures/authentication.ts'
+import { admitting, trust } from '../fixtures/authentication.ts'
 import { type IdentityProvider, mcpAudience, startIdentityProvider } from '../fixtures/identity-provider.ts'
 import { createMemoryAuthority, type MemoryAuthority } from '../fixtures/memory-authority.ts'
 import { createApp } from './create-app.ts'
@@ -46,7 +46,7 @@ function serve(change: Partial<IssuerConfig> = {}): FastifyInstance {
     writeError: ({ code }) => ({ body: { plain: code } }),
   })
   addLogoutRoutes(made, {
-    authenticate: createAuthenticate({ issuers, authority }),
+    admit: admitting(createAuthenticate({ issuers, authority })),
     verifyLogoutToken: createLogoutTokenVerifier(issuers),
     authority: {
       ...authority,

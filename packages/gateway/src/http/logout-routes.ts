@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto'
 import { AppError, type Revoked } from '@behalf/identity'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import type { Authenticate } from '../authenticate/authenticate.ts'
 import { challengeOf } from '../authenticate/challenge.ts'
 import { clockTolerance } from '../authenticate/issuer.ts'
 import type { LogoutToken, VerifyLogoutToken } from '../authenticate/verify-logout-token.ts'
 import type { Authority } from '../authority.ts'
+import type { Admit } from './admission.ts'
 import type { WriteError } from './create-app.ts'
 import { parseForm } from './parse-form.ts'
 import { parseJson } from './parse-json.ts'
@@ -22,12 +22,12 @@ const logoutRequest = z.strictObject({ everywhere: z.boolean().default(false) })
 export function addLogoutRoutes(
   app: FastifyInstance,
   options: {
-    readonly authenticate: Authenticate
+    readonly admit: Admit
     readonly verifyLogoutToken: VerifyLogoutToken
     readonly authority: Pick<Authority, 'resolveSubject' | 'consume' | 'revoke'>
   },
 ): void {
-  const { authenticate, verifyLogoutToken, authority } = options
+  const { admit, verifyLogoutToken, authority } = options
   const config = { writeError: writeOAuthError }
 
   /** Whom a logout token ends. A subject that nobody of ours has is an error: else a logout would end nothing, unseen. */
@@ -52,8 +52,8 @@ export function addLogoutRoutes(
   }
 
   async function endByUser(request: FastifyRequest): Promise<void> {
-    const { rawHeaders } = request.raw
-    const { issuer, subject, session, actor } = await authenticate({ rawHeaders, url: request.url }, 'graphql')
+    const { principal } = await admit(request, 'graphql')
+    const { issuer, subject, session, actor } = principal
     if (issuer === null) throw new AppError('UNAUTHENTICATED', 'Sign in to sign out.')
     if (actor !== null) throw new AppError('AGENT_DENIED')
     const body = bodyOf(request)

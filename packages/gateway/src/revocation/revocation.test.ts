@@ -74,7 +74,7 @@ describe('[P11] an access token', () => {
       for (const token of [seen, unseen]) {
         const answer = await gateway.ask(me, { token })
         expect(answer).toMatchObject(failed('SESSION_ENDED', 401))
-        expect(answer.headers.get('www-authenticate')).toBe('Bearer error="invalid_token"')
+        expect(answer.headers.get('www-authenticate')).toMatch(/^Bearer error="invalid_token", /)
       }
       expect(asked()).toBe(0)
       for (const token of others) expect((await gateway.ask(me, { token })).body.errors).toBeUndefined()
