@@ -10,7 +10,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   '@behalf/identity': [],
   '@behalf/postgres': ['@behalf/identity'],
   '@behalf/process': [],
-  '@behalf/authority': ['@behalf/identity'],
+  '@behalf/authority': ['@behalf/identity', '@behalf/postgres'],
   '@behalf/composition': ['@behalf/identity'],
   '@behalf/gateway': ['@behalf/identity'],
   '@behalf/subgraph': ['@behalf/identity', '@behalf/postgres', '@behalf/process'],

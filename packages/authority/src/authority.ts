@@ -1,4 +1,5 @@
 import type { Delegation, ResolvedSubject, Ticket } from '@behalf/identity'
+import type { AuditWriter } from '@behalf/postgres'
 
 /**
  * The durable trust state of the gateway. Every method throws AppError UNAVAILABLE when the database cannot answer now,
@@ -15,6 +16,8 @@ export interface Authority {
   revokeDelegation(subject: string, id: string): Promise<boolean>
   /** Records the single use of a workload token: true the first time, for whichever replica. */
   consume(id: string, expiresAt: Date): Promise<boolean>
+  /** Where decisions are recorded; what was recorded is written before it closes. */
+  readonly audit: AuditWriter
   ready(): Promise<void>
   close(): Promise<void>
 }

@@ -19,7 +19,7 @@ const grant: DelegationGrant = {
   authTime: 1_790_000_000,
   acr: 'urn:acr:2',
   agent: 'assistant',
-  parent: '0193-txn',
+  parent: '01980f6e-1111-7abc-8def-0123456789ab',
 }
 const inAMinute = () => new Date(Date.now() + 60_000)
 const ticket = (change: Partial<Ticket> = {}): Ticket => ({
@@ -41,7 +41,7 @@ beforeAll(async () => {
   await admin.connect()
   authority = createAuthority(url)
 })
-beforeEach(() => admin.query('truncate subject, delegation, used_ticket, used_workload_token'))
+beforeEach(() => admin.query('truncate subject, delegation, used_ticket, used_workload_token, behalf.audit_event'))
 afterAll(async () => {
   await authority.close()
   await admin.end()
@@ -122,6 +122,20 @@ describe('a ticket', () => {
     expect(await authority.redeemTicket(ticket())).not.toBeNull()
   })
 
+  it('[P14] is recorded together with its delegation, or neither', async () => {
+    const events = async () => (await admin.query('select * from behalf.audit_event')).rows
+    const { delegation } = await redeemed()
+    const made = { what: 'delegation.made', txn: grant.parent, target: delegation.id, source: 'gateway', outcome: 'OK' }
+    expect(await events()).toMatchObject([{ ...made, subject: 'usr_ada', detail: { scopes: grant.scopes } }])
+    await admin.query('alter table behalf.audit_event rename to hidden')
+    const shown = ticket()
+    await expect(authority.redeemTicket(shown)).rejects.toMatchObject({ code: '42P01' })
+    expect((await admin.query('select from delegation')).rowCount).toBe(1)
+    await admin.query('alter table behalf.hidden rename to audit_event')
+    expect(await authority.redeemTicket(shown)).not.toBeNull()
+    expect(await events()).toHaveLength(2)
+  })
+
   it('stays unused if the delegation cannot be made', async () => {
     const shown = ticket()
     await expect(authority.redeemTicket({ ...shown, grant: { ...grant, agent: '' } })).rejects.toMatchObject({
@@ -168,6 +182,14 @@ describe('a delegation', () => {
     expect(await authority.useDelegation(handle, ['assistant'])).toBeNull()
     expect(await authority.revokeDelegation('usr_ada', delegation.id)).toBe(false)
     expect(await authority.revokeDelegation('usr_ada', 'dlg_unknown')).toBe(false)
+  })
+
+  it('[P14] has its end recorded together with it', async () => {
+    const { delegation } = await redeemed()
+    await authority.revokeDelegation('usr_ben', delegation.id)
+    await authority.revokeDelegation('usr_ada', delegation.id)
+    const { rows } = await admin.query(`select * from behalf.audit_event where what = 'delegation.revoked'`)
+    expect(rows).toMatchObject([{ subject: 'usr_ada', target: delegation.id, txn: null, parent: grant.parent }])
   })
 
   it('notes its use at most once a minute', async () => {
@@ -222,7 +244,12 @@ describe('a workload token', () => {
 })
 
 describe('the role of the gateway', () => {
-  const allowed = ['select * from subject', 'update delegation set revoked_at = null', 'delete from used_ticket']
+  const allowed = [
+    `insert into behalf.audit_event (at, what, outcome) values (now(), 'request', 'OK')`,
+    'select * from subject',
+    'update delegation set revoked_at = null',
+    'delete from used_ticket',
+  ]
   const refused = [
     `insert into subject values ('i', 's', 'usr_ada', 'acme')`,
     `update subject set tenant = 'globex'`,
@@ -236,6 +263,9 @@ describe('the role of the gateway', () => {
     'create schema mine',
     'create temporary table mine ()',
     'select * from behalf.ownership',
+    'select * from behalf.audit_event',
+    `update behalf.audit_event set outcome = 'OK'`,
+    'delete from behalf.audit_event',
     'set role postgres',
   ]
   const asGateway = async (statement: string) => {

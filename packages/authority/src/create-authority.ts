@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { AppError } from '@behalf/identity'
+import { createAuditWriter } from '@behalf/postgres'
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
 import type { Authority } from './authority.ts'
@@ -24,9 +25,15 @@ export function createAuthority(options: string | AuthorityOptions): Authority {
   // An idle connection that is lost leaves the pool; the next query makes another.
   pool.on('error', () => undefined)
   const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })
+  const audit = createAuditWriter(pool)
   let closing: Promise<void> | undefined
+  async function close(): Promise<void> {
+    await audit.close()
+    await db.destroy()
+  }
 
   return {
+    audit,
     resolveSubject: ({ issuer, subject }) =>
       answered(async () => {
         const found = await db
@@ -42,7 +49,7 @@ export function createAuthority(options: string | AuthorityOptions): Authority {
     revokeDelegation: (subject, id) => answered(() => revoke(db, subject, id)),
     consume: (id, expiresAt) => answered(() => useOnce(db, 'used_workload_token', id, expiresAt)),
     ready: () => answered(async () => void (await sql`select 1`.execute(db))),
-    close: () => (closing ??= db.destroy()),
+    close: () => (closing ??= close()),
   }
 }
 

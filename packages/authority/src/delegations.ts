@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { deepFreeze, type Delegation, type Ticket } from '@behalf/identity'
+import { type AuditEvent, deepFreeze, type Delegation, type Ticket } from '@behalf/identity'
+import { writeAuditEvent } from '@behalf/postgres'
 import { sql, type Kysely, type Selectable } from 'kysely'
 import type { Database, DelegationTable } from './database.ts'
 import { useOnce } from './use-once.ts'
@@ -56,7 +57,9 @@ export async function redeem(
       })
       .returning(granted)
       .executeTakeFirstOrThrow()
-    return { handle, delegation: delegationOf(row) }
+    const delegation = delegationOf(row)
+    await writeAuditEvent(trx, eventOf('delegation.made', delegation))
+    return { handle, delegation }
   })
 }
 
@@ -91,15 +94,41 @@ export async function use(db: Kysely<Database>, handle: string, agents: readonly
 }
 
 export async function revoke(db: Kysely<Database>, subject: string, id: string): Promise<boolean> {
-  const { numUpdatedRows } = await db
-    .updateTable('delegation')
-    .set({ revoked_at: sql`now()` })
-    .where('id', '=', id)
-    .where('subject', '=', subject)
-    .where('revoked_at', 'is', null)
-    .where('expires_at', '>', sql<Date>`now()`)
-    .executeTakeFirst()
-  return numUpdatedRows === 1n
+  return db.transaction().execute(async (trx) => {
+    const row = await trx
+      .updateTable('delegation')
+      .set({ revoked_at: sql`now()` })
+      .where('id', '=', id)
+      .where('subject', '=', subject)
+      .where('revoked_at', 'is', null)
+      .where('expires_at', '>', sql<Date>`now()`)
+      .returning(granted)
+      .executeTakeFirst()
+    if (row !== undefined) await writeAuditEvent(trx, eventOf('delegation.revoked', delegationOf(row)))
+    return row !== undefined
+  })
+}
+
+/** Of the request that granted it; of its end, which has none, that request is the parent. */
+function eventOf(
+  what: 'delegation.made' | 'delegation.revoked',
+  { id, subject, tenant, agent, scopes, client, parent, expiresAt }: Delegation,
+): AuditEvent {
+  const isMade = what === 'delegation.made'
+  return {
+    txn: isMade ? parent : null,
+    parent: isMade ? null : parent,
+    time: new Date(),
+    subject,
+    tenant,
+    actor: null,
+    what,
+    target: id,
+    rule: isMade ? `@delegates(agent: "${agent}")` : null,
+    outcome: 'OK',
+    durationMs: null,
+    detail: { agent, scopes, client, expiresAt },
+  }
 }
 
 /** A handle has 256 random bits: a plain hash is enough. */

@@ -1,4 +1,4 @@
-import type { Delegation, ResolvedSubject, Ticket } from '@behalf/identity'
+import type { Audit, Delegation, ResolvedSubject, Ticket } from '@behalf/identity'
 
 /**
  * The durable trust state that the gateway needs; `@behalf/authority` keeps it in PostgreSQL. Every method throws
@@ -14,5 +14,7 @@ export interface Authority {
   useDelegation(handle: string, agents: readonly string[]): Promise<Delegation | null>
   /** True the first time an id is seen, by any replica. */
   consume(id: string, expiresAt: Date): Promise<boolean>
+  /** Where decisions are recorded. */
+  readonly audit: Audit
   ready(): Promise<void>
 }

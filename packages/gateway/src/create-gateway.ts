@@ -1,8 +1,19 @@
 import { setTimeout } from 'node:timers/promises'
-import { acceptedEpochs, firstEpoch, createContextSigner, createWorkloadVerifier, type Graph } from '@behalf/identity'
+import {
+  acceptedEpochs,
+  createContextSigner,
+  createEventCounter,
+  createWorkloadVerifier,
+  firstEpoch,
+  type Graph,
+} from '@behalf/identity'
 import pino, { type Logger } from 'pino'
 import { addAgentApi } from './agent/agent-api.ts'
 import { createTicketSealer } from './agent/ticket.ts'
+import { createAgentAudit } from './audit/audit-agents.ts'
+import { createRequestAudit } from './audit/audit-requests.ts'
+import { createToolAudit } from './audit/audit-tools.ts'
+import { createHashArguments } from './audit/hash-arguments.ts'
 import { createAuthenticate } from './authenticate/authenticate.ts'
 import type { IssuerConfig } from './authenticate/issuer.ts'
 import type { Authority } from './authority.ts'
@@ -97,6 +108,9 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const tickets = createTicketSealer({ rootKey, epoch })
   const shapeOf = createOperationShapes(graph.supergraph)
   const clients: SubgraphClient[] = []
+  const { audit } = authority
+  const counter = createEventCounter(audit)
+  const toolAudit = createToolAudit({ audit, graph, hashArguments: createHashArguments({ rootKey, epoch }) })
 
   const server = await startGraphQLServer({
     supergraph: graph.supergraph,
@@ -121,7 +135,11 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   }
   const http = { log, maxBodyBytes: limits.bodyBytes, ready }
   const publicApp = createApp({ ...http, contentTypes: ['application/json'], writeError: writeGraphQLError })
-  addGraphQLRoute(publicApp, { authenticate: createAuthenticate({ issuers, authority }), server })
+  addGraphQLRoute(publicApp, {
+    authenticate: createAuthenticate({ issuers, authority }),
+    server,
+    audit: createRequestAudit({ audit, counter, rules: graph.rules }),
+  })
 
   const agents = agentsByWorkload(graph)
   const internalApp = createApp({
@@ -131,7 +149,10 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   })
   addAgentApi(internalApp, {
     authority,
-    registry: options.registry({ tools: graph.tools, execute: createExecuteTool(server) }),
+    registry: toolAudit.audited(
+      options.registry({ tools: graph.tools, execute: createExecuteTool(server, toolAudit.recordOf) }),
+    ),
+    audit: createAgentAudit({ audit, counter }),
     tickets,
     workloads: createWorkloadVerifier({
       rootKey,
@@ -146,6 +167,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     draining = true
     if (limits.drainDelay > 0) await setTimeout(limits.drainDelay)
     await Promise.all([publicApp.close(), internalApp.close()] satisfies Promise<unknown>[])
+    counter.flush()
     await server.stop()
     await Promise.all(clients.map((client) => client.close()))
   }

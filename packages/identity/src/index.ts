@@ -14,6 +14,7 @@ export type {
   Unbranded,
 } from './principal.ts'
 export { type Audit, type AuditEvent, type AuditKind, auditKinds } from './audit.ts'
+export { type Counted, createEventCounter, type EventCounter } from './event-counter.ts'
 export type { Policies, Policy, PolicyDecision, PolicyRequest, StepUp } from './policy.ts'
 export type { Revocation, RevocationReason, Revoked } from './revocation.ts'
 export type { AgentAccess, FieldRule, Graph, GraphSubgraph, JsonSchema, ToolDefinition } from './graph.ts'
@@ -32,6 +33,7 @@ export { scalarPatterns } from './scalar-patterns.ts'
 export { contextTokenHeader } from './context-claims.ts'
 export {
   createContextSigner,
+  disclose,
   type ContextRequest,
   type ContextSigner,
   type ContextSignerOptions,

@@ -1,6 +1,7 @@
 import type { ApolloServerOptionsWithGateway, BaseContext } from '@apollo/server'
-import type { FieldRule, Principal } from '@behalf/identity'
+import type { FieldRule } from '@behalf/identity'
 import type { GraphQLSchema } from 'graphql'
+import type { RequestContext } from '../execute/request-context.ts'
 import { type Authorize, createAuthorize } from './authorize.ts'
 
 type GatewayInterface = ApolloServerOptionsWithGateway<BaseContext>['gateway']
@@ -31,9 +32,10 @@ function authorizeExecutor(execute: Executor, rules: Readonly<Record<string, Fie
 
   return async (context) => {
     const { schema, document, operationName, queryHash: hash, request } = context
-    const { principal } = context.context as { readonly principal: Principal }
+    const { principal, record } = context.context as Pick<RequestContext, 'principal'> & Partial<RequestContext>
     const authorization = authorizeFor(schema)({ hash, document, operationName, principal })
     if (authorization === null) return execute(context)
+    record?.denied(authorization.denials)
     return authorization.answer(request.variables ?? {}, (allowed, variables) => {
       const { document: rest, operation, source, key } = allowed
       // Plans are kept by `queryHash`: under that of the original, one caller's plan would be executed for another.

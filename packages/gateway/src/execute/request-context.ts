@@ -1,4 +1,5 @@
 import type { Principal } from '@behalf/identity'
+import type { RequestRecord } from '../audit/request-record.ts'
 
 /** Trace context (W3C): the only headers of a client that go on to subgraphs. */
 export interface TraceContext {
@@ -14,4 +15,6 @@ export interface RequestContext {
   readonly trace: TraceContext
   /** Aborted when the client goes away; a mutation that was sent is not called back. */
   readonly signal: AbortSignal | null
+  /** What is decided meanwhile. */
+  readonly record: RequestRecord
 }
