@@ -19,7 +19,7 @@ export function createHashArguments({
       const text = canonicalize(given)
       return text === undefined ? null : `${epoch}:${createHmac('sha256', key).update(text).digest('base64url')}`
     } catch {
-      // As nested as a model likes.
+      // JSON as parsed, but none that RFC 8785 has a form for: half a surrogate pair, a number beyond all.
       return null
     }
   }

@@ -16,7 +16,7 @@ export function addGraphQLRoute(
 ): void {
   const { authenticate, server, audit } = options
 
-  async function handle(request: FastifyRequest, reply: FastifyReply) {
+  async function handle(request: FastifyRequest, reply: FastifyReply): Promise<string> {
     if (request.method !== 'GET' && request.method !== 'POST') throw new AppError('METHOD_NOT_ALLOWED')
     const { rawHeaders } = request.raw
     const record = new RequestRecord(request.id)
@@ -30,7 +30,8 @@ export function addGraphQLRoute(
       const answer = await answerTo(request, { principal, record, signal: goneSignal(reply) })
       status = answer.status
       if (status >= 400) record.refusal ??= codeOf(answer.text)
-      await reply.code(status).headers(answer.headers).send(answer.text)
+      reply.code(status).headers(answer.headers)
+      return answer.text
     } catch (error) {
       const { code, status: failed } = error instanceof AppError ? error : new AppError('INTERNAL')
       record.refusal = code
