@@ -1,4 +1,5 @@
-import { defineLoader, oneByKey, type SubgraphContext } from '@behalf/subgraph'
+import { defineLoader, oneByKey, scalars, type SubgraphContext } from '@behalf/subgraph'
+import { auditEvents } from './audit-events.ts'
 import type { Database } from './database.ts'
 
 type Context = SubgraphContext<Database>
@@ -22,6 +23,7 @@ const column =
     (await users(context).load(user.id))?.[name] ?? null
 
 export const resolvers = {
+  DateTime: scalars.DateTime,
   Query: {
     viewer: (_root: unknown, _arguments: unknown, { identity }: Context): User => ({ id: identity.subject }),
     user: (_root: unknown, { id }: { id: string }, context: Context): Promise<User | null> => users(context).load(id),
@@ -33,5 +35,6 @@ export const resolvers = {
     email: column('email'),
     tenant: column('tenant'),
     tier: column('tier'),
+    auditEvents,
   },
 }
