@@ -8,7 +8,7 @@ import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { auditEvent } from '../fixtures/audit-events.ts'
 import { ada, ben, caller, openShop, type OpenShop } from '../fixtures/shop.ts'
-import { checkCatalogue, provision, writeAuditEvent } from './index.ts'
+import { checkCatalogue, provision, readAudit, writeAuditEvent } from './index.ts'
 
 let shop: OpenShop
 let asShop: pg.Client
@@ -56,6 +56,29 @@ describe('[P14] an event', () => {
     await write('commit')
     await write('rollback')
     expect(await stored()).toMatchObject([{ what: 'approval.used', target: 'commit' }])
+  })
+})
+
+describe('[P14] a transaction', () => {
+  it('is read with all that it led to, in order, also where parents go in circles', async () => {
+    const [message, call, other] = [randomUUID(), randomUUID(), randomUUID()]
+    const time = (ms: number) => new Date(1_800_000_000_000 + ms)
+    const events = [
+      auditEvent({ txn: message, target: 'message', time: time(0) }),
+      auditEvent({ txn: call, parent: message, target: 'call', time: time(1) }),
+      auditEvent({ txn: other, target: 'another message', time: time(2) }),
+      auditEvent({ txn: null, parent: message, target: 'end of its delegation', time: time(3) }),
+      auditEvent({ txn: message, parent: call, target: 'circle', time: time(4) }),
+      auditEvent({ txn: null, target: 'counted', time: time(5) }),
+    ]
+    for (const event of events.toReversed()) shop.db.audit.record(event)
+    await shop.db.audit.flush()
+    const read = await readAudit(shop.adminUrl, message)
+    expect(read.map(({ target }) => target)).toEqual(['message', 'call', 'end of its delegation', 'circle'])
+    expect(read[1]).toEqual({ ...events[1], id: expect.any(String), source: shop.role })
+    expect((await readAudit(shop.adminUrl, other)).map(({ target }) => target)).toEqual(['another message'])
+    expect(await readAudit(shop.adminUrl, randomUUID())).toEqual([])
+    await expect(readAudit(shop.url, message)).rejects.toMatchObject({ code: '42501' })
   })
 })
 
