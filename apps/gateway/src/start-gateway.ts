@@ -8,6 +8,7 @@ import type { Config } from './config.ts'
 export async function startGateway(config: Config): Promise<{ close(): Promise<void> }> {
   const log = createLog('gateway', config.logLevel)
   const authority = createAuthority(config.databaseUrl)
+  authority.audit.onLost((count, err) => log.error({ count, err }, 'audit events lost'))
   const gateway = await createGateway({
     graph: config.graph,
     subgraphs: config.subgraphs,

@@ -8,7 +8,7 @@ import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { auditEvent } from '../fixtures/audit-events.ts'
 import { ada, ben, caller, openShop, type OpenShop } from '../fixtures/shop.ts'
-import { checkCatalogue, provision, readAudit, writeAuditEvent } from './index.ts'
+import { checkCatalogue, openAudit, provision, writeAuditEvent } from './index.ts'
 
 let shop: OpenShop
 let asShop: pg.Client
@@ -73,12 +73,14 @@ describe('[P14] a transaction', () => {
     ]
     for (const event of events.toReversed()) shop.db.audit.record(event)
     await shop.db.audit.flush()
-    const read = await readAudit(shop.adminUrl, message)
+    await using audit = await openAudit(shop.adminUrl)
+    const read = await audit.read(message)
     expect(read.map(({ target }) => target)).toEqual(['message', 'call', 'end of its delegation', 'circle'])
     expect(read[1]).toEqual({ ...events[1], id: expect.any(String), source: shop.role })
-    expect((await readAudit(shop.adminUrl, other)).map(({ target }) => target)).toEqual(['another message'])
-    expect(await readAudit(shop.adminUrl, randomUUID())).toEqual([])
-    await expect(readAudit(shop.url, message)).rejects.toMatchObject({ code: '42501' })
+    expect((await audit.read(other)).map(({ target }) => target)).toEqual(['another message'])
+    expect(await audit.read(randomUUID())).toEqual([])
+    await using app = await openAudit(shop.url)
+    await expect(app.read(message)).rejects.toMatchObject({ code: '42501' })
   })
 })
 

@@ -24,21 +24,24 @@ const query = `
   where e.txn in (select txn from family) or (e.txn is null and e.parent in (select txn from family))
   order by e.at, e.id limit ${maxEvents}`
 
+export interface AuditReader extends AsyncDisposable {
+  /** The events of a transaction and of those it led to, in order. @throws the database's error */
+  read(txn: string): Promise<StoredAuditEvent[]>
+}
+
 /**
- * The events of a transaction and of those it led to, in order.
+ * Reads events, on one connection.
  *
  * @param adminUrl of a role that may read them: the administrator's
- * @throws the database's error
+ * @throws the error of the connection
  */
-export async function readAudit(adminUrl: string, txn: string): Promise<StoredAuditEvent[]> {
+export async function openAudit(adminUrl: string): Promise<AuditReader> {
   const client = new pg.Client({ connectionString: adminUrl, connectionTimeoutMillis: 10_000 })
-  // What is lost fails the query that waits for it.
+  // What is lost fails the query that waits for it, or the next one.
   client.on('error', () => undefined)
-  try {
-    await client.connect()
-    const { rows } = await client.query<StoredAuditEvent>(query, [txn])
-    return rows
-  } finally {
-    await client.end().catch(() => undefined)
+  await client.connect()
+  return {
+    read: async (txn) => (await client.query<StoredAuditEvent>(query, [txn])).rows,
+    [Symbol.asyncDispose]: () => client.end(),
   }
 }

@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
-import { readAudit, type StoredAuditEvent } from '@behalf/postgres'
+import { openAudit, type StoredAuditEvent } from '@behalf/postgres'
 import type { Terminal } from '../run.ts'
 import { isEnd } from './describe-event.ts'
 import { renderTree } from './render-tree.ts'
@@ -43,8 +43,9 @@ export async function explainCommand(
 /** What is known of a transaction, once it has ended and what was recorded meanwhile had the time to be written. */
 async function settled(databaseUrl: string, txn: string): Promise<StoredAuditEvent[]> {
   const until = performance.now() + patience
+  await using audit = await openAudit(databaseUrl)
   for (;;) {
-    const events = await readAudit(databaseUrl, txn)
+    const events = await audit.read(txn)
     const end = events.find((event) => event.txn === txn && isEnd(event))
     const age = end ? Date.now() - end.time.getTime() - (end.durationMs ?? 0) : null
     if ((age !== null && age > batch) || performance.now() > until) return events

@@ -60,7 +60,7 @@ export function createToolAudit(options: {
       catalogue(principal, txn) {
         const listed = registry.catalogue(principal, txn)
         const { delegation = null, run = null } = principal.actor ?? {}
-        const detail = { delegation, run, tools: listed.map(({ name }) => name) }
+        const detail = { delegation, run, client: principal.client, tools: listed.map(({ name }) => name) }
         audit.record(eventOf(whoIs(principal, txn), 'tool.listed', { detail }))
         return listed
       },
