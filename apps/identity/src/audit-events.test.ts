@@ -3,6 +3,7 @@ import { testSubgraph, type TestSubgraph } from '@behalf/testing'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Database } from './database.ts'
+import { authority } from './delegation-fixture.ts'
 import { identity } from './subgraph.ts'
 
 let app: TestSubgraph<Database>
@@ -11,6 +12,7 @@ beforeAll(async () => {
     name: 'identity',
     create: identity,
     migrations: new URL('../migrations', import.meta.url),
+    beside: [authority],
   })
 })
 afterAll(() => app?.close())
