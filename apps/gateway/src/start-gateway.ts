@@ -13,6 +13,7 @@ export async function startGateway(config: Config): Promise<{ close(): Promise<v
     onLimiterFallback: (cause) =>
       log.warn({ err: cause }, 'the database does not answer: limits are counted by this process alone'),
   })
+  authority.audit.onLost((count, err) => log.error({ count, err }, 'audit events lost'))
   const gateway = await createGateway({
     graph: config.graph,
     subgraphs: config.subgraphs,

@@ -1,5 +1,19 @@
-/** Tables of the schema `identity`, as migrations/ makes them, and what the gateway's `authority` shows this app. */
+/** Tables of the schema `identity`, as migrations/ makes them, and what the gateway's `authority` and the library show this app. */
 export interface Database {
+  'behalf.audit_event': {
+    id: string
+    source: string
+    txn: string | null
+    parent: string | null
+    at: Date
+    subject: string | null
+    actor: string | null
+    what: string
+    target: string | null
+    rule: string | null
+    outcome: string
+    duration_ms: number | null
+  }
   users: {
     id: string
     tenant: string

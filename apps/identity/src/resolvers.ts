@@ -1,4 +1,5 @@
 import { defineLoader, oneByKey, scalars, type SubgraphContext } from '@behalf/subgraph'
+import { auditEvents } from './audit-events.ts'
 import type { Database } from './database.ts'
 import { delegationsOf, revokeDelegation } from './delegations.ts'
 
@@ -40,5 +41,6 @@ export const resolvers = {
     tier: column('tier'),
     delegations: (user: User, page: { first?: number | null }, context: Context) =>
       delegationsOf(user.id, page, context),
+    auditEvents,
   },
 }

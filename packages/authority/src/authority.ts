@@ -1,4 +1,5 @@
 import type { Delegation, ResolvedSubject, RevocationReason, Revocations, Revoked, Ticket } from '@behalf/identity'
+import type { AuditWriter } from '@behalf/postgres'
 
 /**
  * The durable trust state of the gateway. Every method throws AppError UNAVAILABLE when the database cannot answer now,
@@ -25,6 +26,8 @@ export interface Authority {
   /** Records the single use of a workload token: true the first time, for whichever replica. */
   consume(id: string, expiresAt: Date): Promise<boolean>
   readonly limiter: Limiter
+  /** Where decisions are recorded; what was recorded is written before it closes. */
+  readonly audit: AuditWriter
   /** Resolves once this process knows all revocations; from then on it follows them. */
   start(): Promise<void>
   close(): Promise<void>

@@ -78,6 +78,20 @@ describe('a ticket', () => {
     expect(await authority.redeemTicket(ticket())).not.toBeNull()
   })
 
+  it('[P14] is recorded together with its delegation, or neither', async () => {
+    const events = async () => (await admin.query('select * from behalf.audit_event')).rows
+    const { delegation } = await redeemed()
+    const made = { what: 'delegation.made', txn: grant.parent, target: delegation.id, source: 'gateway', outcome: 'OK' }
+    expect(await events()).toMatchObject([{ ...made, subject: 'usr_ada', detail: { scopes: grant.scopes } }])
+    await admin.query('alter table behalf.audit_event rename to hidden')
+    const shown = ticket()
+    await expect(authority.redeemTicket(shown)).rejects.toMatchObject({ code: '42P01' })
+    expect((await admin.query('select from delegation')).rowCount).toBe(1)
+    await admin.query('alter table behalf.hidden rename to audit_event')
+    expect(await authority.redeemTicket(shown)).not.toBeNull()
+    expect(await events()).toHaveLength(2)
+  })
+
   it('stays unused if the delegation cannot be made', async () => {
     const shown = ticket()
     await expect(authority.redeemTicket({ ...shown, grant: { ...grant, agent: '' } })).rejects.toMatchObject({
@@ -168,7 +182,12 @@ describe('a workload token', () => {
 })
 
 describe('the role of the gateway', () => {
-  const allowed = ['select * from subject', 'update delegation set revoked_at = null', 'delete from used_ticket']
+  const allowed = [
+    `insert into behalf.audit_event (at, what, outcome) values (now(), 'request', 'OK')`,
+    'select * from subject',
+    'update delegation set revoked_at = null',
+    'delete from used_ticket',
+  ]
   const refused = [
     `insert into subject values ('i', 's', 'usr_ada', 'acme')`,
     `update subject set tenant = 'globex'`,
@@ -182,6 +201,9 @@ describe('the role of the gateway', () => {
     'create schema mine',
     'create temporary table mine ()',
     'select * from behalf.ownership',
+    'select * from behalf.audit_event',
+    `update behalf.audit_event set outcome = 'OK'`,
+    'delete from behalf.audit_event',
     'set role postgres',
   ]
   const asGateway = async (statement: string) => {

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { AppError } from '@behalf/identity'
+import { createAuditWriter } from '@behalf/postgres'
 import { Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
 import type { Authority } from './authority.ts'
@@ -29,11 +30,17 @@ export function createAuthority(options: string | AuthorityOptions): Authority {
   // An idle connection that is lost leaves the pool; the next query makes another.
   pool.on('error', () => undefined)
   const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) }).withSchema('authority')
+  const audit = createAuditWriter(pool)
   const feed = createRevocationFeed({ url })
   const limiter = createLimiter({ url, ...(onFallback && { onFallback }) })
   let closing: Promise<void> | undefined
+  async function close(): Promise<void> {
+    await Promise.all([feed.close(), limiter.close(), audit.close()])
+    await db.destroy()
+  }
 
   return {
+    audit,
     resolveSubject: ({ issuer, subject }) =>
       answered(async () => {
         const found = await db
@@ -51,7 +58,7 @@ export function createAuthority(options: string | AuthorityOptions): Authority {
     consume: (id, expiresAt) => answered(() => useOnce(db, 'used_workload_token', id, expiresAt)),
     limiter,
     start: () => answered(() => feed.start()),
-    close: () => (closing ??= Promise.all([feed.close(), limiter.close(), db.destroy()]).then(() => undefined)),
+    close: () => (closing ??= close()),
   }
 }
 

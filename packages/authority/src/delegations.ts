@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { deepFreeze, type Delegation, type DelegationGrant, type Ticket } from '@behalf/identity'
+import { type AuditEvent, deepFreeze, type Delegation, type DelegationGrant, type Ticket } from '@behalf/identity'
+import { writeAuditEvent } from '@behalf/postgres'
 import { sql, type Kysely, type Selectable } from 'kysely'
 import type { Database, DelegationTable } from './database.ts'
 import { useOnce } from './use-once.ts'
@@ -60,7 +61,9 @@ export async function redeem(
       })
       .returning(granted)
       .executeTakeFirstOrThrow()
-    return { handle, delegation: delegationOf(row) }
+    const delegation = delegationOf(row)
+    await writeAuditEvent(trx, grantedEvent(delegation))
+    return { handle, delegation }
   })
 }
 
@@ -98,6 +101,24 @@ export async function use(db: Kysely<Database>, handle: string, agents: readonly
 /** Asked of the database and not of memory: a ticket or delegation that has ended is refused by every replica at once. */
 const isRevoked = ({ issuer, subject, session, issuedAt }: DelegationGrant) =>
   sql<boolean>`authority.is_revoked(${issuer}, ${subject}, ${session}, ${issuedAt})`
+
+/** Of the request that granted it. Its end is recorded by a trigger, whoever ends it. */
+function grantedEvent({ id, subject, tenant, agent, scopes, client, parent, expiresAt }: Delegation): AuditEvent {
+  return {
+    txn: parent,
+    parent: null,
+    time: new Date(),
+    subject,
+    tenant,
+    actor: null,
+    what: 'delegation.made',
+    target: id,
+    rule: `@delegates(agent: "${agent}")`,
+    outcome: 'OK',
+    durationMs: null,
+    detail: { agent, scopes, client, expiresAt },
+  }
+}
 
 /** A handle has 256 random bits: a plain hash is enough. */
 function hashOf(handle: string): Buffer {

@@ -1,9 +1,6 @@
 import { parseArgs } from 'node:util'
 import { AppError, firstEpoch } from '@behalf/identity'
-import { composeCommand } from './compose-command.ts'
 import type { Config } from './config.ts'
-import { keysCommand } from './keys-command.ts'
-import { readRevoked, revokeCommand } from './revoke-command.ts'
 
 /** Where a command writes, and from where it resolves paths. */
 export interface Terminal {
@@ -21,6 +18,9 @@ behalf revoke --session <sid> --issuer <url>
 behalf revoke --delegation <dlg_...>
     Ends whatever was issued to a user until now (by one issuer, or by any), a session, or a delegation: on every gateway
     within a second. DATABASE_URL is that of role "gateway".
+behalf explain <txn> [--json]
+    Prints what was decided in a transaction and those it led to: facts per receiver, rules, calls. DATABASE_URL is the
+    administrator's.
 behalf --help`
 
 /** Runs one command. Resolves to the exit code: 0 done, 1 refused, 2 not understood. */
@@ -38,6 +38,7 @@ export async function run(args: readonly string[], config: Config, terminal: Ter
         issuer: { type: 'string' },
         session: { type: 'string' },
         delegation: { type: 'string' },
+        json: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
       },
     })
@@ -50,20 +51,28 @@ export async function run(args: readonly string[], config: Config, terminal: Ter
     return 0
   }
   const [command, ...rest] = positionals
-  const takes = (...names: string[]) => Object.keys(values).every((name) => names.includes(name))
+  const only = (...names: string[]) => Object.keys(values).every((name) => names.includes(name))
   try {
-    if (command === 'compose' && rest.length === 0 && takes('root', 'out')) {
+    if (command === 'compose' && rest.length === 0 && only('root', 'out')) {
+      const { composeCommand } = await import('./compose-command.ts')
       return await composeCommand({ root: values.root ?? '.', out: values.out }, terminal)
     }
-    if (command === 'keys' && rest.length === 1 && takes('epoch')) {
+    if (command === 'keys' && rest.length === 1 && only('epoch')) {
+      const { keysCommand } = await import('./keys-command.ts')
       return keysCommand(
         { receiver: rest[0] ?? '', epoch: values.epoch ?? String(firstEpoch), rootKey: config.rootKey },
         terminal,
       )
     }
-    if (command === 'revoke' && rest.length === 0 && takes('subject', 'issuer', 'session', 'delegation')) {
+    if (command === 'revoke' && rest.length === 0 && only('subject', 'issuer', 'session', 'delegation')) {
+      const { readRevoked, revokeCommand } = await import('./revoke-command.ts')
       const revoked = readRevoked(values)
       if (revoked !== null) return await revokeCommand({ revoked, databaseUrl: config.databaseUrl }, terminal)
+    }
+    if (command === 'explain' && rest.length === 1 && only('json')) {
+      const { explainCommand } = await import('./explain/explain-command.ts')
+      const { databaseUrl } = config
+      return await explainCommand({ txn: rest[0] ?? '', json: values.json === true, databaseUrl }, terminal)
     }
   } catch (error) {
     if (!(error instanceof AppError)) throw error

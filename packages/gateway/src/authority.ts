@@ -1,4 +1,12 @@
-import type { Delegation, ResolvedSubject, RevocationReason, Revocations, Revoked, Ticket } from '@behalf/identity'
+import type {
+  Audit,
+  Delegation,
+  ResolvedSubject,
+  RevocationReason,
+  Revocations,
+  Revoked,
+  Ticket,
+} from '@behalf/identity'
 
 /**
  * The durable trust state that the gateway needs; `@behalf/authority` keeps it in PostgreSQL. Every method throws
@@ -22,6 +30,8 @@ export interface Authority {
   /** What is known here of revocations, asked on every request. */
   readonly revocations: Revocations
   readonly limiter: Limiter
+  /** Where decisions are recorded. */
+  readonly audit: Audit
 }
 
 /** So many points in so many seconds, for each key. */

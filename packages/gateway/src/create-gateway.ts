@@ -2,6 +2,7 @@ import { setTimeout } from 'node:timers/promises'
 import {
   acceptedEpochs,
   createContextSigner,
+  createEventCounter,
   createWorkloadVerifier,
   type ErrorDetails,
   firstEpoch,
@@ -13,6 +14,10 @@ import {
 import pino, { type Logger } from 'pino'
 import { addAgentApi } from './agent/agent-api.ts'
 import { createTicketSealer } from './agent/ticket.ts'
+import { createAgentAudit } from './audit/audit-agents.ts'
+import { createRequestAudit } from './audit/audit-requests.ts'
+import { createToolAudit } from './audit/audit-tools.ts'
+import { createHashArguments } from './audit/hash-arguments.ts'
 import { createAuthenticate } from './authenticate/authenticate.ts'
 import { challengeOf } from './authenticate/challenge.ts'
 import type { IssuerConfig } from './authenticate/issuer.ts'
@@ -145,6 +150,9 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     issuers,
     Object.values(rules).flatMap(({ scopes }) => scopes.flat()),
   )
+  const { audit } = authority
+  const counter = createEventCounter(audit)
+  const toolAudit = createToolAudit({ audit, graph, hashArguments: createHashArguments({ rootKey, epoch }) })
 
   const server = await startGraphQLServer({
     supergraph: graph.supergraph,
@@ -185,8 +193,10 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     writeError: writeGraphQLError(metadata?.url),
   })
   const trusted = createIssuers(issuers)
-  const admit = createAdmission({ authenticate: createAuthenticate({ issuers: trusted, authority }), guard, rates })
-  addGraphQLRoute(publicApp, { admit, server })
+  const authenticate = createAuthenticate({ issuers: trusted, authority })
+  const requestAudit = createRequestAudit({ audit, counter })
+  const admit = createAdmission({ authenticate, guard, rates, audit: requestAudit })
+  addGraphQLRoute(publicApp, { admit, server, audit: requestAudit })
   addLogoutRoutes(publicApp, { admit, verifyLogoutToken: createLogoutTokenVerifier(trusted), authority })
   if (metadata !== undefined) addResourceMetadata(publicApp, metadata)
 
@@ -200,7 +210,10 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     authority,
     guard,
     rates,
-    registry: options.registry({ tools: graph.tools, execute: createExecuteTool(server) }),
+    registry: toolAudit.audited(
+      options.registry({ tools: graph.tools, execute: createExecuteTool(server, toolAudit.recordOf) }),
+    ),
+    audit: createAgentAudit({ audit, counter }),
     tickets,
     workloads: createWorkloadVerifier({
       rootKey,
@@ -215,6 +228,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     draining = true
     if (limits.drainDelay > 0) await setTimeout(limits.drainDelay)
     await Promise.all([publicApp.close(), internalApp.close()] satisfies Promise<unknown>[])
+    counter.flush()
     await server.stop()
     await Promise.all(clients.map((client) => client.close()))
   }

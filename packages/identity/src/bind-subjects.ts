@@ -13,7 +13,7 @@ import type { ScopeSets } from './directives.ts'
 import type { Caller } from './principal.ts'
 import { readClaim } from './read-claim.ts'
 import { createRefusal, type Refusal } from './refusal.ts'
-import { holdsOneOf } from './scope-sets.ts'
+import { holdsOneOf, setsText } from './scope-sets.ts'
 
 /** Who may be named in an argument or input field (`@subject`). */
 export interface SubjectRule {
@@ -142,7 +142,7 @@ function inputsNamingSubjects(
 
 function subjectBind(name: string, { type }: SubjectInput, { claim, unless }: SubjectRule): Bind {
   const claimOf = readClaim('@subject', claim)
-  const rule = `@subject(claim: "${claim}"${unless.length > 0 ? `, unless: ${JSON.stringify(unless)}` : ''})`
+  const rule = `@subject(claim: "${claim}"${unless.length > 0 ? `, unless: ${setsText(unless)}` : ''})`
   const refusal = createRefusal('UNAUTHORIZED_FIELD_OR_TYPE', rule, { message: `"${name}" can only name the caller.` })
   return (value, caller) => {
     const own = claimOf(caller)

@@ -55,7 +55,11 @@ describe('[P6] a policy', () => {
 
   it('says why it could not be decided to the log, and not to the caller', async () => {
     const refusal = await decide([['throws']])
-    expect(refusal).toMatchObject({ message: 'You may not see or do this.', details: {}, rule: '@policy [["throws"]]' })
+    expect(refusal).toMatchObject({
+      message: 'You may not see or do this.',
+      details: {},
+      rule: '@policy(policies: [["throws"]])',
+    })
     expect(refusal?.cause?.message).toBe('policy "throws" of Mutation.transfer failed')
     expect(refusal?.cause?.cause).toMatchObject({ message: 'hunter2' })
     expect((await decide([['no']]))?.cause).toBeUndefined()

@@ -3,7 +3,8 @@ import type { ScopeSets } from './directives.ts'
 import { readErrorDetails } from './error-details.ts'
 import { type Policies, policyOf, type PolicyRequest, type StepUp } from './policy.ts'
 import { anonymousSubject, type Caller } from './principal.ts'
-import { createRefusal, describeSets, type Refusal } from './refusal.ts'
+import { createRefusal, type Refusal } from './refusal.ts'
+import { policyText } from './scope-sets.ts'
 
 /** The policies of one request: decided when they are asked for, and remembered no longer than the request. */
 export interface PolicyDecisions {
@@ -55,7 +56,7 @@ export function createPolicyDecisions(policies: Policies, caller: Caller): Polic
     async decide(sets, coordinate, given) {
       if (sets.length === 0) return null
       const values = plain(given) as PolicyRequest['arguments']
-      const rule = describeSets('@policy', sets)
+      const rule = policyText(sets)
       let stepUp: StepUp | null = null
       let cause: Error | undefined
       for (const set of sets) {

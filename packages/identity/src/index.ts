@@ -15,6 +15,7 @@ export type {
   Unbranded,
 } from './principal.ts'
 export { type Audit, type AuditEvent, type AuditKind, auditKinds } from './audit.ts'
+export { type Counted, createEventCounter, type EventCounter } from './event-counter.ts'
 export { requirePolicies } from './policy.ts'
 export type { Policies, Policy, PolicyDecision, PolicyRequest, StepUp } from './policy.ts'
 export { isEndedBy } from './revocation.ts'
@@ -22,7 +23,7 @@ export type { Revocable, Revocation, RevocationReason, Revocations, Revoked } fr
 export { signedInAs, signedInWithin } from './sign-in-policies.ts'
 export { createPolicyDecisions, type PolicyDecisions } from './decide-policies.ts'
 export { createRefusal, type Refusal, type RefusalCode, refusalError, refusalOf } from './refusal.ts'
-export { holdsOneOf } from './scope-sets.ts'
+export { holdsOneOf, policyText, requiresScopesText } from './scope-sets.ts'
 export { readClaim } from './read-claim.ts'
 export { createSubjectBinders } from './bind-subjects.ts'
 export type { BindSubjects, BoundArguments, SubjectInputs, SubjectRule } from './bind-subjects.ts'
@@ -42,6 +43,7 @@ export { scalarPatterns } from './scalar-patterns.ts'
 export { contextTokenHeader } from './context-claims.ts'
 export {
   createContextSigner,
+  disclose,
   type ContextRequest,
   type ContextSigner,
   type ContextSignerOptions,

@@ -13,10 +13,10 @@ describe('[P6] a rule', () => {
     ['nothing', {}, nobody, null, ''],
     ['a signed-in caller', { authenticated: true }, nobody, 'UNAUTHENTICATED', '@authenticated'],
     ['a signed-in caller', { authenticated: true }, ada, null, ''],
-    ['a scope', { scopes: [['profile']] }, nobody, 'UNAUTHENTICATED', '@requiresScopes [["profile"]]'],
+    ['a scope', { scopes: [['profile']] }, nobody, 'UNAUTHENTICATED', '@requiresScopes(scopes: [["profile"]])'],
     ['a scope', { scopes: [['profile']] }, ada, null, ''],
-    ['a scope', { scopes: [['admin']] }, ada, 'UNAUTHORIZED_FIELD_OR_TYPE', '@requiresScopes [["admin"]]'],
-    ['an empty set', { scopes: [[]] }, ada, 'UNAUTHORIZED_FIELD_OR_TYPE', '@requiresScopes [[]]'],
+    ['a scope', { scopes: [['admin']] }, ada, 'UNAUTHORIZED_FIELD_OR_TYPE', '@requiresScopes(scopes: [["admin"]])'],
+    ['an empty set', { scopes: [[]] }, ada, 'UNAUTHORIZED_FIELD_OR_TYPE', '@requiresScopes(scopes: [[]])'],
     ['a person', { agent: 'DENY' }, ada, null, ''],
     ['a person', { agent: 'DENY' }, agentOfAda, 'AGENT_DENIED', '@agent(DENY)'],
     ['approval', { agent: 'APPROVE' }, ada, null, ''],
@@ -26,7 +26,7 @@ describe('[P6] a rule', () => {
       { scopes: [['x']], agent: 'DENY' },
       agentOfAda,
       'UNAUTHORIZED_FIELD_OR_TYPE',
-      '@requiresScopes [["x"]]',
+      '@requiresScopes(scopes: [["x"]])',
     ],
   ])('asks for %s: %j', (_name, parts, caller, code, rule) => {
     expect(denies(parts, caller)?.code ?? null).toBe(code)

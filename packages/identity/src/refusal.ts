@@ -4,7 +4,7 @@ import type { ErrorDetails } from './error-details.ts'
 import { type ErrorCode, errorTable } from './error-table.ts'
 import type { FieldRule } from './graph.ts'
 import { anonymousSubject, type Caller } from './principal.ts'
-import { describeMissingScopes, holdsOneOf } from './scope-sets.ts'
+import { describeMissingScopes, holdsOneOf, requiresScopesText } from './scope-sets.ts'
 
 export type RefusalCode = Extract<
   ErrorCode,
@@ -23,7 +23,7 @@ export interface Refusal {
   readonly message: string
   /** What would help. */
   readonly details: ErrorDetails
-  /** What decided, as a schema has it: `@requiresScopes [["orders:read"]]`. */
+  /** What decided, as a schema has it: `@requiresScopes(scopes: [["orders:read"]])`. */
   readonly rule: string
   /** For the log: only where a decision failed. */
   readonly cause?: Error
@@ -45,9 +45,6 @@ export function createRefusal(
 export const refusalError = ({ code, message, details, cause }: Refusal): AppError =>
   new AppError(code, message, { details, ...(cause && { cause }) })
 
-/** A directive with its alternatives: `@policy [["recent_sign_in"]]`. */
-export const describeSets = (directive: string, sets: ScopeSets): string => `${directive} ${JSON.stringify(sets)}`
-
 /**
  * Decides what depends on the caller alone: `@authenticated`, `@requiresScopes` and `@agent`.
  *
@@ -61,11 +58,11 @@ export function refusalOf(
 ): Refusal | null {
   const needsScopes = scopes.length > 0
   if ((authenticated || needsScopes) && caller.subject === anonymousSubject) {
-    const rule = needsScopes ? describeSets('@requiresScopes', scopes) : '@authenticated'
+    const rule = needsScopes ? requiresScopesText(scopes) : '@authenticated'
     return createRefusal('UNAUTHENTICATED', rule)
   }
   if (needsScopes && !holdsOneOf(caller, scopes)) {
-    return createRefusal('UNAUTHORIZED_FIELD_OR_TYPE', describeSets('@requiresScopes', scopes), {
+    return createRefusal('UNAUTHORIZED_FIELD_OR_TYPE', requiresScopesText(scopes), {
       message: describeMissingScopes(scopes),
       details: { requiredScopes: scopes },
     })

@@ -11,3 +11,10 @@ export function describeMissingScopes(sets: ScopeSets): string {
   const alternatives = sets.map((set) => `the ${set.length === 1 ? 'scope' : 'scopes'} ${set.join(' and ')}`)
   return `Needs ${alternatives.join(', or ')}.`
 }
+
+/** Alternatives as a schema writes them: `[["a", "b"], ["c"]]`. */
+export const setsText = (sets: ScopeSets): string =>
+  `[${sets.map((set) => `[${set.map((name) => JSON.stringify(name)).join(', ')}]`).join(', ')}]`
+
+export const requiresScopesText = (sets: ScopeSets): string => `@requiresScopes(scopes: ${setsText(sets)})`
+export const policyText = (sets: ScopeSets): string => `@policy(policies: ${setsText(sets)})`

@@ -4,6 +4,7 @@ const relations = `given join pg_namespace n on n.nspname = given.schema join pg
 const ownership = 'left join behalf.ownership o on o.relation = c.oid'
 const advice = `'call behalf.own(), behalf.owned() or behalf.public() for it in a migration'`
 const isTrue = `in ('true', '(true)')`
+const libraryTables = `in ('behalf.performed'::regclass, 'behalf.seen_token'::regclass, 'behalf.audit_event'::regclass)`
 
 /** What the role holds of relations in schemas that are shared with it, or of a column of theirs. */
 const grants = `given join pg_roles r on r.rolname = given.role
@@ -175,9 +176,22 @@ export const catalogueRules: readonly string[] = [
      ('performed', '', 'SELECT'), ('performed', '', 'INSERT'), ('performed', 'outcome', 'UPDATE'),
      ('seen_token', '', 'SELECT'), ('seen_token', '', 'INSERT'), ('seen_token', '', 'DELETE'),
      ('seen_token', 'expires_at', 'UPDATE'), ('sub', '', 'EXECUTE'), ('tenant', '', 'EXECUTE'),
-     ('scopes', '', 'EXECUTE'), ('actor', '', 'EXECUTE'), ('human_holds', '', 'EXECUTE')) order by 1`,
+     ('scopes', '', 'EXECUTE'), ('actor', '', 'EXECUTE'), ('human_holds', '', 'EXECUTE'),
+     -- of behalf.show_audit_to()
+     ('audit_event', '', 'SELECT'))
+   and not (h.object = 'audit_event' and h.privilege_type = 'INSERT' and coalesce(h.part, 'id') not in ('id', 'source'))
+   order by 1`,
 
   `select format('Table behalf.%I has no forced row-level security: enable and force it.', c.relname) as violation
-   from pg_class c where c.oid in ('behalf.performed'::regclass, 'behalf.seen_token'::regclass)
+   from pg_class c where c.oid ${libraryTables}
    and not (c.relrowsecurity and c.relforcerowsecurity) order by 1`,
+
+  `select format('Policy %I on behalf.%I was not made by the behalf library: drop it.', p.polname, c.relname) as violation
+   from pg_policy p join pg_class c on c.oid = p.polrelid where c.oid ${libraryTables} and p.polname not in
+   ('behalf_performed', 'behalf_seen_token', 'behalf_audit_written', 'behalf_audit_shown', 'behalf_audit_administered')
+   order by 1`,
+
+  `select format('Policy %I on behalf.audit_event shows more than their own to a person: make it anew.', p.polname) as violation
+   from pg_policy p where p.polrelid = 'behalf.audit_event'::regclass and p.polname = 'behalf_audit_shown'
+   and pg_get_expr(p.polqual, p.polrelid) !~ '^\\(\\(subject = .*behalf\\.sub\\(\\).*\\) AND .*behalf\\.actor\\(\\).* IS NULL\\)\\)$'`,
 ]

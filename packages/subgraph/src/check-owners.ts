@@ -45,10 +45,11 @@ function objectCheck(type: GraphQLObjectType): Check | null {
   const owner = ownerOf(type)
   if (!owner) return null
   const claimOf = readClaim(`@owner of ${type.name}`, owner.claim)
+  const rule = ownerText(owner)
   return (value, context, { parentType, fieldName }) => {
     const { identity } = context
     const withheld = (why: 'foreign' | 'ownerless') => {
-      context[withhold]({ type: type.name, coordinate: `${parentType.name}.${fieldName}`, why })
+      context[withhold]({ type: type.name, coordinate: `${parentType.name}.${fieldName}`, rule, why })
       return null
     }
     return settle(property(value, owner.field), (ownedBy) => {
@@ -61,6 +62,9 @@ function objectCheck(type: GraphQLObjectType): Check | null {
     })
   }
 }
+
+const ownerText = ({ field, claim }: Owner) =>
+  `@owner(field: "${field}"${claim === 'sub' ? '' : `, claim: "${claim}"`})`
 
 /** An agent never may, whatever it holds. */
 const maySeeOthers = (identity: Identity, { unless }: Owner) => identity.actor === null && holdsOneOf(identity, unless)

@@ -1,4 +1,4 @@
-import { createContextVerifier, type Policies } from '@behalf/identity'
+import { createContextVerifier, createEventCounter, type Policies } from '@behalf/identity'
 import type { Postgres } from '@behalf/postgres'
 import { createLog, type LogLevel } from '@behalf/process'
 import { createAnswerRequest } from './answer-request.ts'
@@ -76,7 +76,10 @@ export function createSubgraph<Tables = unknown>(options: SubgraphOptions<Tables
     name,
     async listen({ port, host = '127.0.0.1' }) {
       const log = createLog(name, logLevel, options.log)
-      const executor = createExecutor(schema, log)
+      const audit = db?.audit ?? null
+      audit?.onLost((count, err) => log.error({ count, err }, 'audit events lost'))
+      const refusals = audit && createEventCounter(audit)
+      const executor = createExecutor(schema, log, audit)
       const answerRequest = createAnswerRequest({
         db,
         executor,
@@ -88,7 +91,7 @@ export function createSubgraph<Tables = unknown>(options: SubgraphOptions<Tables
         if (closing) throw new Error('closing')
         await db?.ready()
       }
-      const app = createHttpServer({ verifier, answerRequest, ready, limits, log })
+      const app = createHttpServer({ verifier, answerRequest, ready, limits, refusals, log })
       await executor.start()
       const address = await app.listen({ port, host })
 
@@ -100,6 +103,7 @@ export function createSubgraph<Tables = unknown>(options: SubgraphOptions<Tables
         }, limits.drainMs)
         await app.close()
         await executor.stop()
+        refusals?.flush()
         // What a mutation that is still at work has written is undone when the process ends.
         await Promise.race([db?.close(), late.promise])
         clearTimeout(timer)

@@ -50,7 +50,7 @@ function authorizeExecutor(execute: Executor, options: AuthorizationOptions): Ex
 
   return async (context) => {
     const { schema, document, operationName, queryHash: hash, request } = context
-    const { principal, txn } = context.context as unknown as RequestContext
+    const { principal, txn, record } = context.context as unknown as RequestContext
     const variables = request.variables ?? {}
     const decided = authorizeFor(schema)({ hash, document, operationName, variables, principal })
     const authorization = decided instanceof Promise ? await decided : decided
@@ -58,10 +58,15 @@ function authorizeExecutor(execute: Executor, options: AuthorizationOptions): Ex
     const causes = new Set(authorization.denials.flatMap(({ cause }) => cause ?? []))
     for (const err of causes) log.error({ txn, err }, 'a policy could not be decided')
 
-    if (mode === 'filter') return answerRest(context, authorization)
     const denials = authorization.asked(variables)
-    if (mode === 'reject' && denials.length > 0) return rejection(denials, challengeOf)
-    if (mode === 'reject' || starting.some(authorization.denies)) return answerRest(context, authorization)
+    if (mode === 'reject' && denials.length > 0) {
+      record.denied(denials)
+      return rejection(denials, challengeOf)
+    }
+    if (mode !== 'dry-run' || starting.some(authorization.denies)) {
+      record.denied(denials)
+      return answerRest(context, authorization)
+    }
     const report = reportOf(denials)
     if (denials.length > 0) log.warn({ txn, ...report }, 'would have been denied')
     const result = await execute(context)

@@ -199,13 +199,13 @@ describe('dry-run', () => {
         path: ['viewer', 'name'],
         coordinate: 'User.name',
         code: 'UNAUTHORIZED_FIELD_OR_TYPE',
-        rule: '@requiresScopes [["admin"],["profile"]]',
+        rule: '@requiresScopes(scopes: [["admin"], ["profile"]])',
       },
       {
         path: ['viewer', 'payees'],
         coordinate: 'User.payees',
         code: 'STEP_UP_REQUIRED',
-        rule: '@policy [["recent_sign_in"]]',
+        rule: '@policy(policies: [["recent_sign_in"]])',
       },
     ]
     expect(body.extensions).toEqual({ txn: expect.any(String), authorization: { mode: 'dry-run', denied } })

@@ -197,10 +197,15 @@ describe('[P6] what is left after policies', () => {
   it('says which rule decided, and what the caller was told', async () => {
     const authorization = await graph.authorize(person(), '{ secret item { owner { name } } }')
     expect(authorization?.denials).toMatchObject([
-      { coordinate: 'Query.secret', rule: '@policy [["never"]]', message: 'You may not see or do this.', details: {} },
+      {
+        coordinate: 'Query.secret',
+        rule: '@policy(policies: [["never"]])',
+        message: 'You may not see or do this.',
+        details: {},
+      },
       {
         coordinate: 'User.name',
-        rule: '@requiresScopes [["profile"]]',
+        rule: '@requiresScopes(scopes: [["profile"]])',
         message: 'Needs the scope profile.',
         details: { requiredScopes: [['profile']] },
       },

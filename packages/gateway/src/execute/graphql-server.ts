@@ -78,12 +78,19 @@ const finishAnswer = (
 ): ApolloServerPlugin<RequestContext & Record<string, unknown>> => ({
   requestDidStart: async () => ({
     // The stock executor has no code for either.
-    didResolveOperation: async ({ operation }: { readonly operation?: OperationDefinitionNode }) => {
+    didResolveOperation: async ({
+      operation,
+      contextValue: { record },
+    }: {
+      readonly operation?: OperationDefinitionNode
+      readonly contextValue: RequestContext
+    }) => {
       if (operation === undefined) throw requestError('OPERATION_RESOLUTION_FAILURE')
       if (operation.operation === OperationTypeNode.SUBSCRIPTION)
         throw requestError('BAD_REQUEST', 'Subscriptions are not served here.')
       if (operation.variableDefinitions?.some(({ variable }) => variable.name.value === planVariable))
         throw requestError('BAD_REQUEST', `Give the variable "$${planVariable}" another name.`)
+      record.resolved(operation)
     },
     didEncounterErrors: async ({ errors, contextValue: { txn } }) => {
       // What a plan's node threw comes as it is, and not as a GraphQLError.
@@ -100,6 +107,8 @@ const finishAnswer = (
         body.singleResult.errors = [...(body.singleResult.errors ?? []), ...misfits.map(misfitError)]
       const report = mode === 'dry-run' ? body.singleResult.extensions?.['authorization'] : undefined
       body.singleResult.extensions = { txn: contextValue.txn, ...(report !== undefined && { authorization: report }) }
+      const { data, errors: [refusal] = [] } = body.singleResult
+      if (data === undefined && refusal) contextValue.record.refusal = String(refusal.extensions?.['code'])
     },
   }),
 })

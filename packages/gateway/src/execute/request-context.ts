@@ -1,4 +1,5 @@
 import type { Principal } from '@behalf/identity'
+import type { RequestRecord } from '../audit/request-record.ts'
 
 /** Trace context (W3C): the only headers of a client that go on to subgraphs. */
 export interface TraceContext {
@@ -18,4 +19,6 @@ export interface RequestContext {
   readonly address: string | null
   /** Of the operation, as soon as it is known. */
   cost?: number
+  /** What is decided meanwhile. */
+  readonly record: RequestRecord
 }

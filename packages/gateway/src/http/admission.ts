@@ -1,5 +1,7 @@
-import { AppError } from '@behalf/identity'
+import { AppError, type Principal } from '@behalf/identity'
 import type { FastifyRequest } from 'fastify'
+import type { RequestAudit } from '../audit/audit-requests.ts'
+import { ignoredHeaders } from '../audit/ignored-headers.ts'
 import type { Authenticate } from '../authenticate/authenticate.ts'
 import type { Resource } from '../authenticate/issuer.ts'
 import { clientAddress } from '../limits/client-address.ts'
@@ -18,19 +20,24 @@ export function createAdmission(options: {
   readonly authenticate: Authenticate
   readonly guard: RevocationGuard
   readonly rates: RateLimits
+  readonly audit: Pick<RequestAudit, 'refused'>
 }): Admit {
-  const { authenticate, guard, rates } = options
+  const { authenticate, guard, rates, audit } = options
 
   return async (request, resource) => {
+    const { rawHeaders } = request.raw
     const address = clientAddress(request.ip)
+    let principal: Principal | null = null
     try {
-      const principal = await authenticate({ rawHeaders: request.raw.rawHeaders, url: request.url }, resource)
+      principal = await authenticate({ rawHeaders, url: request.url }, resource)
       guard.requireInForce(principal)
       const caller = { principal, address }
       await rates.request(caller)
       return caller
     } catch (error) {
-      if (error instanceof AppError && error.status === 401) await rates.refusedCredential(address)
+      if (!(error instanceof AppError)) throw error
+      audit.refused(error.code, ignoredHeaders(rawHeaders), principal)
+      if (error.status === 401) await rates.refusedCredential(address)
       throw error
     }
   }
