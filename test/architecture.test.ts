@@ -16,7 +16,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   '@behalf/subgraph': ['@behalf/identity', '@behalf/postgres', '@behalf/process'],
   '@behalf/tools': ['@behalf/identity'],
   '@behalf/orchestration': ['@behalf/identity'],
-  '@behalf/cli': ['@behalf/composition', '@behalf/identity', '@behalf/postgres'],
+  '@behalf/cli': ['@behalf/authority', '@behalf/composition', '@behalf/identity', '@behalf/postgres'],
   '@behalf/testing': ['@behalf/identity', '@behalf/postgres', '@behalf/subgraph'],
   '@app/gateway': ['@behalf/gateway', '@behalf/authority', '@behalf/tools', '@behalf/process', '@behalf/identity'],
   '@app/identity': ['@behalf/subgraph', '@behalf/postgres', '@behalf/process', '@behalf/identity'],

@@ -79,6 +79,8 @@ export interface Config {
   /** Variables that are handed on as they are. */
   readonly logging: Readonly<Record<string, string>>
   readonly model: Readonly<Record<string, string>>
+  /** Of the gateway. */
+  readonly limits: Readonly<Record<string, string>>
   /** What the operating system needs to have in any process. */
   readonly system: Readonly<Record<string, string>>
   readonly startedByNpm: boolean
@@ -123,6 +125,7 @@ export function readConfig(apps: readonly ConfigurableApp[], env: Environment = 
     subgraphUrls: namedUrls(values.SUBGRAPHS),
     logging: { LOG_LEVEL: values.LOG_LEVEL },
     model: pick(env, ['MODEL_BASE_URL', 'MODEL_API_KEY', 'MODEL_NAME']),
+    limits: pick(env, ['LIMIT_OPERATION', 'LIMIT_USER', 'LIMIT_TENANT', 'LIMIT_ANONYMOUS', 'TRUSTED_PROXIES']),
     system: pick(env, ['SystemRoot', 'TEMP', 'TMP']),
     startedByNpm: Boolean(env['npm_lifecycle_event']),
     given: pick(env, ['GATEWAY_PORT', 'IDP_PORT', 'GRAPHQL_RESOURCE', 'MCP_RESOURCE']),

@@ -1,4 +1,4 @@
-/** Tables of the schema `identity`, as migrations/ makes them, and the library's table of events. */
+/** Tables of the schema `identity`, as migrations/ makes them, and what the gateway's `authority` and the library show this app. */
 export interface Database {
   'behalf.audit_event': {
     id: string
@@ -20,5 +20,16 @@ export interface Database {
     name: string
     email: string
     tier: 'basic' | 'premium' | 'support'
+  }
+  'authority.delegation': {
+    id: string
+    subject: string
+    agent: string
+    client: string
+    scopes: string[]
+    created_at: Date
+    expires_at: Date
+    last_used_at: Date | null
+    revoked_at: Date | null
   }
 }

@@ -2,7 +2,7 @@
 export interface Config {
   /** `BEHALF_ROOT_KEY`: 32 bytes, base64url. Only `behalf keys` needs it. */
   readonly rootKey: string | null
-  /** `DATABASE_URL`, of the administrator. Only `behalf explain` needs it. */
+  /** `DATABASE_URL`: of role `gateway` for `behalf revoke`, of the administrator for `behalf explain`. */
   readonly databaseUrl: string | null
 }
 

@@ -49,7 +49,7 @@ export interface AuditEvent {
   readonly what: AuditKind
   /** What it was done to or with: a coordinate, a tool, a delegation. */
   readonly target: string | null
-  /** What decided, as it is written in a schema or configuration: `@requiresScopes [["orders:read"]]`. */
+  /** What decided, as it is written in a schema or configuration: `@requiresScopes(scopes: [["orders:read"]])`. */
   readonly rule: string | null
   /** `OK`, or a code of the error table. */
   readonly outcome: string

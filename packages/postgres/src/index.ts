@@ -6,6 +6,6 @@ export { type AuditReader, openAudit, type StoredAuditEvent } from './read-audit
 export type { BoundTransaction } from './bound-transaction.ts'
 export { storedCaller, type StoredCaller } from './caller.ts'
 export type { Effect } from './perform-once.ts'
-export type { Listener } from './listen-on.ts'
+export { listenOn, type Listener } from './listen-on.ts'
 export { checkCatalogue, type CatalogueOptions } from './check-catalogue.ts'
 export { provision, type ProvisionOptions } from './provision.ts'

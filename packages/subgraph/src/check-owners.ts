@@ -1,4 +1,4 @@
-import { type Identity, type Ownership, readOwnership } from '@behalf/identity'
+import { holdsOneOf, type Identity, type Ownership, readClaim, readOwnership } from '@behalf/identity'
 import {
   defaultTypeResolver,
   getNullableType,
@@ -11,8 +11,6 @@ import {
   isListType,
   isObjectType,
 } from 'graphql'
-import { holdsOneOf } from './enforce-rules.ts'
-import { readClaim } from './read-claim.ts'
 import { type RequestContext, withhold } from './request-context.ts'
 
 /** What may be shown of a resolved value: the value itself, with null for every foreign object in it. */

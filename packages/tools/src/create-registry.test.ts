@@ -31,7 +31,7 @@ describe('the predicate', () => {
     ['half of an alternative', { scopes: [['orders:read', 'admin']] }, {}, false],
     ['a scope they lack', {}, { scopes: ['balance:read'] }, false],
     ['nobody signed in', { scopes: [] }, { subject: anonymousSubject }, false],
-    ['a policy that nobody decides', { policies: [['p']] }, {}, false],
+    ['a policy, which is decided when the tool is run', { policies: [['p']] }, {}, true],
     ['an approval that nobody asks for', { approval: 'cancelOrder', readOnly: false }, {}, false],
     ['a claim they have', bound, {}, true],
     ['a claim they do not have', bound, { tenant: null }, false],

@@ -13,8 +13,11 @@ import { z } from 'zod'
 import type { AgentAudit } from '../audit/audit-agents.ts'
 import { principalFromDelegation } from '../authenticate/principal.ts'
 import type { Authority } from '../authority.ts'
+import { parseForm } from '../http/parse-form.ts'
 import { parseJson } from '../http/parse-json.ts'
+import type { RateLimits } from '../limits/rate-limits.ts'
 import type { Registry } from '../registry.ts'
+import type { RevocationGuard } from '../revocation/revocation-guard.ts'
 import type { TicketSealer } from './ticket.ts'
 
 const id = z.string().regex(/^[\w-]{1,64}$/)
@@ -41,6 +44,8 @@ export function addAgentApi(
   app: FastifyInstance,
   options: {
     readonly authority: Authority
+    readonly guard: RevocationGuard
+    readonly rates: RateLimits
     readonly registry: Registry
     readonly tickets: TicketSealer
     readonly workloads: WorkloadVerifier
@@ -49,7 +54,7 @@ export function addAgentApi(
     readonly agentsOf: (workload: string) => readonly string[]
   },
 ): void {
-  const { authority, registry, tickets, workloads, audit, agentsOf } = options
+  const { authority, guard, rates, registry, tickets, workloads, audit, agentsOf } = options
 
   /** Counts what is refused because nobody of ours asked. */
   async function orRefused<T>(credential: Promise<T>): Promise<T> {
@@ -88,11 +93,14 @@ export function addAgentApi(
     const delegation = await authority.useDelegation(handle, agentsOf(workload))
     audit.delegationUsed(delegation, { txn, workload })
     if (delegation === null) throw new AppError('DELEGATION_REFUSED')
-    return principalFromDelegation(delegation, run)
+    const principal = principalFromDelegation(delegation, run)
+    guard.requireInForce(principal)
+    return principal
   }
 
   app.post(agentApiPaths.token, async (request) => {
     const { workload, asked } = await admit(request, exchangeRequest, parseForm)
+    guard.requireFresh()
     const ticket = await orRefused(tickets.open(asked.subject_token, workload))
     const redeemed = await authority.redeemTicket(ticket)
     if (redeemed === null) {
@@ -119,15 +127,9 @@ export function addAgentApi(
     const { workload, asked } = await admit(request, callRequest, parseJson)
     const { delegation, run, ...call } = asked
     const principal = await principalOf({ delegation, run }, workload, request.id)
+    await rates.toolCall(principal)
     return registry.call(principal, call, request.id)
   })
-}
-
-/** RFC 6749 3.2: no parameter more than once. */
-function parseForm(body: Buffer): unknown {
-  const entries = [...new URLSearchParams(body.toString())]
-  const form = Object.fromEntries(entries)
-  return Object.keys(form).length === entries.length ? form : null
 }
 
 /** What a model may know of a tool. */

@@ -33,7 +33,7 @@ beforeEach(() => {
   events = []
   toolAudit = createToolAudit({
     audit: { record: (event) => events.push(event) },
-    graph: { rules: {}, tools: [tool] },
+    graph: { tools: [tool] },
     hashArguments: createHashArguments({ rootKey: randomBytes(32).toString('base64url'), epoch: 1 }),
   })
 })

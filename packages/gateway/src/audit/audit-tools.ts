@@ -18,7 +18,7 @@ const refusals: ReadonlySet<string> = new Set<ErrorCode>(['TOOL_UNKNOWN', 'TOOL_
 /** Writes down which tools were offered, called and denied. Of arguments there is only a keyed hash. */
 export function createToolAudit(options: {
   readonly audit: Audit
-  readonly graph: Pick<Graph, 'rules' | 'tools'>
+  readonly graph: Pick<Graph, 'tools'>
   readonly hashArguments: HashArguments
 }): ToolAudit {
   const { audit, graph, hashArguments } = options
@@ -49,7 +49,7 @@ export function createToolAudit(options: {
         },
       }),
     )
-    for (const event of denialsOf(record, who, graph.rules)) audit.record(event)
+    for (const event of denialsOf(record, who)) audit.record(event)
     if (!isRefused)
       for (const binding of tool?.bindings ?? []) audit.record(eventOf(who, 'subject.bound', bound(binding)))
   }

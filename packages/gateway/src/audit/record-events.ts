@@ -1,6 +1,5 @@
-import type { AuditEvent, Graph, Principal } from '@behalf/identity'
+import type { AuditEvent, Principal } from '@behalf/identity'
 import type { RequestRecord } from './request-record.ts'
-import { ruleOfDenial } from './rule-text.ts'
 
 /** Who did something, and as part of what. */
 type Who = Pick<AuditEvent, 'txn' | 'parent' | 'subject' | 'tenant' | 'actor'>
@@ -39,12 +38,12 @@ export const executionOf = ({ operation, hops, unlistedHops, unlistedDenials }: 
 })
 
 /** One event for each field that was withheld. */
-export const denialsOf = (record: RequestRecord, who: Who, rules: Graph['rules']): AuditEvent[] =>
+export const denialsOf = (record: RequestRecord, who: Who): AuditEvent[] =>
   Array.from(record.denials, (denial) =>
     eventOf(who, 'field.denied', {
       time: record.time,
       target: denial.coordinate,
-      rule: ruleOfDenial(rules, denial),
+      rule: denial.rule,
       outcome: denial.code,
     }),
   )

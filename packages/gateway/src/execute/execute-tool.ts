@@ -29,6 +29,7 @@ export const createExecuteTool =
       txn,
       trace: {},
       signal: null,
+      address: null,
       record: recordOf(txn),
     }
     const { body } = await server.executeOperation(

@@ -93,8 +93,9 @@ export function createSubgraphDataSource(options: {
           { txn, subgraph: name, code: error.code, reason: describeCause(error.cause) },
           'subgraph request failed',
         )
-        const { message, code } = error
-        return { data: null, errors: failedPaths(shape, entities).map((path) => formatError({ message, code, path })) }
+        const { message, code, details } = error
+        const errors = failedPaths(shape, entities).map((path) => formatError({ message, code, details, path }))
+        return { data: null, errors }
       }
     },
   }
@@ -110,8 +111,8 @@ const failedPaths = ({ keys }: OperationShape, entities: number | null): (readon
         .flat()
         .slice(0, 100)
 
-const formatError = ({ message, path, code }: SubgraphError): GraphQLFormattedError => ({
+const formatError = ({ message, path, code, details }: SubgraphError): GraphQLFormattedError => ({
   message,
   ...(path && { path }),
-  extensions: { code },
+  extensions: { code, ...details },
 })

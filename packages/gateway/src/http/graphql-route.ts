@@ -4,30 +4,26 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { RequestAudit } from '../audit/audit-requests.ts'
 import { ignoredHeaders } from '../audit/ignored-headers.ts'
 import { RequestRecord } from '../audit/request-record.ts'
-import type { Authenticate } from '../authenticate/authenticate.ts'
 import type { GraphQLServer } from '../execute/graphql-server.ts'
 import type { RequestContext, TraceContext } from '../execute/request-context.ts'
+import type { Admit } from './admission.ts'
 import { parseJson } from './parse-json.ts'
 
-/** `/graphql`: the credential ends in `authenticate`; of the client's headers, execution sees trace context only. */
+/** `/graphql`: the credential ends in `admit`; of the client's headers, execution sees trace context only. */
 export function addGraphQLRoute(
   app: FastifyInstance,
-  options: { readonly authenticate: Authenticate; readonly server: GraphQLServer; readonly audit: RequestAudit },
+  options: { readonly admit: Admit; readonly server: GraphQLServer; readonly audit: RequestAudit },
 ): void {
-  const { authenticate, server, audit } = options
+  const { admit, server, audit } = options
 
   async function handle(request: FastifyRequest, reply: FastifyReply): Promise<string> {
     if (request.method !== 'GET' && request.method !== 'POST') throw new AppError('METHOD_NOT_ALLOWED')
-    const { rawHeaders } = request.raw
     const record = new RequestRecord(request.id)
-    const ignored = ignoredHeaders(rawHeaders)
-    const principal = await authenticate({ rawHeaders, url: request.url }).catch((error: unknown) => {
-      if (error instanceof AppError) audit.refused(error.code, ignored)
-      throw error
-    })
+    const ignored = ignoredHeaders(request.raw.rawHeaders)
+    const { principal, address } = await admit(request, 'graphql')
     let status = 500
     try {
-      const answer = await answerTo(request, { principal, record, signal: goneSignal(reply) })
+      const answer = await answerTo(request, { principal, address, record, signal: goneSignal(reply) })
       status = answer.status
       if (status >= 400) record.refusal ??= codeOf(answer.text)
       reply.code(status).headers(answer.headers)
@@ -44,7 +40,7 @@ export function addGraphQLRoute(
 
   async function answerTo(
     request: FastifyRequest,
-    { principal, record, signal }: Pick<RequestContext, 'principal' | 'record' | 'signal'>,
+    caller: Pick<RequestContext, 'principal' | 'address' | 'record' | 'signal'>,
   ) {
     const { id: txn } = request
     const {
@@ -58,7 +54,7 @@ export function addGraphQLRoute(
         search: new URL(request.url, 'http://gateway').search,
         body: Buffer.isBuffer(request.body) ? parseJson(request.body) : undefined,
       },
-      context: async () => ({ principal, txn, trace: traceOf(request), signal, record }),
+      context: async () => ({ ...caller, txn, trace: traceOf(request) }),
     })
     if (body.kind !== 'complete')
       throw new AppError('INTERNAL', undefined, { cause: 'incremental delivery was not asked for' })
