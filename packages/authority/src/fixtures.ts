@@ -16,7 +16,7 @@ export const grant: DelegationGrant = {
   acr: 'urn:acr:2',
   issuedAt: 1_790_000_100,
   agent: 'assistant',
-  parent: '0193-txn',
+  parent: '01980f6e-1111-7abc-8def-0123456789ab',
 }
 export const inAMinute = () => new Date(Date.now() + 60_000)
 export const ticket = (change: Partial<Ticket> = {}): Ticket => ({
@@ -66,7 +66,9 @@ export async function openTrust(): Promise<Trust> {
       return made
     },
     async clear() {
-      await admin.query('truncate subject, delegation, used_ticket, used_workload_token, revocation')
+      await admin.query(
+        'truncate behalf.audit_event, subject, delegation, used_ticket, used_workload_token, revocation',
+      )
     },
     async close() {
       await authority.close()

@@ -20,7 +20,7 @@ beforeAll(async () => {
   await admin.query(`insert into authority.subject values ('${issuer}', 'ada', 'usr_ada', 'acme')`)
   await admin.query(`insert into authority.delegation (id, handle_hash, issuer, subject, tenant, agent, scopes, facts, client,
     session, issued_at, parent, expires_at) values ('dlg_0123456789012345678901', sha256('x'), '${issuer}', 'usr_ada', 'acme',
-    'assistant', '{}', '{}', 'cli', 'sid-1', 1790000000, 'txn', now() + interval '15 minutes')`)
+    'assistant', '{}', '{}', 'cli', 'sid-1', 1790000000, '01980f6e-1111-7abc-8def-0123456789ab', now() + interval '15 minutes')`)
 })
 beforeEach(async () => {
   out = []

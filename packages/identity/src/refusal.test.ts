@@ -18,9 +18,9 @@ describe('[P6] a rule', () => {
     ['a scope', { scopes: [['admin']] }, ada, 'UNAUTHORIZED_FIELD_OR_TYPE', '@requiresScopes(scopes: [["admin"]])'],
     ['an empty set', { scopes: [[]] }, ada, 'UNAUTHORIZED_FIELD_OR_TYPE', '@requiresScopes(scopes: [[]])'],
     ['a person', { agent: 'DENY' }, ada, null, ''],
-    ['a person', { agent: 'DENY' }, agentOfAda, 'AGENT_DENIED', '@agent(DENY)'],
+    ['a person', { agent: 'DENY' }, agentOfAda, 'AGENT_DENIED', '@agent(access: DENY)'],
     ['approval', { agent: 'APPROVE' }, ada, null, ''],
-    ['approval', { agent: 'APPROVE' }, agentOfAda, 'APPROVAL_REQUIRED', '@agent(APPROVE)'],
+    ['approval', { agent: 'APPROVE' }, agentOfAda, 'APPROVAL_REQUIRED', '@agent(access: APPROVE)'],
     [
       'a scope first',
       { scopes: [['x']], agent: 'DENY' },

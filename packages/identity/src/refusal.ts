@@ -1,5 +1,4 @@
 import { AppError } from './app-error.ts'
-import type { ScopeSets } from './directives.ts'
 import type { ErrorDetails } from './error-details.ts'
 import { type ErrorCode, errorTable } from './error-table.ts'
 import type { FieldRule } from './graph.ts'
@@ -68,6 +67,6 @@ export function refusalOf(
     })
   }
   if (caller.actor === null || agent === 'ALLOW') return null
-  if (agent === 'DENY') return createRefusal('AGENT_DENIED', '@agent(DENY)')
-  return isApproved ? null : createRefusal('APPROVAL_REQUIRED', '@agent(APPROVE)')
+  if (agent === 'DENY') return createRefusal('AGENT_DENIED', '@agent(access: DENY)')
+  return isApproved ? null : createRefusal('APPROVAL_REQUIRED', '@agent(access: APPROVE)')
 }

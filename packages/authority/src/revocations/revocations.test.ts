@@ -289,6 +289,21 @@ it('a revocation is kept for longer than any token lives, and cleared away after
   expect(await rows()).toMatchObject([{ subject: 'usr_ada' }])
 })
 
+it('[P14] what is ended is recorded together with its end, once for each delegation that ends with it', async () => {
+  const { delegation } = await trust.redeemed()
+  await authority.revoke({ kind: 'subject', issuer: null, subject: 'usr_ada' }, 'OPERATOR')
+  await authority.revoke({ kind: 'delegation', delegation: delegation.id }, 'USER')
+  const recorded = await trust.admin.query(
+    `select what, source, subject, target, parent, detail->>'reason' as reason from behalf.audit_event
+     where what in ('revoked', 'delegation.revoked') order by what desc`,
+  )
+  const one = { source: 'gateway', subject: 'usr_ada', reason: 'OPERATOR' }
+  expect(recorded.rows).toEqual([
+    { ...one, what: 'revoked', target: 'subject', parent: null },
+    { ...one, what: 'delegation.revoked', target: delegation.id, parent: grant.parent },
+  ])
+})
+
 it('a revocation is of one kind', async () => {
   const insert = (columns: string, values: string) =>
     trust.admin.query(`insert into revocation (${columns}, reason) values (${values}, 'USER')`)

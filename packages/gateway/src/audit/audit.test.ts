@@ -21,7 +21,7 @@ const rules = {
 let gateway: TestGateway
 let seen = 0
 beforeAll(async () => {
-  gateway = await startTestGateway({ rules })
+  gateway = await startTestGateway({ rules, policies: { paid: () => false } })
 })
 afterAll(() => gateway[Symbol.asyncDispose]())
 afterEach(() => {
@@ -171,7 +171,7 @@ describe('[P14] a field that is withheld', () => {
   })
 
   it('is one event, however often it is asked for', async () => {
-    const many = Array.from({ length: 300 }, (_, i) => `a${i}: viewer { id points }`).join(' ')
+    const many = Array.from({ length: 15 }, (_, i) => `a${i}: viewer { id points }`).join(' ')
     await ask(`{ ${many} }`, { scope: 'profile' })
     expect(denials()).toHaveLength(1)
   })
