@@ -39,11 +39,7 @@ describe('balance', () => {
   const as = (name: string) => app.as(name, { scopes: ['balance:read'] })
 
   beforeAll(async () => {
-    app = await testSubgraph<Database>({
-      name: 'balance',
-      create: balance,
-      migrations: new URL('../migrations', import.meta.url),
-    })
+    app = await testSubgraph<Database>(balance)
     await app.admin
       .insertInto('accounts')
       .values([

@@ -13,11 +13,7 @@ describe('identity', () => {
   let app: TestSubgraph<Database>
 
   beforeAll(async () => {
-    app = await testSubgraph<Database>({
-      name: 'identity',
-      create: identity,
-      migrations: new URL('../migrations', import.meta.url),
-    })
+    app = await testSubgraph<Database>(identity)
     await app.admin
       .insertInto('users')
       .values([

@@ -1,6 +1,7 @@
 import { createContextVerifier } from '@behalf/identity'
 import type { Postgres } from '@behalf/postgres'
 import { createLog, type LogLevel } from '@behalf/process'
+import type { GraphQLSchema } from 'graphql'
 import { createAnswerRequest } from './answer-request.ts'
 import { buildSchema } from './build-schema.ts'
 import { createExecutor } from './execute-operation.ts'
@@ -33,6 +34,8 @@ export interface SubgraphOptions<Tables> {
 
 export interface Subgraph {
   readonly name: string
+  /** What it serves, with every rule of the schema around the resolvers. */
+  readonly schema: GraphQLSchema
   /** @param address - `port` 0 takes any free one; `host` defaults to 127.0.0.1. */
   listen(address: { port: number; host?: string }): Promise<ListeningSubgraph>
 }
@@ -72,6 +75,7 @@ export function createSubgraph<Tables = unknown>(options: SubgraphOptions<Tables
 
   return {
     name,
+    schema,
     async listen({ port, host = '127.0.0.1' }) {
       const log = createLog(name, logLevel, options.log)
       const executor = createExecutor(schema, log)

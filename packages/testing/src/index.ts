@@ -1,6 +1,7 @@
 // This file is the complete public surface of @behalf/testing.
 export { attackSubgraph, type AttackOptions } from './attack-subgraph.ts'
-export type { Operation } from './attacks.ts'
+export type { Owner } from './subgraph-attacks/aim-at.ts'
+export type { Operation } from './subgraph-attacks/attack.ts'
 export type {
   AgentClaims,
   SignedRequest,
@@ -11,4 +12,10 @@ export type {
   TestError,
 } from './test-caller.ts'
 export { testPrincipal, type TestClaims } from './test-principal.ts'
-export { testSubgraph, type TestConfig, type TestSubgraph, type TestSubgraphOptions } from './test-subgraph.ts'
+export {
+  testSubgraph,
+  type CreateSubgraph,
+  type TestConfig,
+  type TestSubgraph,
+  type TestSubgraphOptions,
+} from './test-subgraph.ts'

@@ -37,4 +37,4 @@ export function testPrincipal(name: string | null, claims: TestClaims = {}): Pri
   return deepFreeze(principal) as Principal
 }
 
-const subjectOf = (name: string) => (name.startsWith('usr_') ? name : `usr_${name}`)
+export const subjectOf = (name: string) => (name.startsWith('usr_') ? name : `usr_${name}`)
