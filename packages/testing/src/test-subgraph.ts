@@ -1,5 +1,5 @@
 import { deriveContextKeys } from '@behalf/identity'
-import { checkCatalogue } from '@behalf/postgres'
+import { type CatalogueOptions, checkCatalogue } from '@behalf/postgres'
 import { testDatabase } from '@behalf/postgres/embedded'
 import type { Subgraph } from '@behalf/subgraph'
 import { Kysely, PostgresDialect } from 'kysely'
@@ -27,6 +27,8 @@ export type CreateSubgraph = (config: TestConfig) => Subgraph
 export interface TestSubgraphOptions {
   /** Folder of `*.sql` files. Default: `migrations` in the folder that the tests run in. */
   readonly migrations?: string | URL
+  /** What its database may have besides tables with owners: see `checkCatalogue`. */
+  readonly allow?: Pick<CatalogueOptions, 'allow' | 'allowSchemas'>
 }
 
 export interface TestSubgraph<Tables> extends AsyncDisposable {
@@ -67,7 +69,7 @@ export function describeSubgraph(create: CreateSubgraph): Pick<Subgraph, 'name' 
  */
 export async function testSubgraph<Tables = unknown>(
   create: CreateSubgraph,
-  { migrations = 'migrations' }: TestSubgraphOptions = {},
+  { migrations = 'migrations', allow }: TestSubgraphOptions = {},
 ): Promise<TestSubgraph<Tables>> {
   await using started = new AsyncDisposableStack()
   const { name } = describeSubgraph(create)
@@ -102,7 +104,7 @@ export async function testSubgraph<Tables = unknown>(
     url: listening.url,
     rootKey,
     admin,
-    violations: () => checkCatalogue(database.url, { schema: name, role: name }),
+    violations: () => checkCatalogue(database.url, { ...allow, schema: name, role: name }),
     as: (user, claims = {}) => caller(user, claims),
     anonymous: () => caller(null, {}),
     close,
