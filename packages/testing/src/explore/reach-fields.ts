@@ -79,7 +79,8 @@ export function reachFields(schema: GraphQLSchema, caller: TestCaller, { ids, re
   }
 }
 
-const fieldsOf = (type: GraphQLObjectType) => Object.values(type.getFields()).filter(({ name }) => !/^_/.test(name))
+const fieldsOf = (type: GraphQLObjectType) =>
+  Object.values(type.getFields()).filter(({ name }) => !name.startsWith('_'))
 
 /** What an answer has at a path, over all items of the lists on the way; where there is nothing on the way, nothing. */
 export function valuesAt(data: unknown, path: readonly string[]): unknown[] {

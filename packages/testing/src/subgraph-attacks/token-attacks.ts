@@ -159,7 +159,10 @@ export const tokenAttacks: readonly Attack[] = [
       const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
       // 32 bytes leave two bits of the last character unused (RFC 4648 3.5).
       const group = alphabet.indexOf(last) & ~3
-      const same = [...alphabet.slice(group, group + 4)].filter((character) => character !== last)
+      const same = alphabet
+        .slice(group, group + 4)
+        .split('')
+        .filter((character) => character !== last)
       return [...same.map((character) => token.slice(0, -1) + character), token.slice(0, -1)]
     }),
   }),
