@@ -40,11 +40,7 @@ describe('balance', () => {
   const now = () => Math.floor(Date.now() / 1000)
 
   beforeAll(async () => {
-    app = await testSubgraph<Database>({
-      name: 'balance',
-      create: balance,
-      migrations: new URL('../migrations', import.meta.url),
-    })
+    app = await testSubgraph<Database>(balance)
     await app.admin
       .insertInto('accounts')
       .values([

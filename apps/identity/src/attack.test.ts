@@ -3,22 +3,13 @@ import type { Database } from './database.ts'
 import { authority } from './delegation-fixture.ts'
 import { identity } from './subgraph.ts'
 
-attackSubgraph<Database>({
-  name: 'identity',
-  create: identity,
-  migrations: new URL('../migrations', import.meta.url),
-  beside: [authority],
+attackSubgraph<Database>(identity, {
   mine: 'ada',
   theirs: 'ben',
-  claims: { scopes: ['profile', 'delegations:manage'] },
-  prepare: ({ admin }) =>
+  beside: [authority],
+  prepare: ({ admin }, { name, subject, tenant }) =>
     admin
       .insertInto('users')
-      .values({ id: 'usr_ada', tenant: 'acme', name: 'Ada', email: 'ada@acme.example', tier: 'premium' })
+      .values({ id: subject, tenant, name, email: `${name}@acme.example`, tier: 'premium' })
       .execute(),
-  query: {
-    query: '{ _entities(representations: [{ __typename: "User", id: "usr_ada" }]) { ... on User { id name } } }',
-    shows: 'Ada',
-  },
-  mutation: { query: 'mutation { revokeDelegation(id: "dlg_unknown") { id } }' },
 })

@@ -8,12 +8,7 @@ import { identity } from './subgraph.ts'
 
 let app: TestSubgraph<Database>
 beforeAll(async () => {
-  app = await testSubgraph<Database>({
-    name: 'identity',
-    create: identity,
-    migrations: new URL('../migrations', import.meta.url),
-    beside: [authority],
-  })
+  app = await testSubgraph<Database>(identity, { beside: [authority] })
 })
 afterAll(() => app?.close())
 beforeEach(async () => {

@@ -42,4 +42,4 @@ export function testPrincipal(name: string | null, claims: TestClaims = {}): Pri
 }
 
 const now = () => Math.floor(Date.now() / 1000)
-const subjectOf = (name: string) => (name.startsWith('usr_') ? name : `usr_${name}`)
+export const subjectOf = (name: string) => (name.startsWith('usr_') ? name : `usr_${name}`)
