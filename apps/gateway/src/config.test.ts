@@ -21,12 +21,15 @@ describe('the configuration', () => {
       rootKey,
       epoch: 1,
       trustDomain: 'behalf',
-      issuer: {
-        issuer: required.OIDC_ISSUER,
-        audience: required.GRAPHQL_RESOURCE,
-        interactiveClients: [],
-        claims: { tenant: 'tenant' },
-      },
+      issuers: [
+        {
+          issuer: required.OIDC_ISSUER,
+          audiences: { graphql: required.GRAPHQL_RESOURCE },
+          interactiveClients: [],
+          claims: { tenant: 'tenant' },
+        },
+      ],
+      authorization: { mode: 'filter' },
       limits: { operation: {}, user: {}, tenant: {}, anonymous: {} },
       trustedProxies: [],
       introspection: true,
@@ -45,6 +48,7 @@ describe('the configuration', () => {
         'INTERACTIVE_CLIENTS',
         'LOG_LEVEL',
         'INTROSPECTION',
+        'AUTHORIZATION_MODE',
         'LIMIT_USER',
       ].map((name) => [name, '']),
     )
@@ -65,7 +69,7 @@ describe('the configuration', () => {
       INTERACTIVE_CLIENTS: 'console, cli,',
       SUBGRAPHS: 'orders=http://127.0.0.1:1/graphql?a=b, my-balance=https://balance.example/graphql',
     })
-    expect(config.issuer.interactiveClients).toEqual(['console', 'cli'])
+    expect(config.issuers[0]?.interactiveClients).toEqual(['console', 'cli'])
     expect(config.subgraphs).toEqual({
       orders: 'http://127.0.0.1:1/graphql?a=b',
       'my-balance': 'https://balance.example/graphql',
@@ -118,6 +122,7 @@ describe('the configuration', () => {
       LIMIT_ANONYMOUS: 'hunter2',
       TRUSTED_PROXIES: 'hunter2',
       INTROSPECTION: 'hunter2',
+      AUTHORIZATION_MODE: 'hunter2',
       LOG_LEVEL: 'hunter2',
     }
     const read = () => readConfig(wrong)

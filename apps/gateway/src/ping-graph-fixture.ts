@@ -5,7 +5,10 @@ import { join } from 'node:path'
 export async function writePingGraph(folder: string): Promise<string> {
   const path = join(folder, 'graph.json')
   const subgraphs = { ping: { facts: [], scopes: [], timeoutMs: 1000 } }
-  await writeFile(path, JSON.stringify({ format: 1, hash: 'h', supergraph, subgraphs, rules: {}, tools: [] }))
+  await writeFile(
+    path,
+    JSON.stringify({ format: 1, hash: 'h', supergraph, subgraphs, rules: {}, subjects: {}, tools: [] }),
+  )
   return path
 }
 

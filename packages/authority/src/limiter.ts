@@ -61,6 +61,7 @@ export function createLimiter(options: {
     const shared = new RateLimiterPostgres({
       storeClient: pool,
       storeType: 'pool',
+      schemaName: 'authority',
       tableName: 'rate_limit',
       tableCreated: true,
       // Of all limits: they share the table.

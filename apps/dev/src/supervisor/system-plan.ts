@@ -88,6 +88,7 @@ export function planSystem({
         DATABASE_URL: databaseUrl('gateway'),
         OIDC_ISSUER: config.issuer,
         GRAPHQL_RESOURCE: config.resources.graphql,
+        MCP_RESOURCE: config.resources.mcp,
         INTERACTIVE_CLIENTS: config.interactiveClients,
         GRAPH: graphFile,
         SUBGRAPHS: apps.map(({ name }) => `${name}=${subgraphUrl(name)}`).join(','),

@@ -25,6 +25,13 @@ export type WriteError = (
   txn: string,
 ) => { readonly body: unknown; readonly headers?: Record<string, string> }
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Of a route whose errors are not written as the others of its port. */
+    readonly writeError?: WriteError
+  }
+}
+
 /**
  * An HTTP server with what both ports have: a `txn` as the id of each request, bodies as bytes, errors from the table
  * and nothing else, health and readiness. Requests are not logged by URL or header: there may be something in it that should not be.
@@ -46,7 +53,7 @@ export function createApp(options: {
     if (known.code === 'INTERNAL')
       request.log.error({ ...fields, err: known.cause instanceof Error ? known.cause : known }, 'request failed')
     else request.log[known.status >= 500 ? 'warn' : 'info'](fields, 'request refused')
-    const { body, headers = {} } = writeError(known, request.id)
+    const { body, headers = {} } = (request.routeOptions.config.writeError ?? writeError)(known, request.id)
     await reply.code(known.status).headers(headers).send(body)
   }
 

@@ -220,6 +220,7 @@ describe('[P15] an agent', () => {
         session: null,
         authTime: null,
         acr: null,
+        issuedAt: Math.floor(now / 1000),
         parent: randomUUID(),
         createdAt: new Date(now),
         expiresAt: new Date(now + 900_000),
