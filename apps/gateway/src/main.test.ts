@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { authorityMigrations } from '@behalf/authority'
 import { testDatabase, type TestDatabase } from '@behalf/postgres/embedded'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { writePingGraph } from './ping-graph-fixture.ts'
 
 const rootKey = randomBytes(32).toString('base64url')
 let database: TestDatabase
@@ -16,18 +17,7 @@ let folder: string
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'behalf-app-gateway-'))
-  const graph = join(folder, 'graph.json')
-  await writeFile(
-    graph,
-    JSON.stringify({
-      format: 1,
-      hash: 'h',
-      supergraph,
-      subgraphs: { ping: { facts: [], scopes: [], timeoutMs: 1000 } },
-      rules: {},
-      tools: [],
-    }),
-  )
+  const graph = await writePingGraph(folder)
   database = await testDatabase()
   env = {
     GATEWAY_PORT: '0',
@@ -164,23 +154,3 @@ function portOf(server: ReturnType<typeof createServer>): number {
   const address = server.address()
   return typeof address === 'object' && address !== null ? address.port : 0
 }
-
-const supergraph = `
-schema @link(url: "https://specs.apollo.dev/link/v1.0") @link(url: "https://specs.apollo.dev/join/v0.5", for: EXECUTION) { query: Query }
-directive @join__directive(graphs: [join__Graph!], name: String!, args: join__DirectiveArguments) repeatable on SCHEMA | OBJECT | INTERFACE | FIELD_DEFINITION
-directive @join__enumValue(graph: join__Graph!) repeatable on ENUM_VALUE
-directive @join__field(graph: join__Graph, requires: join__FieldSet, provides: join__FieldSet, type: String, external: Boolean, override: String, usedOverridden: Boolean, overrideLabel: String, contextArguments: [join__ContextArgument!]) repeatable on FIELD_DEFINITION | INPUT_FIELD_DEFINITION
-directive @join__graph(name: String!, url: String!) on ENUM_VALUE
-directive @join__implements(graph: join__Graph!, interface: String!) repeatable on OBJECT | INTERFACE
-directive @join__type(graph: join__Graph!, key: join__FieldSet, extension: Boolean! = false, resolvable: Boolean! = true, isInterfaceObject: Boolean! = false) repeatable on OBJECT | INTERFACE | UNION | ENUM | INPUT_OBJECT | SCALAR
-directive @join__unionMember(graph: join__Graph!, member: String!) repeatable on UNION
-directive @link(url: String, as: String, for: link__Purpose, import: [link__Import]) repeatable on SCHEMA
-input join__ContextArgument { name: String! type: String! context: String! selection: join__FieldValue! }
-scalar join__DirectiveArguments
-scalar join__FieldSet
-scalar join__FieldValue
-scalar link__Import
-enum join__Graph { PING @join__graph(name: "ping", url: "http://127.0.0.1:1/graphql") }
-enum link__Purpose { SECURITY EXECUTION }
-type Query @join__type(graph: PING) { ping: String }
-`

@@ -1,4 +1,4 @@
-import { type Identity, type Ownership, readOwnership } from '@behalf/identity'
+import { holdsOneOf, type Identity, type Ownership, readClaim, readOwnership } from '@behalf/identity'
 import {
   defaultTypeResolver,
   getNamedType,
@@ -14,8 +14,6 @@ import {
   isObjectType,
 } from 'graphql'
 import { type Check, connectionCheck, withheld } from './check-connections.ts'
-import { holdsOneOf } from './enforce-rules.ts'
-import { readClaim } from './read-claim.ts'
 import { withhold } from './request-context.ts'
 import { isAbsent, isIterable, settle } from './settle.ts'
 
@@ -76,10 +74,11 @@ function objectCheck(type: GraphQLObjectType): Check | null {
   const owner = ownerOf(type)
   if (!owner) return null
   const claimOf = readClaim(`@owner of ${type.name}`, owner.claim)
+  const rule = ownerText(owner)
   return (value, context, { parentType, fieldName }) => {
     const { identity } = context
     const report = (why: 'foreign' | 'ownerless') => {
-      context[withhold]({ type: type.name, coordinate: `${parentType.name}.${fieldName}`, why })
+      context[withhold]({ type: type.name, coordinate: `${parentType.name}.${fieldName}`, rule, why })
       return withheld
     }
     return settle(property(value, owner.field), (ownedBy) => {
@@ -92,6 +91,9 @@ function objectCheck(type: GraphQLObjectType): Check | null {
     })
   }
 }
+
+const ownerText = ({ field, claim }: Owner) =>
+  `@owner(field: "${field}"${claim === 'sub' ? '' : `, claim: "${claim}"`})`
 
 /** An agent never may, whatever it holds. */
 const maySeeOthers = (identity: Identity, { unless }: Owner) => identity.actor === null && holdsOneOf(identity, unless)

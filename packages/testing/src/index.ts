@@ -15,6 +15,7 @@ export { testPrincipal, type TestClaims } from './test-principal.ts'
 export {
   testSubgraph,
   type CreateSubgraph,
+  type OtherSchema,
   type TestConfig,
   type TestSubgraph,
   type TestSubgraphOptions,

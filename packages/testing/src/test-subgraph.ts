@@ -29,10 +29,23 @@ export interface TestSubgraphOptions {
   readonly migrations?: string | URL
   /** What its database may have besides tables with owners: see `checkCatalogue`. */
   readonly allow?: Pick<CatalogueOptions, 'allow' | 'allowSchemas'>
+  /** Schemas that are there before, and show this subgraph some of their rows. */
+  readonly beside?: readonly OtherSchema[]
+}
+
+/** A schema of another process. */
+export interface OtherSchema {
+  /** Of its role. */
+  readonly name: string
+  /** Where its name is not the role's. */
+  readonly schema?: string
+  readonly migrations: string | URL
 }
 
 export interface TestSubgraph<Tables> extends AsyncDisposable {
   readonly name: string
+  /** Its own, and those that are beside it. */
+  readonly schemas: readonly string[]
   /** Of `POST /graphql`. */
   readonly url: string
   /** What the gateway has, and nobody else. */
@@ -69,13 +82,13 @@ export function describeSubgraph(create: CreateSubgraph): Pick<Subgraph, 'name' 
  */
 export async function testSubgraph<Tables = unknown>(
   create: CreateSubgraph,
-  { migrations = 'migrations', allow }: TestSubgraphOptions = {},
+  { migrations = 'migrations', allow, beside = [] }: TestSubgraphOptions = {},
 ): Promise<TestSubgraph<Tables>> {
   await using started = new AsyncDisposableStack()
   const { name } = describeSubgraph(create)
   const database = started.use(await testDatabase())
-  const folder = migrations instanceof URL ? fileURLToPath(migrations) : resolve(migrations)
-  const databaseUrl = await database.provision(name, folder)
+  for (const other of beside) await database.provision(other.name, pathOf(other.migrations), other.schema)
+  const databaseUrl = await database.provision(name, pathOf(migrations))
 
   const pool = new pg.Pool({ connectionString: database.url, max: 2, options: `-c search_path=${name}` })
   // The server goes away right after: what its last word does to an idle connection is of no interest.
@@ -95,19 +108,23 @@ export async function testSubgraph<Tables = unknown>(
   }).listen({ port: 0 })
   started.defer(() => listening.close())
 
+  const shared = beside.map((other) => other.schema ?? other.name)
   const caller = (user: string | null, claims: TestClaims) =>
     createTestCaller({ url: listening.url, receiver: name, rootKey, trustDomain, name: user, claims })
   const running = started.move()
   const close = () => running.disposeAsync()
   return {
     name,
+    schemas: [name, ...shared],
     url: listening.url,
     rootKey,
     admin,
-    violations: () => checkCatalogue(database.url, { ...allow, schema: name, role: name }),
+    violations: () => checkCatalogue(database.url, { ...allow, schema: name, role: name, shared }),
     as: (user, claims = {}) => caller(user, claims),
     anonymous: () => caller(null, {}),
     close,
     [Symbol.asyncDispose]: close,
   }
 }
+
+const pathOf = (folder: string | URL) => (folder instanceof URL ? fileURLToPath(folder) : resolve(folder))
