@@ -1,15 +1,22 @@
 import { attackSubgraph } from '@behalf/testing'
+import { sql } from 'kysely'
 import type { Database } from './database.ts'
-import { authority } from './delegation-fixture.ts'
+import { authority, delegate } from './delegation-fixture.ts'
 import { identity } from './subgraph.ts'
 
 attackSubgraph<Database>(identity, {
   mine: 'ada',
   theirs: 'ben',
   beside: [authority],
-  prepare: ({ admin }, { name, subject, tenant }) =>
-    admin
+  async prepare(app, { name, subject, tenant }) {
+    await app.admin
       .insertInto('users')
       .values({ id: subject, tenant, name, email: `${name}@acme.example`, tier: 'premium' })
-      .execute(),
+      .execute()
+    await delegate(app, subject)
+    await sql`
+      insert into behalf.audit_event (source, at, subject, what, target, outcome)
+      values ('gateway', now(), ${subject}, 'field.denied', ${`field of ${name}`}, 'UNAUTHENTICATED')
+    `.execute(app.admin)
+  },
 })

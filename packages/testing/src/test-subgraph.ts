@@ -44,6 +44,8 @@ export interface OtherSchema {
 
 export interface TestSubgraph<Tables> extends AsyncDisposable {
   readonly name: string
+  /** Its own, and those that are beside it. */
+  readonly schemas: readonly string[]
   /** Of `POST /graphql`. */
   readonly url: string
   /** What the gateway has, and nobody else. */
@@ -113,6 +115,7 @@ export async function testSubgraph<Tables = unknown>(
   const close = () => running.disposeAsync()
   return {
     name,
+    schemas: [name, ...shared],
     url: listening.url,
     rootKey,
     admin,

@@ -38,8 +38,8 @@ interface Way {
  */
 export function reachFields(schema: GraphQLSchema, caller: TestCaller, { ids, representations }: Explored): Probe[] {
   const ownName = ({ claim }: SubjectPlace) => (claim === 'tenant' ? caller.tenant : caller.subject) ?? ''
-  const argumentsOf = (field: Field, subject?: (place: SubjectPlace) => string | undefined) =>
-    fillArguments(field, { ids, subject: (place) => subject?.(place) ?? ownName(place) })
+  const argumentsOf = (field: Field, subject?: (place: SubjectPlace) => string | undefined, known = ids) =>
+    fillArguments(field, { ids: known, subject: (place) => subject?.(place) ?? ownName(place) })
 
   return waysToTypes().flatMap(({ type, path, ask }) =>
     fieldsOf(type).map((field) => ({
@@ -48,8 +48,12 @@ export function reachFields(schema: GraphQLSchema, caller: TestCaller, { ids, re
       field,
       isMutation: type === schema.getMutationType(),
       path: [...path, field.name],
-      operation: (subject) =>
-        ask(field.name + argumentsOf(field, subject) + (isLeafType(getNamedType(field.type)) ? '' : ' { __typename }')),
+      operation(subject) {
+        // What is there is not to be changed: a mutation is told of nothing.
+        const known = type === schema.getMutationType() ? new Map<string, string>() : ids
+        const selection = isLeafType(getNamedType(field.type)) ? '' : ' { __typename }'
+        return ask(field.name + argumentsOf(field, subject, known) + selection)
+      },
     })),
   )
 

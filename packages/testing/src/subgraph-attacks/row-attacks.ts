@@ -86,16 +86,28 @@ async function requireForeignEntities({ schema, mine, explored, others }: Target
 /** What surrounds rows tells of them, too: without row-level security a connection says the same, or is null. */
 async function requireSilentConnections(target: Target): Promise<void> {
   const { mine, theirs, explored } = target
-  const before = await mine.as().run(explored.query)
+  const ask = () => mine.as().run(explored.query)
+  const { before, after } = await undisturbed(ask, () => target.withoutRowSecurity(ask))
   if (!objectsIn(before.data).some(({ edges }) => Array.isArray(edges) && edges.length > 0))
     throw new Breach(`${mine.as().subject} is shown no connection with anything in it: let \`prepare\` make rows.`)
-  const after = await target.withoutRowSecurity(() => mine.as().run(explored.query))
   const leaked = [...textsIn([after.data, after.errors])].filter((text) => theirs.secrets.has(text))
   if (leaked.length > 0) throw new Breach(`${mine.as().subject} is shown what is not theirs: ${leaked.join(', ')}`)
   for (const { path, was, is } of connectionsIn(before.data, after.data)) {
     if (is !== null && JSON.stringify(is) !== JSON.stringify(was))
       throw new Breach(`${path} tells of the rows of others: ${JSON.stringify(is)} in place of ${JSON.stringify(was)}`)
   }
+}
+
+/** What was asked in between, where the answer before and afterwards is the same: some rows come by and by. */
+async function undisturbed<R>(ask: () => Promise<R>, between: () => Promise<R>): Promise<{ before: R; after: R }> {
+  let before = await ask()
+  for (let attempt = 0; attempt < 5; attempt++) {
+    const after = await between()
+    const again = await ask()
+    if (JSON.stringify(again) === JSON.stringify(before)) return { before, after }
+    before = again
+  }
+  throw new Breach('The same question is answered differently each time: what others add to it could not be seen.')
 }
 
 /** Connections of one answer, each with what stands in its place in another. */
