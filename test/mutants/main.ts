@@ -49,7 +49,8 @@ async function report(workspace: string, patterns: readonly string[]): Promise<b
     writeFileSync(`${reports}/${name}.json`, JSON.stringify({ seconds, ...judgement, mutants }, null, 2))
     console.log(`\n${table(mutants, judgement)}\n${seconds} s`)
     for (const mutant of judgement.survivors) console.log(`\nsurvived: ${describeMutant(mutant)}`)
-    for (const entry of judgement.stale) console.log(`\nequivalents.ts: fits nothing: ${JSON.stringify(entry, null, 2)}`)
+    for (const entry of judgement.stale)
+      console.log(`\nequivalents.ts: fits nothing: ${JSON.stringify(entry, null, 2)}`)
     return judgement.survivors.length === 0 && judgement.stale.length === 0
   } finally {
     await database?.close()

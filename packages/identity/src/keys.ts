@@ -61,23 +61,32 @@ export function deriveKey(
 }
 
 /**
- * Reads the value of `BEHALF_CONTEXT_KEYS` or `BEHALF_WORKLOAD_KEY`.
+ * Reads the value of `BEHALF_CONTEXT_KEYS`.
  *
  * @throws {TypeError} that says what is wrong, without the value.
  */
 export function parseKeys(value: string): readonly EpochKey[] {
-  const keys = value.split(',').map((part, index) => {
-    const [, epoch, text] = /^(\d{1,9}):([\w-]{43})$/.exec(part.trim()) ?? []
-    const key = Buffer.from(text ?? '', 'base64url')
-    if (epoch === undefined || key.length !== 32) {
-      throw new TypeError(
-        `Key ${index + 1} is not "<epoch>:<32 bytes as base64url>". Print one with: behalf keys <receiver>`,
-      )
-    }
-    return { epoch: Number(epoch), key }
-  })
+  const keys = value.split(',').map(parseKey)
   if (new Set(keys.map(({ epoch }) => epoch)).size !== keys.length) throw new TypeError('Two keys have the same epoch.')
   return keys
+}
+
+/**
+ * Reads the value of `BEHALF_WORKLOAD_KEY`, or one of several keys.
+ *
+ * @param index - which one it is, counted from 0.
+ * @throws {TypeError} that says what is wrong, without the value.
+ */
+export function parseKey(value: string, index = 0): EpochKey {
+  // 43 characters of base64url are 32 bytes.
+  const parts = /^(\d{1,9}):([\w-]{43})$/.exec(value.trim())
+  if (parts === null) {
+    throw new TypeError(
+      `Key ${index + 1} is not "<epoch>:<32 bytes as base64url>". Print one with: behalf keys <receiver>`,
+    )
+  }
+  const [, epoch, key = ''] = parts
+  return { epoch: Number(epoch), key: Buffer.from(key, 'base64url') }
 }
 
 const formatKeys = (keys: readonly EpochKey[]) =>
