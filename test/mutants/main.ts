@@ -8,7 +8,7 @@
  * in `.reports/mutants`; with `--resume` what was told before and has not changed is not run again. Exits with 1 if a
  * mutant survived that is not in `equivalents.ts`, or an entry there fits none.
  */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { startEmbeddedPostgres } from '@behalf/postgres/embedded'
 import { equivalents } from './equivalents.ts'
@@ -38,7 +38,7 @@ async function report(workspace: string, patterns: readonly string[]): Promise<b
   const name = workspace.replaceAll('/', '-')
   const began = performance.now()
   // One server for all, where each file of tests has a database: a new server for each mutant takes most of the time.
-  const database = usesPostgres(workspace) ? await startEmbeddedPostgres() : undefined
+  const database = needsDatabase(workspace) ? await startEmbeddedPostgres() : undefined
   if (database) process.env['DATABASE_URL'] = database.url
   try {
     const files = patterns.map((pattern) => `${workspace}/${pattern}`)
@@ -58,12 +58,9 @@ async function report(workspace: string, patterns: readonly string[]): Promise<b
   }
 }
 
-function usesPostgres(workspace: string): boolean {
-  const needsDatabase = '@behalf/postgres'
-  if (process.env['DATABASE_URL'] !== undefined) return false
-  try {
-    return readFileSync(`${workspace}/package.json`, 'utf8').includes(needsDatabase)
-  } catch {
-    return false
-  }
+/** Whether its tests ask for a database, and nobody has named one. */
+function needsDatabase(workspace: string): boolean {
+  const manifest = `${workspace}/package.json`
+  if (process.env['DATABASE_URL'] !== undefined || !existsSync(manifest)) return false
+  return readFileSync(manifest, 'utf8').includes('@behalf/postgres')
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { Stryker } from '@stryker-mutator/core'
 import { addExtraMutators } from './extra-mutators.ts'
 
@@ -58,7 +59,7 @@ export async function runStryker({ workspace, files, memory, resume }: MutationR
     disableTypeChecks: false,
     mutator: { excludedMutations },
     testRunner: 'vitest',
-    plugins: ['@stryker-mutator/vitest-runner'],
+    plugins: [fileURLToPath(import.meta.resolve('@stryker-mutator/vitest-runner'))],
     vitest: { configFile: `${workspace}/vitest.config.ts`, dir: workspace },
     coverageAnalysis: 'perTest',
     concurrency: 1,
@@ -67,12 +68,11 @@ export async function runStryker({ workspace, files, memory, resume }: MutationR
     incremental: resume,
     incrementalFile: memory,
     reporters: ['progress-append-only'],
-    logLevel: 'warn',
     allowConsoleColors: false,
   })
   const results = await stryker.runMutationTest()
   const counted = results.filter(({ status }) => status !== 'Ignored')
-  return counted.map(({ fileName, location, mutatorName, replacement = '', status }) => {
+  return counted.map(({ fileName, location, mutatorName, replacement, status }) => {
     const lines = readFileSync(fileName, 'utf8').split('\n')
     const outcome = outcomes[status]
     if (outcome === undefined) throw new Error(`Stryker says "${status}" of a mutant in ${fileName}.`)

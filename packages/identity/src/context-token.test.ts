@@ -19,8 +19,9 @@ import {
   verifierOf,
 } from './context-fixtures.ts'
 import { ada, agentOfAda, newRootKey, onceOnly } from './fixtures.ts'
+import type { AppError } from './app-error.ts'
 import { deriveContextKeys } from './keys.ts'
-import { deepFreeze, type Principal } from './principal.ts'
+import { deepFreeze } from './principal.ts'
 import { createContextSigner } from './sign-context.ts'
 import { createContextVerifier } from './verify-context.ts'
 
@@ -62,7 +63,7 @@ describe('a context token', () => {
 
   it('says of an agent what is known of it, and nothing twice', async () => {
     const actor = { agent: 'script', delegation: null, run: null, tool: null, call: null, parent: null }
-    const token = signer.sign(deepFreeze({ ...ada, actor }) as Principal, request())
+    const token = signer.sign(deepFreeze({ ...ada, actor }), request())
     const { payload } = await jwtVerify(token, keyOf('orders'), { currentDate: new Date(now) })
     expect(payload['act']).toEqual({ sub: 'script' })
     expect(payload['tctx']).toEqual({ tenant: 'acme', facts: { tier: 'premium' } })
@@ -94,18 +95,18 @@ describe('a context token', () => {
   })
 
   it('is as long as receivers accept, and no longer', () => {
-    const lengths = new Set<number>()
-    for (const letters of Array(12).keys()) {
-      const to = 'a'.repeat(letters + 1)
-      const sign = (length: number) => signer.sign(ada, request({ to, ticket: 'x'.repeat(length) })).length
-      let length = 2500
+    const lengthOf = (letters: number, ticket: number) => {
       try {
-        while (length < 4000) lengths.add(sign(length++))
+        return signer.sign(ada, request({ to: 'a'.repeat(letters), ticket: 'x'.repeat(ticket) })).length
       } catch (error) {
-        expect(error).toMatchObject({ code: 'INTERNAL' })
+        return (error as AppError).code
       }
     }
-    expect(Math.max(...lengths)).toBe(4096)
+    const lengths = [1, 2, 3, 4].flatMap((letters) =>
+      Array.from({ length: 100 }, (_, more) => lengthOf(letters, 2500 + more)),
+    )
+    expect(Math.max(...lengths.filter((length) => typeof length === 'number'))).toBe(4096)
+    expect(lengths).toContain('INTERNAL')
   })
 })
 
