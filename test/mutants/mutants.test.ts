@@ -8,7 +8,7 @@ import type { Mutant } from './run-stryker.ts'
 const root = join(import.meta.dirname, '../..')
 
 describe('the mutants', () => {
-  it('of planted code survive where no test notices them, and nowhere else', { timeout: 180_000 }, async () => {
+  it('of planted code survive where no test notices them, and nowhere else', { timeout: 300_000 }, async () => {
     const args = ['--conditions=@behalf/source', 'test/mutants/main.ts', 'test/mutants/planted', '--file', 'door.ts']
     const ended = Promise.withResolvers<unknown>()
     const child = execFile(process.execPath, args, { cwd: root }, (_error, out, err) => ended.resolve(out + err))
