@@ -3,7 +3,7 @@ export const targets: Readonly<Record<string, readonly string[]>> = {
   'packages/identity': ['src/*.ts'],
   'packages/postgres': [
     'src/{bound-transaction,bound-kysely,caller-connection,caller,turns}.ts',
-    'src/{perform-once,postgres,passage,check-catalogue,database-error}.ts',
+    'src/{perform-once,postgres,check-catalogue,database-error}.ts',
   ],
   'packages/subgraph': [
     'src/{http-server,answer-request,read-request,operation-type,request-transaction}.ts',

@@ -50,13 +50,14 @@ export function deriveKey(
   name: string | null,
   epoch: number,
 ): EpochKey {
-  if (name !== null && !namePattern.test(name))
+  const party = name === null ? [] : [name]
+  if (!party.every((part) => namePattern.test(part)))
     throw new TypeError(`"${name}" cannot name a receiver: use a-z, 0-9 and _.`)
   if (!Number.isSafeInteger(epoch) || epoch < 0) throw new TypeError(`${epoch} is not an epoch: use 0, 1, 2, ...`)
   if (!isRootKey(rootKey)) {
     throw new TypeError('The root key must be at least 32 random bytes as base64url without padding.')
   }
-  const info = ['behalf', use, ...(name === null ? [] : [name]), epoch].join('/')
+  const info = ['behalf', use, ...party, epoch].join('/')
   return { epoch, key: Buffer.from(hkdfSync('sha256', Buffer.from(rootKey, 'base64url'), '', info, 32)) }
 }
 

@@ -137,6 +137,15 @@ describe('a bound transaction', () => {
     await bound.commit()
   })
 
+  it('counts what a statement changed, and nothing where none could', async () => {
+    const bound = single.bind(ada, 'write')
+    expect(await bound.db.updateTable('notes').set({ body: 'x' }).executeTakeFirst()).toEqual({ numUpdatedRows: 1n })
+    const none = bound.db.deleteFrom('notes').where('id', '=', 'n-ben')
+    expect(await none.executeTakeFirst()).toEqual({ numDeletedRows: 0n })
+    expect(await pid.execute(bound.db)).not.toHaveProperty('numAffectedRows')
+    await bound.rollback()
+  })
+
   it('reads amounts and dates as text, exactly', async () => {
     const bound = single.bind(ada, 'write')
     const row = await bound.db

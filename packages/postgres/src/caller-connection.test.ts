@@ -130,6 +130,17 @@ describe('a rollback', () => {
     expect(taken[0]?.released).toEqual([true])
   })
 
+  it('that fails before the transaction had begun gives it back in doubt, too, though it seems to be idle', async () => {
+    const unanswered = Promise.withResolvers<never>()
+    const { connection, taken } = open('write', (sent) =>
+      sent === 'rollback' ? Promise.reject(lost) : unanswered.promise,
+    )
+    void connection.query('select 1', [])
+    await expect.poll(() => taken[0]?.sent.at(-1)).toBe('select 1')
+    await connection.rollback()
+    expect(taken[0]?.released).toEqual([true])
+  })
+
   it('during which the connection is lost leaves alone what began meanwhile', async () => {
     const answer = Promise.withResolvers<never>()
     const { connection, taken } = open(

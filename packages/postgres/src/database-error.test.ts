@@ -37,6 +37,11 @@ describe('an error of the database', () => {
     expect(asAppError(error)).toMatchObject({ code: 'BAD_USER_INPUT', cause: error })
   })
 
+  it('is known by its code only where it is of its protocol', () => {
+    const error = Object.assign(new Error('of another kind'), { code: '22021' })
+    expect(asAppError(error)).toMatchObject({ code: 'UNAVAILABLE', cause: error })
+  })
+
   it('that is not of its protocol says nothing of what became of the connection', () => {
     const error = new Error('read ECONNRESET')
     expect(isConnectionLost(error)).toBe(true)
