@@ -20,7 +20,7 @@ export const requirements = {
     kept: true,
   },
   P5: { promise: 'Each subgraph receives only the facts it declared.', kept: true },
-  P6: { promise: 'Authorization is decided before any subgraph is asked, and again in the subgraph.', kept: false },
+  P6: { promise: 'Authorization is decided before any subgraph is asked, and again in the subgraph.', kept: true },
   P7: {
     promise:
       'Rows belong to someone: the database itself and the ownership check on results withhold the rows of others.',

@@ -1,24 +1,22 @@
 import { attackSubgraph } from '@behalf/testing'
+import { sql } from 'kysely'
 import type { Database } from './database.ts'
-import { authority } from './delegation-fixture.ts'
+import { authority, delegate } from './delegation-fixture.ts'
 import { identity } from './subgraph.ts'
 
-attackSubgraph<Database>({
-  name: 'identity',
-  create: identity,
-  migrations: new URL('../migrations', import.meta.url),
-  beside: [authority],
+attackSubgraph<Database>(identity, {
   mine: 'ada',
   theirs: 'ben',
-  claims: { scopes: ['profile', 'delegations:manage'] },
-  prepare: ({ admin }) =>
-    admin
+  beside: [authority],
+  async prepare(app, { name, subject, tenant }) {
+    await app.admin
       .insertInto('users')
-      .values({ id: 'usr_ada', tenant: 'acme', name: 'Ada', email: 'ada@acme.example', tier: 'premium' })
-      .execute(),
-  query: {
-    query: '{ _entities(representations: [{ __typename: "User", id: "usr_ada" }]) { ... on User { id name } } }',
-    shows: 'Ada',
+      .values({ id: subject, tenant, name, email: `${name}@acme.example`, tier: 'premium' })
+      .execute()
+    await delegate(app, subject)
+    await sql`
+      insert into behalf.audit_event (source, at, subject, what, target, outcome)
+      values ('gateway', now(), ${subject}, 'field.denied', ${`field of ${name}`}, 'UNAUTHENTICATED')
+    `.execute(app.admin)
   },
-  mutation: { query: 'mutation { revokeDelegation(id: "dlg_unknown") { id } }' },
 })

@@ -3,15 +3,12 @@ import { testSubgraph, type TestSubgraph } from '@behalf/testing'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Database } from './database.ts'
+import { authority } from './delegation-fixture.ts'
 import { identity } from './subgraph.ts'
 
 let app: TestSubgraph<Database>
 beforeAll(async () => {
-  app = await testSubgraph<Database>({
-    name: 'identity',
-    create: identity,
-    migrations: new URL('../migrations', import.meta.url),
-  })
+  app = await testSubgraph<Database>(identity, { beside: [authority] })
 })
 afterAll(() => app?.close())
 beforeEach(async () => {

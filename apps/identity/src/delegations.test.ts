@@ -12,12 +12,7 @@ const end = 'mutation ($id: ID!) { revokeDelegation(id: $id) { id agent revokedA
 describe('delegations', () => {
   let app: TestSubgraph<Database>
   beforeAll(async () => {
-    app = await testSubgraph<Database>({
-      name: 'identity',
-      create: identity,
-      migrations: new URL('../migrations', import.meta.url),
-      beside: [authority],
-    })
+    app = await testSubgraph<Database>(identity, { beside: [authority] })
     await app.admin
       .insertInto('users')
       .values([

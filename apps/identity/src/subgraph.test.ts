@@ -14,12 +14,7 @@ describe('identity', () => {
   let app: TestSubgraph<Database>
 
   beforeAll(async () => {
-    app = await testSubgraph<Database>({
-      name: 'identity',
-      create: identity,
-      migrations: new URL('../migrations', import.meta.url),
-      beside: [authority],
-    })
+    app = await testSubgraph<Database>(identity, { beside: [authority] })
     await app.admin
       .insertInto('users')
       .values([

@@ -43,6 +43,7 @@ export function orchestrator(
 
   return {
     name: subgraph.name,
+    schema: subgraph.schema,
     async listen(address) {
       if (backend.kind === 'KEYWORD_ROUTER') {
         log.info('No model is configured (MODEL_BASE_URL): keyword-router answers, which is not a language model.')

@@ -46,11 +46,7 @@ describe('orders', () => {
   const as = (name: string) => app.as(name, { scopes: ['orders:read'] })
 
   beforeAll(async () => {
-    app = await testSubgraph<Database>({
-      name: 'orders',
-      create: orders,
-      migrations: new URL('../migrations', import.meta.url),
-    })
+    app = await testSubgraph<Database>(orders)
     const rowsOf = (name: string, count: number): Database['orders'][] =>
       Array.from({ length: count }, (_, index) => ({
         id: `ord_${name}${String(index).padStart(3, '0')}`,

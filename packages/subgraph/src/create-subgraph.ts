@@ -1,6 +1,7 @@
 import { createContextVerifier, createEventCounter, type Policies } from '@behalf/identity'
 import type { Postgres } from '@behalf/postgres'
 import { createLog, type LogLevel } from '@behalf/process'
+import type { GraphQLSchema } from 'graphql'
 import { createAnswerRequest } from './answer-request.ts'
 import { buildSchema } from './build-schema.ts'
 import { createExecutor } from './execute-operation.ts'
@@ -35,6 +36,8 @@ export interface SubgraphOptions<Tables> {
 
 export interface Subgraph {
   readonly name: string
+  /** What it serves, with every rule of the schema around the resolvers. */
+  readonly schema: GraphQLSchema
   /** @param address - `port` 0 takes any free one; `host` defaults to 127.0.0.1. */
   listen(address: { port: number; host?: string }): Promise<ListeningSubgraph>
 }
@@ -74,6 +77,7 @@ export function createSubgraph<Tables = unknown>(options: SubgraphOptions<Tables
 
   return {
     name,
+    schema,
     async listen({ port, host = '127.0.0.1' }) {
       const log = createLog(name, logLevel, options.log)
       const audit = db?.audit ?? null

@@ -1,6 +1,7 @@
 // This file is the complete public surface of @behalf/testing.
 export { attackSubgraph, type AttackOptions } from './attack-subgraph.ts'
-export type { Operation } from './attacks.ts'
+export type { Owner } from './subgraph-attacks/aim-at.ts'
+export type { Operation } from './subgraph-attacks/attack.ts'
 export type {
   AgentClaims,
   SignedRequest,
@@ -13,6 +14,7 @@ export type {
 export { testPrincipal, type TestClaims } from './test-principal.ts'
 export {
   testSubgraph,
+  type CreateSubgraph,
   type OtherSchema,
   type TestConfig,
   type TestSubgraph,

@@ -32,6 +32,8 @@ export interface AgentClaims {
 export interface TestCaller {
   /** Such as `usr_ada`. */
   readonly subject: string
+  /** Such as `acme`; null for a caller without a credential. */
+  readonly tenant: string | null
   run(query: string, variables?: Readonly<Record<string, unknown>>): Promise<TestAnswer>
   /** An agent that acts for this caller. */
   agent(claims: AgentClaims): TestCaller
@@ -49,11 +51,14 @@ export interface TamperedToken {
   readonly ageMs?: number
   /** Signed by somebody else. */
   readonly forged?: boolean
+  /** Made for another kind of operation. */
+  readonly operation?: OperationType
 }
 
 /** A request and the context token that was made for it. */
 export interface SignedRequest extends RawRequest {
   readonly token: string
+  readonly body: Uint8Array
 }
 
 export interface CallerOptions {
@@ -73,7 +78,7 @@ export function createTestCaller(options: CallerOptions): TestCaller {
   function signed(
     query: string,
     variables: Readonly<Record<string, unknown>> = {},
-    { to = receiver, ageMs = 0, forged = false }: TamperedToken = {},
+    { to = receiver, ageMs = 0, forged = false, operation = operationOf(query) }: TamperedToken = {},
   ): SignedRequest {
     const signer = createContextSigner({
       rootKey: forged ? randomBytes(32).toString('base64url') : rootKey,
@@ -84,7 +89,8 @@ export function createTestCaller(options: CallerOptions): TestCaller {
     const token = signer.sign(principal, {
       to,
       body,
-      operation: operationOf(query),
+      operation,
+      ...(operation === 'subscription' && { until: Math.floor(Date.now() / 1000) + 60 }),
       txn: randomUUID(),
       facts: Object.keys(principal.facts),
       scopes: principal.scopes,
@@ -95,6 +101,7 @@ export function createTestCaller(options: CallerOptions): TestCaller {
 
   return {
     subject: principal.subject,
+    tenant: principal.tenant,
     signed,
     run: async (query, variables) => readAnswer(await send(url, signed(query, variables))),
     agent({ tool, call = `call_${randomUUID()}` }) {
@@ -120,7 +127,7 @@ export function readAnswer({ status, body }: RawAnswer): TestAnswer {
   return { status, data, errors }
 }
 
-function operationOf(query: string): OperationType {
+export function operationOf(query: string): OperationType {
   const operation = getOperationAST(parse(query))
   if (!operation) throw new Error('The text has to hold one operation.')
   return operation.operation

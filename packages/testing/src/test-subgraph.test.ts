@@ -3,23 +3,23 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sql } from 'kysely'
 import { afterAll, expect, it } from 'vitest'
-import { notes, noteMigrations, type NoteTables } from './fixtures.ts'
+import { createNotes, noteMigrations, type NoteTables } from './fixtures/notes.ts'
 import { testSubgraph } from './index.ts'
 
 const migrations = noteMigrations()
 afterAll(() => rm(migrations, { recursive: true }))
 
 it('runs a subgraph for callers of every kind, on a database of its own', async () => {
-  await using app = await testSubgraph<NoteTables>({ name: 'notes', create: notes, migrations })
+  await using app = await testSubgraph<NoteTables>(createNotes(), { migrations })
   await app.admin
     .insertInto('note')
     .values([
-      { id: 'n1', owner: 'usr_ada', text: 'mine' },
-      { id: 'n2', owner: 'usr_ben', text: 'theirs' },
+      { id: 'n1', owner: 'usr_ada', text: 'mine', made: new Date() },
+      { id: 'n2', owner: 'usr_ben', text: 'theirs', made: new Date() },
     ])
     .execute()
 
-  const ada = app.as('ada', { scopes: ['notes:read'], facts: { tier: 'premium' } })
+  const ada = app.as('ada', { scopes: ['notes:read', 'notes:write'], facts: { tier: 'premium' } })
   expect(ada.subject).toBe('usr_ada')
   expect(await ada.run('{ notes { id } tier }')).toEqual({
     status: 200,
@@ -51,7 +51,7 @@ it('runs a subgraph for callers of every kind, on a database of its own', async 
 })
 
 it('says what would be a way around row-level security', async () => {
-  await using app = await testSubgraph<NoteTables>({ name: 'notes', create: notes, migrations })
+  await using app = await testSubgraph<NoteTables>(createNotes(), { migrations })
   expect(await app.violations()).toEqual([])
   await sql`create table draft (id text primary key)`.execute(app.admin)
   expect((await app.violations()).join()).toContain('notes.draft')
@@ -65,7 +65,7 @@ it('has schemas of others beside it, and says where they show it too much', asyn
   await cp(migrations, own, { recursive: true })
   await writeFile(join(own, '002.sql'), 'grant usage on schema trust to notes; grant select on trust.shown to notes')
   const beside = [{ name: 'truster', schema: 'trust', migrations: others }]
-  await using app = await testSubgraph<NoteTables>({ name: 'notes', create: notes, migrations: own, beside })
+  await using app = await testSubgraph<NoteTables>(createNotes(), { migrations: own, beside })
   expect(await app.violations()).toEqual([])
   await sql`grant select on trust.hidden to notes`.execute(app.admin)
   expect(await app.violations()).toEqual([expect.stringContaining('trust.hidden')])

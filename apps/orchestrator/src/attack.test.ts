@@ -1,0 +1,55 @@
+import { deriveWorkloadKey } from '@behalf/identity'
+import { attackSubgraph } from '@behalf/testing'
+import { createHash, randomBytes } from 'node:crypto'
+import type { Database } from './database.ts'
+import { orchestrator } from './subgraph.ts'
+
+const workloadKey = deriveWorkloadKey(randomBytes(32).toString('base64url'), 'orchestrator', 1)
+/** Nobody is there: no run is started. */
+const gatewayInternalUrl = 'http://127.0.0.1:1'
+
+attackSubgraph<Database>(
+  (config) =>
+    orchestrator({ ...config, workloadKey, gatewayInternalUrl, model: null, instructions: '', runConcurrency: 1 }),
+  {
+    mine: 'ada',
+    theirs: 'ben',
+    // The queue's own, which holds ids only: docs/decisions/0002-run-queue.md.
+    allow: { allowSchemas: ['orchestrator_queue'] },
+    async prepare({ admin }, { name, subject: user_id }) {
+      const id = (kind: string) => `${kind}_${createHash('md5').update(name).digest('hex')}`
+      const [conversation_id, run_id] = [id('cnv'), id('run')]
+      await admin
+        .insertInto('conversation')
+        .values({ id: conversation_id, user_id, title: `title of ${name}` })
+        .execute()
+      await admin
+        .insertInto('run')
+        .values({
+          id: run_id,
+          conversation_id,
+          user_id,
+          idempotency_key: name,
+          status: 'COMPLETED',
+          backend_kind: 'KEYWORD_ROUTER',
+          backend_name: 'keyword-router',
+          finished_at: new Date(),
+        })
+        .execute()
+      const message = { conversation_id, run_id, user_id }
+      await admin
+        .insertInto('message')
+        .values([
+          { ...message, id: id('msg'), role: 'USER', text: `question of ${name}`, position: 1 },
+          {
+            ...message,
+            id: id('msg').replace(/...$/, '000'),
+            role: 'ASSISTANT',
+            text: `answer to ${name}`,
+            position: 2,
+          },
+        ])
+        .execute()
+    },
+  },
+)
