@@ -18,6 +18,7 @@ export interface TestConfig {
   readonly contextKeys: string
   readonly trustDomain: string
   readonly logLevel: 'silent'
+  readonly otlpEndpoint: null
 }
 
 export interface TestSubgraphOptions {
@@ -81,6 +82,7 @@ export async function testSubgraph<Tables = unknown>(options: TestSubgraphOption
     contextKeys,
     trustDomain,
     logLevel: 'silent',
+    otlpEndpoint: null,
   }).listen({ port: 0 })
   started.defer(() => listening.close())
 
