@@ -47,7 +47,9 @@ async function eventsOf(user: string) {
     id txn parent at source what target rule outcome actor durationMs } } } } }`
   const { body } = await system.graphql(await system.token(user), query)
   expect(body.errors).toBeUndefined()
-  return (body.data?.['viewer'].auditEvents.edges as { node: Record<string, unknown> }[]).map(({ node }) => node)
+  return ((body.data?.['viewer'].auditEvents.edges ?? []) as { node: Record<string, unknown> }[]).map(
+    ({ node }) => node,
+  )
 }
 
 describe('[P14] behalf explain', () => {
@@ -194,7 +196,7 @@ describe('[P14] what is kept', () => {
       },
     )
     expect(body.data?.['order'].id).toBe('ord_7Kx2')
-    const { total } = body.data?.['order'] as { total: string }
+    const total: string = body.data?.['order'].total
     const profile = await system.token('ada', { scopes: ['profile'] })
     const denied = await system.graphql(profile, '{ viewer { name balance { amount } } }')
     for (const txn of [body, denied.body].map(({ extensions }) => extensions?.txn ?? ''))
