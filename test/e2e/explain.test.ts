@@ -65,7 +65,7 @@ describe('[P14] behalf explain', () => {
     expect(told(stdout)).toEqual([
       `request  ${txn}  OK`,
       '├─ by usr_ada of acme, in person, through behalf-cli',
-      '├─ query Mine',
+      '├─ query Mine, cost 6',
       '├─ identity was told, for a query: OK',
       '│  ├─ scopes  profile',
       '│  └─ facts   none',
@@ -86,7 +86,7 @@ describe('[P14] behalf explain', () => {
     expect(lines.slice(0, 7)).toEqual([
       `request  ${txn}  OK`,
       '├─ by usr_ada of acme, in person, through behalf-cli',
-      '├─ mutation Send',
+      '├─ mutation Send, cost 24',
       '├─ orchestrator was told, for a mutation: OK',
       '│  ├─ scopes  chat',
       '│  ├─ facts   none',
@@ -99,7 +99,7 @@ describe('[P14] behalf explain', () => {
       '   ├─ by usr_ada of acme, for whom assistant acts, through behalf-cli',
       expect.stringMatching(/^ {3}├─ under dlg_\S+, in run_\S+$/),
       '   ├─ by the rule @requiresScopes(scopes: [["balance:read"]])',
-      '   ├─ query get_balance',
+      '   ├─ query get_balance, cost 3',
       '   ├─ identity was told, for a query: OK',
       '   │  ├─ scopes  none',
       '   │  └─ facts   none',
@@ -115,7 +115,7 @@ describe('[P14] behalf explain', () => {
     const { stdout } = await explain(body.extensions?.txn ?? '')
     expect(told(stdout).slice(1)).toEqual([
       '├─ by usr_ben of acme, in person, through behalf-cli',
-      '├─ query',
+      '├─ query, cost 2',
       '└─ orders was told, for a query: OK',
       '   ├─ scopes  orders:read',
       '   └─ facts   tier = "basic"',

@@ -67,6 +67,7 @@ describe('[P14] a request', () => {
           status: 200,
           operation: 'query',
           name: 'Mine',
+          cost: 3,
           hops: expect.toSatisfy((hops: unknown[]) => hops.length === 2),
         },
       },
