@@ -21,10 +21,12 @@ function relocated(markdown: string): string {
   return markdown
     .replaceAll('http://127.0.0.1:4000', urls.gateway)
     .replaceAll('http://127.0.0.1:4102/graphql', urls.subgraphs.orders)
+    .replaceAll('127.0.0.1:4300', `127.0.0.1:${system.env['POSTGRES_PORT']}`)
+    .replaceAll('.behalf/postgres', join(dataDir, 'postgres'))
     .replaceAll('.behalf/logs', join(dataDir, 'logs'))
 }
 
-describe.each(['README.md', 'docs/get-started/README.md'])('%s', (path) => {
+describe.each(['README.md', 'docs/get-started/README.md', 'docs/guides/revoke.md'])('%s', (path) => {
   const markdown = readFileSync(join(root, path), 'utf8')
 
   it('begins with the two commands', () => {

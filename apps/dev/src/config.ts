@@ -12,6 +12,9 @@ const notProduction = z
   .refine((value) => value !== 'production', 'production is refused: this starts demo users without passwords')
   .optional()
 
+/** Relative to the root of the repository. */
+export const defaultDataDir = '.behalf'
+
 const developmentVariables = {
   NODE_ENV: notProduction,
   GATEWAY_PORT: knownPort(4000),
@@ -32,7 +35,7 @@ const supervisorVariables = {
     .string()
     .refine(isRootKey, 'not 32 random bytes in base64url')
     .default(() => randomBytes(32).toString('base64url')),
-  BEHALF_DATA_DIR: z.string().default('.behalf'),
+  BEHALF_DATA_DIR: z.string().default(defaultDataDir),
   LOG_LEVEL: logLevel.default('debug'),
   MODEL_BASE_URL: webUrl.optional(),
   MODEL_API_KEY: z.string().optional(),
@@ -76,6 +79,8 @@ export interface Config {
   /** Variables that are handed on as they are. */
   readonly logging: Readonly<Record<string, string>>
   readonly model: Readonly<Record<string, string>>
+  /** Of the gateway. */
+  readonly limits: Readonly<Record<string, string>>
   /** What the operating system needs to have in any process. */
   readonly system: Readonly<Record<string, string>>
   readonly startedByNpm: boolean
@@ -120,6 +125,7 @@ export function readConfig(apps: readonly ConfigurableApp[], env: Environment = 
     subgraphUrls: namedUrls(values.SUBGRAPHS),
     logging: { LOG_LEVEL: values.LOG_LEVEL },
     model: pick(env, ['MODEL_BASE_URL', 'MODEL_API_KEY', 'MODEL_NAME']),
+    limits: pick(env, ['LIMIT_OPERATION', 'LIMIT_USER', 'LIMIT_TENANT', 'LIMIT_ANONYMOUS', 'TRUSTED_PROXIES']),
     system: pick(env, ['SystemRoot', 'TEMP', 'TMP']),
     startedByNpm: Boolean(env['npm_lifecycle_event']),
     given: pick(env, ['GATEWAY_PORT', 'IDP_PORT', 'GRAPHQL_RESOURCE', 'MCP_RESOURCE']),
@@ -176,6 +182,20 @@ export interface TokenConfig {
 export function readTokenConfig(env: Environment = process.env): TokenConfig {
   const values = readEnvironment(z.object(developmentVariables), env)
   return Object.freeze({ issuer: `http://127.0.0.1:${values.IDP_PORT}`, resources: resourcesOf(values) })
+}
+
+export interface OperateConfig {
+  /** As given; relative to the root of the repository. */
+  readonly dataDir: string
+  /** What the operating system needs to have in any process. */
+  readonly system: Readonly<Record<string, string>>
+}
+
+/** @throws {ConfigurationError} */
+export function readOperateConfig(env: Environment = process.env): OperateConfig {
+  const { NODE_ENV, BEHALF_DATA_DIR } = supervisorVariables
+  const values = readEnvironment(z.object({ NODE_ENV, BEHALF_DATA_DIR }), env)
+  return Object.freeze({ dataDir: values.BEHALF_DATA_DIR, system: pick(env, ['SystemRoot', 'TEMP', 'TMP']) })
 }
 
 function resourcesOf(values: {

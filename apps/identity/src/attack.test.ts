@@ -1,14 +1,16 @@
 import { attackSubgraph } from '@behalf/testing'
 import type { Database } from './database.ts'
+import { authority } from './delegation-fixture.ts'
 import { identity } from './subgraph.ts'
 
 attackSubgraph<Database>({
   name: 'identity',
   create: identity,
   migrations: new URL('../migrations', import.meta.url),
+  beside: [authority],
   mine: 'ada',
   theirs: 'ben',
-  claims: { scopes: ['profile'] },
+  claims: { scopes: ['profile', 'delegations:manage'] },
   prepare: ({ admin }) =>
     admin
       .insertInto('users')
@@ -18,4 +20,5 @@ attackSubgraph<Database>({
     query: '{ _entities(representations: [{ __typename: "User", id: "usr_ada" }]) { ... on User { id name } } }',
     shows: 'Ada',
   },
+  mutation: { query: 'mutation { revokeDelegation(id: "dlg_unknown") { id } }' },
 })

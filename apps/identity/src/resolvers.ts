@@ -1,5 +1,7 @@
-import { defineLoader, oneByKey, type SubgraphContext } from '@behalf/subgraph'
+import { defineLoader, oneByKey, scalars, type SubgraphContext } from '@behalf/subgraph'
+import { auditEvents } from './audit-events.ts'
 import type { Database } from './database.ts'
+import { delegationsOf, revokeDelegation } from './delegations.ts'
 
 type Context = SubgraphContext<Database>
 type Row = Database['users']
@@ -22,9 +24,13 @@ const column =
     (await users(context).load(user.id))?.[name] ?? null
 
 export const resolvers = {
+  DateTime: scalars.DateTime,
   Query: {
     viewer: (_root: unknown, _arguments: unknown, { identity }: Context): User => ({ id: identity.subject }),
     user: (_root: unknown, { id }: { id: string }, context: Context): Promise<User | null> => users(context).load(id),
+  },
+  Mutation: {
+    revokeDelegation: (_root: unknown, { id }: { id: string }, context: Context) => revokeDelegation(id, context),
   },
   User: {
     // The row and not its key alone: with the tenant, without which nobody is shown to support.
@@ -33,5 +39,8 @@ export const resolvers = {
     email: column('email'),
     tenant: column('tenant'),
     tier: column('tier'),
+    delegations: (user: User, page: { first?: number | null }, context: Context) =>
+      delegationsOf(user.id, page, context),
+    auditEvents,
   },
 }

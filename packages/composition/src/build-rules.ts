@@ -1,6 +1,6 @@
 import { readRule, type AgentAccess, type FieldRule, type ScopeSets } from '@behalf/identity'
-import { Kind } from 'graphql'
-import type { DirectiveNode, DocumentNode, TypeNode } from 'graphql'
+import { getNamedType, Kind } from 'graphql'
+import type { DirectiveNode, DocumentNode, GraphQLOutputType, TypeNode } from 'graphql'
 import type { Declarations } from './declarations.ts'
 import type { Problems } from './problem.ts'
 import { conjoin } from './scope-sets.ts'
@@ -19,7 +19,8 @@ export const defaultRule: FieldRule = { ...open, agent: 'ALLOW', delegates: null
 /**
  * The rules of the composed graph: a field's own AND those of the type it returns, as Federation composed them
  * over all subgraphs (AND) and from implementations to their interfaces; ours from the subgraphs' declarations, those
- * of an interface and its implementations together, the strictest first. Mutation fields are always listed, so that none is open for want of an entry.
+ * of an interface and its implementations together, the strictest first. A policy is told what it decides about: those
+ * of a type stay with the type. Mutation fields are always listed, so that none is open for want of an entry.
  */
 export function buildRules(supergraph: DocumentNode, declarations: Declarations, problems: Problems): Rules {
   const types = new Map<string, Auth>()
@@ -40,8 +41,10 @@ export function buildRules(supergraph: DocumentNode, declarations: Declarations,
       const coordinate = `${type}.${field.name.value}`
       const related = [...(implementations.get(type) ?? []), ...(node.interfaces ?? []).map(({ name }) => name.value)]
       const everywhere = [coordinate, ...related.map((name) => `${name}.${field.name.value}`)]
+      const own = readAuth(field)
       const rule: FieldRule = {
-        ...both(readAuth(field), types.get(namedType(field.type)) ?? open),
+        ...both(own, types.get(namedType(field.type)) ?? open),
+        policies: own.policies,
         agent: strictest(everywhere.map((each) => agentAccess(each, declarations, problems))),
         delegates: delegates(coordinate, declarations, problems),
       }
@@ -49,6 +52,13 @@ export function buildRules(supergraph: DocumentNode, declarations: Declarations,
     }
   }
   return rules
+}
+
+/** What a field asks for in all: its rule, and the policies of the type it returns. */
+export function ruleOfField(rules: Rules, coordinate: string, type: GraphQLOutputType): FieldRule {
+  const rule = rules[coordinate] ?? defaultRule
+  const { policies } = rules[getNamedType(type).name] ?? defaultRule
+  return policies.length > 0 ? { ...rule, policies: conjoin(rule.policies, policies) } : rule
 }
 
 /** What all of them ask for together. */

@@ -1,6 +1,6 @@
 import { NoSchemaIntrospectionCustomRule, OperationTypeNode, print, specifiedRules, validate } from 'graphql'
 import type { ToolDefinition } from '@behalf/identity'
-import { conjoinRules, defaultRule, type Rules } from './build-rules.ts'
+import { conjoinRules, defaultRule, ruleOfField, type Rules } from './build-rules.ts'
 import { canonicalHash } from './canonical-hash.ts'
 import { usesOf, type FieldUse } from './field-uses.ts'
 import type { ToolSource } from './find-tools.ts'
@@ -49,8 +49,10 @@ export function compileTool(source: ToolSource, graph: ToolGraph, problems: Prob
     problems.add('TOOL_DESCRIPTION', place, `${source.name} has ${length}.`)
   }
 
-  const coordinates = [...fields.map(({ coordinate }) => coordinate), ...conditions]
-  const { scopes, policies } = conjoinRules(coordinates.map((coordinate) => graph.rules[coordinate] ?? defaultRule))
+  const { scopes, policies } = conjoinRules([
+    ...fields.map(({ coordinate, field }) => ruleOfField(graph.rules, coordinate, field.type)),
+    ...[...conditions].map((type) => graph.rules[type] ?? defaultRule),
+  ])
   const approved = fields.find((use) => use.enclosing === null && graph.rules[use.coordinate]?.agent === 'APPROVE')
   const bound = new Set(bindings.map(({ variable }) => variable))
   const parts = { ...graph, document, operation, uses: fields, bound, bounding, place }

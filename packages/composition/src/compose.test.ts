@@ -53,6 +53,38 @@ describe('compose', () => {
   })
 })
 
+describe('[P6] rules that Federation refuses', () => {
+  const node = (onInterface: string, onNote: string) => ({
+    orders: `interface Node ${onInterface} { x: Int } type Note implements Node @public ${onNote} { x: Int } extend type Query { node: Node }`,
+  })
+  const requiring = (rule: string) => ({
+    orders: 'extend type Order { secret: Int @requiresScopes(scopes: [["s"]]) @policy(policies: [["p"]]) }',
+    loyalty: `type Query { a: Int } type Order @key(fields: "id") @owner(field: "userId") @requiresScopes(scopes: [["orders:read"]]) { id: ID! secret: Int @external
+        points: Int @requires(fields: "secret") ${rule} }`,
+  })
+
+  it('are those on an interface, and the advice is to put them behind it', async () => {
+    const [problem] = await refused(node('@authenticated', ''))
+    expect(problem).toMatchObject({
+      code: 'AUTH_REQUIREMENTS_APPLIED_ON_INTERFACE',
+      advice: expect.stringContaining('object types that implement the interface'),
+    })
+    expect((await composed(node('', '@authenticated'))).graph.rules['Node']).toMatchObject({ authenticated: true })
+  })
+
+  it('are those that a field lacks which is made of what they restrict', async () => {
+    for (const rule of ['', '@requiresScopes(scopes: [["s"]])', '@policy(policies: [["p"]])']) {
+      const [problem] = await refused(requiring(rule))
+      expect(problem).toMatchObject({
+        code: 'MISSING_TRANSITIVE_AUTH_REQUIREMENTS',
+        message: expect.stringContaining('Order.points'),
+        advice: expect.stringContaining('Give the field all rules of the fields that its @requires'),
+      })
+    }
+    await composed(requiring('@requiresScopes(scopes: [["s"]]) @policy(policies: [["p"]])'))
+  })
+})
+
 describe('rules', () => {
   it('are those of the field and of the type it returns, over all subgraphs', async () => {
     const { graph } = await composed({
@@ -72,6 +104,24 @@ describe('rules', () => {
     expect(graph.rules['Vault.x']).toMatchObject({ policies: [['p']], scopes: [] })
     expect(graph.rules['Query.shared']).toMatchObject({ authenticated: true, scopes: [['d']] })
     expect(graph.rules['Order.id']).toBeUndefined()
+  })
+
+  it('keep the policies of a type with the type, and its other rules with what returns it, too', async () => {
+    const { graph } = await composed({
+      orders: `extend type Query { vault: Vault @policy(policies: [["own"]]) kind: Kind tag(kind: Kind): Tag }
+        type Vault @public @policy(policies: [["p"], ["q"]]) @authenticated { x: Int }
+        enum Kind @requiresScopes(scopes: [["kinds"]]) { A } scalar Tag @policy(policies: [["t"]])`,
+    })
+    expect(graph.rules['Query.vault']).toMatchObject({ policies: [['own']], authenticated: true })
+    expect(graph.rules['Vault']).toMatchObject({ policies: [['p'], ['q']], authenticated: true })
+    expect(graph.rules['Query.kind']).toMatchObject({ scopes: [['kinds']] })
+    expect(graph.rules['Tag']).toMatchObject({ policies: [['t']] })
+    expect(graph.rules['Query.tag']).toBeUndefined()
+    const scalar = 'scalar Tag @policy(policies: [["t"]])'
+    expect(await refused({ orders: `extend type Query { tag: Tag! } ${scalar}` })).toMatchObject([
+      { code: 'NOT_NULLABLE', message: 'Query.tag is restricted (@policy t) and cannot be null.' },
+    ])
+    await composed({ orders: `extend type Query { tag: Tag } ${scalar}` })
   })
 
   it('pass from implementations to their interface', async () => {

@@ -11,7 +11,7 @@ import {
 } from 'graphql'
 import type { GraphQLArgument, GraphQLField, GraphQLSchema } from 'graphql'
 import { readSubject } from '@behalf/identity'
-import { defaultRule, restricts, type Rules } from './build-rules.ts'
+import { restricts, ruleOfField, type Rules } from './build-rules.ts'
 import type { Declarations, Declared } from './declarations.ts'
 import { fieldOf } from './field-uses.ts'
 import type { ToolSource } from './find-tools.ts'
@@ -110,7 +110,7 @@ function selectionOf(generation: Generation, field: GraphQLField<unknown, unknow
   if (!isCompositeType(type)) return null
   const inner = 'getFields' in type ? Object.values(type.getFields()) : []
   const selections = inner.flatMap((each) => {
-    const rule = generation.rules[`${type.name}.${each.name}`] ?? defaultRule
+    const rule = ruleOfField(generation.rules, `${type.name}.${each.name}`, each.type)
     if (restricts(rule) || rule.agent === 'DENY' || each.args.some((argument) => isRequiredArgument(argument)))
       return []
     if (isLeafType(getNamedType(each.type))) return [each.name]

@@ -27,7 +27,9 @@ export const adviceByCode = {
   OWNED_WITHOUT_PARENT:
     'Reach it through an object that somebody owns, or give it @owner(field: "..."); @public if there is nothing of anybody in it.',
   NOT_NULLABLE: 'Remove the "!": when it is withheld it becomes null, and must not take its siblings along.',
-  RULES_DISAGREE: 'Let all subgraphs that declare the field say the same; the strictest is used.',
+  RULES_DISAGREE: 'Let all subgraphs that declare it say the same; what any of them asks is asked.',
+  KEY_RESTRICTED:
+    'Put the rule on the type, or key it by a field that nobody is refused: plans need keys whoever asks, and subgraphs refuse them like any field.',
   DELEGATES_TWICE: 'Let one subgraph declare the field that starts the agent.',
 
   // inputs
@@ -61,3 +63,11 @@ export const adviceByCode = {
 } as const satisfies Record<string, string>
 
 export type ProblemCode = keyof typeof adviceByCode
+
+/** What to do about errors of Federation that have to do with who may see what. */
+export const adviceOnFederation: Readonly<Record<string, string>> = {
+  AUTH_REQUIREMENTS_APPLIED_ON_INTERFACE:
+    'Put the rule on the object types that implement the interface: what they ask, the interface asks, too.',
+  MISSING_TRANSITIVE_AUTH_REQUIREMENTS:
+    'Give the field all rules of the fields that its @requires (@fromContext) names: it would tell of them to whom they are denied.',
+}

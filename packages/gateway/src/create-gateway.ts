@@ -1,10 +1,29 @@
 import { setTimeout } from 'node:timers/promises'
-import { acceptedEpochs, firstEpoch, createContextSigner, createWorkloadVerifier, type Graph } from '@behalf/identity'
+import {
+  acceptedEpochs,
+  createContextSigner,
+  createEventCounter,
+  createWorkloadVerifier,
+  type ErrorDetails,
+  firstEpoch,
+  type Graph,
+  type Policies,
+  readErrorDetails,
+  requirePolicies,
+} from '@behalf/identity'
 import pino, { type Logger } from 'pino'
 import { addAgentApi } from './agent/agent-api.ts'
 import { createTicketSealer } from './agent/ticket.ts'
+import { createAgentAudit } from './audit/audit-agents.ts'
+import { createRequestAudit } from './audit/audit-requests.ts'
+import { createToolAudit } from './audit/audit-tools.ts'
+import { createHashArguments } from './audit/hash-arguments.ts'
 import { createAuthenticate } from './authenticate/authenticate.ts'
+import { challengeOf } from './authenticate/challenge.ts'
 import type { IssuerConfig } from './authenticate/issuer.ts'
+import { createIssuers } from './authenticate/issuers.ts'
+import { createLogoutTokenVerifier } from './authenticate/verify-logout-token.ts'
+import type { AuthorizationMode } from './authorize/authorization-mode.ts'
 import type { Authority } from './authority.ts'
 import { createExecuteTool, type ExecuteTool } from './execute/execute-tool.ts'
 import { startGraphQLServer } from './execute/graphql-server.ts'
@@ -13,8 +32,14 @@ import { createSubgraphClient, type SubgraphClient } from './execute/subgraph-cl
 import { createSubgraphDataSource } from './execute/subgraph-data-source.ts'
 import { readGraph } from './graph-file.ts'
 import { createApp, type WriteError } from './http/create-app.ts'
+import { createAdmission } from './http/admission.ts'
 import { addGraphQLRoute } from './http/graphql-route.ts'
+import { addLogoutRoutes } from './http/logout-routes.ts'
+import { addResourceMetadata, describeResource } from './http/resource-metadata.ts'
+import { defaultOperationLimits, type OperationLimits } from './limits/operation-limits.ts'
+import { createRateLimits, type RateLimitOptions } from './limits/rate-limits.ts'
 import type { Registry } from './registry.ts'
+import { createRevocationGuard } from './revocation/revocation-guard.ts'
 
 export interface GatewayOptions {
   /** Path of `graph.json`. */
@@ -31,13 +56,24 @@ export interface GatewayOptions {
   readonly authority: Authority
   /** Makes the tool registry of the graph's tools and the way to run one. */
   readonly registry: (parts: { readonly tools: Graph['tools']; readonly execute: ExecuteTool }) => Registry
+  /** A function for each name that subgraphs use in `@policy`. */
+  readonly policies?: Policies
+  /** What becomes of an operation of which something is denied. Default `filter`. */
+  readonly authorization?: { readonly mode: AuthorizationMode }
   /** Whether clients may ask for the schema. Not a control: do not hide behind it. Default true. */
   readonly introspection?: boolean
   readonly limits?: Partial<GatewayLimits>
+  /**
+   * Addresses and networks (`10.0.0.0/8`) of proxies in front, whose `X-Forwarded-For` says where a request comes from.
+   * Default: none, and a client's address is that of its connection.
+   */
+  readonly trustedProxies?: readonly string[]
   readonly log?: Logger
 }
 
-export interface GatewayLimits {
+export interface GatewayLimits extends RateLimitOptions {
+  /** What one operation may ask for. */
+  readonly operation: Partial<OperationLimits>
   /** Bytes of a request. Default 256 KiB. */
   readonly bodyBytes: number
   /** Bytes of a subgraph's answer. Default 8 MiB. */
@@ -49,6 +85,7 @@ export interface GatewayLimits {
 }
 
 const defaultLimits: GatewayLimits = {
+  operation: {},
   bodyBytes: 256 * 1024,
   subgraphResponseBytes: 8 * 1024 * 1024,
   subgraphPending: 1000,
@@ -85,6 +122,8 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     trustDomain = 'behalf',
     issuers,
     authority,
+    policies = {},
+    authorization: { mode } = { mode: 'filter' },
     introspection = true,
     log = pino(),
   } = options
@@ -93,15 +132,41 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const subgraphUrls = options.subgraphs ?? {}
   const unknown = Object.keys(subgraphUrls).find((name) => !Object.hasOwn(graph.subgraphs, name))
   if (unknown !== undefined) throw new TypeError(`There is no subgraph "${unknown}" in ${options.graph}.`)
+  const { rules, subjects } = graph
+  requirePolicies(
+    'createGateway',
+    Object.values(rules).flatMap((rule) => rule.policies.flat()),
+    policies,
+  )
+  if (mode === 'dry-run') log.warn('authorization is a dry run: only subgraphs enforce what they ask')
   const signer = createContextSigner({ rootKey, epoch, trustDomain })
   const tickets = createTicketSealer({ rootKey, epoch })
   const shapeOf = createOperationShapes(graph.supergraph)
+  const operationLimits = { ...defaultOperationLimits, ...limits.operation }
+  const rates = createRateLimits({ limiter: authority.limiter, limits, maxCost: operationLimits.cost })
   const clients: SubgraphClient[] = []
+  const guard = createRevocationGuard(authority.revocations)
+  const metadata = describeResource(
+    issuers,
+    Object.values(rules).flatMap(({ scopes }) => scopes.flat()),
+  )
+  const { audit } = authority
+  const counter = createEventCounter(audit)
+  const toolAudit = createToolAudit({ audit, graph, hashArguments: createHashArguments({ rootKey, epoch }) })
 
   const server = await startGraphQLServer({
     supergraph: graph.supergraph,
-    rules: graph.rules,
+    authorization: {
+      rules,
+      subjects,
+      policies,
+      mode,
+      challengeOf: (refused) => challengeOf(refused, metadata?.url),
+    },
+    guard,
     introspection,
+    operationLimits,
+    rates,
     log,
     dataSource({ name, url = '' }) {
       const client = createSubgraphClient(subgraphUrls[name] ?? url, {
@@ -117,11 +182,23 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   let draining = false
   const ready = async () => {
     if (draining) throw new Error('draining')
-    await authority.ready()
+    // Not before: without the database, queries go on for a while, here as everywhere.
+    guard.requireKnown()
   }
   const http = { log, maxBodyBytes: limits.bodyBytes, ready }
-  const publicApp = createApp({ ...http, contentTypes: ['application/json'], writeError: writeGraphQLError })
-  addGraphQLRoute(publicApp, { authenticate: createAuthenticate({ issuers, authority }), server })
+  const publicApp = createApp({
+    ...http,
+    trustedProxies: options.trustedProxies ?? [],
+    contentTypes: ['application/json'],
+    writeError: writeGraphQLError(metadata?.url),
+  })
+  const trusted = createIssuers(issuers)
+  const authenticate = createAuthenticate({ issuers: trusted, authority })
+  const requestAudit = createRequestAudit({ audit, counter })
+  const admit = createAdmission({ authenticate, guard, rates, audit: requestAudit })
+  addGraphQLRoute(publicApp, { admit, server, audit: requestAudit })
+  addLogoutRoutes(publicApp, { admit, verifyLogoutToken: createLogoutTokenVerifier(trusted), authority })
+  if (metadata !== undefined) addResourceMetadata(publicApp, metadata)
 
   const agents = agentsByWorkload(graph)
   const internalApp = createApp({
@@ -131,7 +208,12 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   })
   addAgentApi(internalApp, {
     authority,
-    registry: options.registry({ tools: graph.tools, execute: createExecuteTool(server) }),
+    guard,
+    rates,
+    registry: toolAudit.audited(
+      options.registry({ tools: graph.tools, execute: createExecuteTool(server, toolAudit.recordOf) }),
+    ),
+    audit: createAgentAudit({ audit, counter }),
     tickets,
     workloads: createWorkloadVerifier({
       rootKey,
@@ -146,6 +228,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     draining = true
     if (limits.drainDelay > 0) await setTimeout(limits.drainDelay)
     await Promise.all([publicApp.close(), internalApp.close()] satisfies Promise<unknown>[])
+    counter.flush()
     await server.stop()
     await Promise.all(clients.map((client) => client.close()))
   }
@@ -170,16 +253,28 @@ function agentsByWorkload({ rules }: Graph): ReadonlyMap<string, readonly string
   return agents
 }
 
-/** A refused request is answered as GraphQL, and with a challenge where signing in would help (RFC 6750 3). */
-const writeGraphQLError: WriteError = ({ message, code, status }, txn) => ({
-  body: { errors: [{ message, extensions: { code } }], extensions: { txn } },
-  headers: {
-    ...(status === 405 && { allow: 'GET, POST' }),
-    ...(status === 401 && {
-      'www-authenticate': code === 'CREDENTIAL_INVALID' ? 'Bearer error="invalid_token"' : 'Bearer',
-    }),
-    ...(status === 503 && { 'retry-after': '1' }),
-  },
+/** A refused request is answered as GraphQL, and with a challenge where another credential would help (RFC 6750 3). */
+const writeGraphQLError =
+  (resourceMetadata: string | undefined): WriteError =>
+  (error, txn) => {
+    const { message, code, details, status } = error
+    const challenge = challengeOf(error, resourceMetadata)
+    return {
+      body: { errors: [{ message, extensions: { code, ...readErrorDetails(details) } }], extensions: { txn } },
+      headers: {
+        ...(status === 405 && { allow: 'GET, POST' }),
+        ...(challenge !== null && { 'www-authenticate': challenge }),
+        ...(status === 503 && { 'retry-after': '1' }),
+        ...retryAfter(details),
+      },
+    }
+  }
+
+const writePlainError: WriteError = ({ message, code, details }) => ({
+  body: { error: { code, message } },
+  headers: retryAfter(details),
 })
 
-const writePlainError: WriteError = ({ message, code }) => ({ body: { error: { code, message } } })
+/** RFC 9110 10.2.3 */
+const retryAfter = ({ retryAfter: seconds }: ErrorDetails): Record<string, string> =>
+  seconds === undefined ? {} : { 'retry-after': String(seconds) }

@@ -20,6 +20,8 @@ export interface DelegationGrant {
   /** Seconds since the epoch. */
   readonly authTime: number | null
   readonly acr: string | null
+  /** When the user's credential was issued, in seconds since the epoch: what ends that ends the delegation. */
+  readonly issuedAt: number
   readonly agent: string
   /** `txn` of the request that granted it. */
   readonly parent: string

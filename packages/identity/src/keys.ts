@@ -46,7 +46,7 @@ export function deriveWorkloadKey(rootKey: string, name: string, epoch: number):
 /** HKDF-SHA256 (RFC 5869) with info `behalf/<use>/<name>/<epoch>`, or `behalf/<use>/<epoch>` where no party is named. */
 export function deriveKey(
   rootKey: string,
-  use: 'context' | 'workload' | 'ticket',
+  use: 'context' | 'workload' | 'ticket' | 'audit',
   name: string | null,
   epoch: number,
 ): EpochKey {

@@ -52,7 +52,7 @@ export interface Principal extends Caller {
   readonly issuer: string | null
   /** The issuer's session (`sid`), for logout; null where the issuer names none. */
   readonly session: string | null
-  /** When the credential or delegation was issued, in seconds since the epoch; null for anonymous callers. */
+  /** When the user's credential was issued, in seconds since the epoch, be it the one that a delegation came of; null for anonymous callers. */
   readonly issuedAt: number | null
   /** When the credential or delegation ends, in seconds since the epoch; null for anonymous callers. */
   readonly expiresAt: number | null

@@ -147,3 +147,16 @@ test('silence ends after the time limit, and an abort at once', async () => {
   await expect(api.call(call)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   await expect(api.call(call, AbortSignal.abort(new Error('enough')))).rejects.toThrow('enough')
 })
+
+test('[P15] a call that is one too many fails, with what a model is told, and is not sent again', async () => {
+  const { api, received } = await serve((response) =>
+    json(response, 429, { error: { code: 'RATE_LIMITED', message: 'at most 2 a minute' } }),
+  )
+  expect(await api.call(call)).toEqual({
+    ok: false,
+    error: { code: 'RATE_LIMITED', message: 'Too much was asked in a short time. It may work later.' },
+  })
+  expect(received).toHaveLength(1)
+  // Where there is no call to fail, the run does.
+  await expect(api.tools({ delegation: 'handle', run: 'run_1' })).rejects.toMatchObject({ code: 'RATE_LIMITED' })
+})

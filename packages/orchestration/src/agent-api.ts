@@ -132,10 +132,17 @@ export function createAgentApi(options: AgentApiOptions): AgentApi {
       return shaped(toolsAnswer, await postJson(agentApiPaths.listTools, request, signal)).tools
     },
     async call(request, signal) {
-      const outcome = shaped(callAnswer, await postJson(agentApiPaths.callTool, request, signal))
+      const answer = await postJson(agentApiPaths.callTool, request, signal).catch(limitedOutcome)
+      const outcome = shaped(callAnswer, answer)
       return outcome.ok ? { ok: true, result: outcome.result ?? null, truncated: outcome.truncated } : outcome
     },
   }
+}
+
+/** A call that is too many ends itself, and not the run it is part of. */
+function limitedOutcome(error: unknown): ToolOutcome {
+  if (!(error instanceof AppError) || error.code !== 'RATE_LIMITED') throw error
+  return { ok: false, error: { code: error.code, message: errorTable.RATE_LIMITED.model } }
 }
 
 function refusal(status: number, bytes: Uint8Array): AppError {

@@ -1,5 +1,6 @@
 import { AppError, type Identity } from '@behalf/identity'
 import pg from 'pg'
+import { type AuditWriter, createAuditWriter } from './audit-writer.ts'
 import { bindTransaction, type BoundTransaction } from './bound-transaction.ts'
 import type { StoredCaller } from './caller.ts'
 import { listenOn, type Listener } from './listen-on.ts'
@@ -23,11 +24,13 @@ export interface Postgres<Tables> {
    * @throws AppError UNAVAILABLE if that cannot be told
    */
   consume(id: string, expiresAt: Date): Promise<boolean>
+  /** Where decisions are recorded, in the name of the app's role. */
+  readonly audit: AuditWriter
   /** Hears `NOTIFY channel`, on a connection of its own that is made again when it is lost. */
   listen(channel: string, onPayload: (payload: string) => void): Promise<Listener>
   /** @throws AppError UNAVAILABLE if the database does not answer */
   ready(): Promise<void>
-  /** Waits for bound transactions to end. */
+  /** Writes what was recorded, and waits for bound transactions to end. */
   close(): Promise<void>
 }
 
@@ -51,9 +54,15 @@ export function postgres<Tables>(options: string | PostgresOptions): Postgres<Ta
   })
   // An idle connection that is lost leaves the pool; the next query makes another.
   pool.on('error', () => undefined)
+  const audit = createAuditWriter(pool)
   let closing: Promise<void> | undefined
+  async function close(): Promise<void> {
+    await audit.close()
+    await pool.end()
+  }
 
   return {
+    audit,
     bind: (caller, mode) => bindTransaction(pool, caller, mode, statementTimeoutMs),
     consume: (id, expiresAt) => consume(pool, id, expiresAt),
     listen: (channel, onPayload) => listenOn(url, channel, onPayload),
@@ -64,7 +73,7 @@ export function postgres<Tables>(options: string | PostgresOptions): Postgres<Ta
         throw new AppError('UNAVAILABLE', undefined, { cause })
       }
     },
-    close: () => (closing ??= pool.end()),
+    close: () => (closing ??= close()),
   }
 }
 

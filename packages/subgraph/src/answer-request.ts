@@ -49,7 +49,7 @@ export function createAnswerRequest({ db, executor, readOperationType, answerMs 
     // A mutation is carried through when its caller has gone: whether it happened must not depend on who listens.
     const givenUp = isMutation ? null : gone
     const execute = async (): Promise<Answer> => {
-      const context = new RequestContext(verified, open, createWithheldReport(identity, log))
+      const context = new RequestContext(verified, open, createWithheldReport(identity, log, db?.audit ?? null))
       const work = executor.execute(request, context)
       return await unlessStopped(work, answerMs, givenUp).catch((error: unknown) => {
         // Execution cannot be cancelled. What it had asked for before it was given up may have run after that.

@@ -1,4 +1,4 @@
-import { type Identity, type Ownership, readOwnership } from '@behalf/identity'
+import { holdsOneOf, type Identity, type Ownership, readClaim, readOwnership } from '@behalf/identity'
 import {
   defaultTypeResolver,
   getNullableType,
@@ -11,8 +11,6 @@ import {
   isListType,
   isObjectType,
 } from 'graphql'
-import { holdsOneOf } from './enforce-rules.ts'
-import { readClaim } from './read-claim.ts'
 import { type RequestContext, withhold } from './request-context.ts'
 
 /** What may be shown of a resolved value: the value itself, with null for every foreign object in it. */
@@ -47,10 +45,11 @@ function objectCheck(type: GraphQLObjectType): Check | null {
   const owner = ownerOf(type)
   if (!owner) return null
   const claimOf = readClaim(`@owner of ${type.name}`, owner.claim)
+  const rule = ownerText(owner)
   return (value, context, { parentType, fieldName }) => {
     const { identity } = context
     const withheld = (why: 'foreign' | 'ownerless') => {
-      context[withhold]({ type: type.name, coordinate: `${parentType.name}.${fieldName}`, why })
+      context[withhold]({ type: type.name, coordinate: `${parentType.name}.${fieldName}`, rule, why })
       return null
     }
     return settle(property(value, owner.field), (ownedBy) => {
@@ -63,6 +62,9 @@ function objectCheck(type: GraphQLObjectType): Check | null {
     })
   }
 }
+
+const ownerText = ({ field, claim }: Owner) =>
+  `@owner(field: "${field}"${claim === 'sub' ? '' : `, claim: "${claim}"`})`
 
 /** An agent never may, whatever it holds. */
 const maySeeOthers = (identity: Identity, { unless }: Owner) => identity.actor === null && holdsOneOf(identity, unless)

@@ -1,4 +1,4 @@
-import { createContextVerifier } from '@behalf/identity'
+import { createContextVerifier, createEventCounter, type Policies } from '@behalf/identity'
 import type { Postgres } from '@behalf/postgres'
 import { createLog, type LogLevel } from '@behalf/process'
 import { createAnswerRequest } from './answer-request.ts'
@@ -16,6 +16,8 @@ export interface SubgraphOptions<Tables> {
   /** SDL of the schema. */
   readonly typeDefs: string
   readonly resolvers: Resolvers<Tables>
+  /** A function for each name that the schema uses in `@policy`; decided here again, whatever the gateway decided. */
+  readonly policies?: Policies
   /** Value of `BEHALF_CONTEXT_KEYS`. */
   readonly contextKeys: string
   /** Default `behalf`. */
@@ -48,11 +50,11 @@ export interface ListeningSubgraph {
  * A subgraph that answers only what the gateway asks on behalf of a caller: every request has to carry a context token
  * made for this subgraph and exactly this body, and every rule in the schema is enforced here once more.
  *
- * @throws {Error} where the schema, its rules or its resolvers are wrong, or mutations have no database.
+ * @throws {Error} where the schema, its rules or its resolvers are wrong, a policy is missing, or mutations have no database.
  * @throws {TypeError} where `contextKeys` cannot be used.
  */
 export function createSubgraph<Tables = unknown>(options: SubgraphOptions<Tables>): Subgraph {
-  const { name, contextKeys, trustDomain = 'behalf', logLevel = 'info', clock = Date.now } = options
+  const { name, contextKeys, trustDomain = 'behalf', policies = {}, logLevel = 'info', clock = Date.now } = options
   const limits = { ...defaultLimits, ...options.limits }
   const db = (options.db ?? null) as Postgres<unknown> | null
   const verifier = createContextVerifier({
@@ -62,7 +64,7 @@ export function createSubgraph<Tables = unknown>(options: SubgraphOptions<Tables
     maxBodyBytes: limits.bodyBytes,
     clock,
   })
-  const schema = protectSchema(buildSchema(name, options.typeDefs, options.resolvers))
+  const schema = protectSchema(buildSchema(name, options.typeDefs, options.resolvers, policies), policies)
   if (db === null && Object.keys(schema.getMutationType()?.getFields() ?? {}).length > 0) {
     throw new Error(
       `Subgraph "${name}" has mutations but no db: give createSubgraph a \`db: postgres(...)\`, in which all its replicas` +
@@ -74,7 +76,10 @@ export function createSubgraph<Tables = unknown>(options: SubgraphOptions<Tables
     name,
     async listen({ port, host = '127.0.0.1' }) {
       const log = createLog(name, logLevel, options.log)
-      const executor = createExecutor(schema, log)
+      const audit = db?.audit ?? null
+      audit?.onLost((count, err) => log.error({ count, err }, 'audit events lost'))
+      const refusals = audit && createEventCounter(audit)
+      const executor = createExecutor(schema, log, audit)
       const answerRequest = createAnswerRequest({
         db,
         executor,
@@ -86,7 +91,7 @@ export function createSubgraph<Tables = unknown>(options: SubgraphOptions<Tables
         if (closing) throw new Error('closing')
         await db?.ready()
       }
-      const app = createHttpServer({ verifier, answerRequest, ready, limits, log })
+      const app = createHttpServer({ verifier, answerRequest, ready, limits, refusals, log })
       await executor.start()
       const address = await app.listen({ port, host })
 
@@ -98,6 +103,7 @@ export function createSubgraph<Tables = unknown>(options: SubgraphOptions<Tables
         }, limits.drainMs)
         await app.close()
         await executor.stop()
+        refusals?.flush()
         // What a mutation that is still at work has written is undone when the process ends.
         await Promise.race([db?.close(), late.promise])
         clearTimeout(timer)

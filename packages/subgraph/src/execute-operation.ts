@@ -7,9 +7,10 @@ import {
   ApolloServerPluginUsageReportingDisabled,
 } from '@apollo/server/plugin/disabled'
 import { unwrapResolverError } from '@apollo/server/errors'
-import { AppError } from '@behalf/identity'
+import { AppError, type Audit } from '@behalf/identity'
 import type { FastifyBaseLogger } from 'fastify'
 import type { GraphQLSchema } from 'graphql'
+import { eventOf, isDenial } from './audit-events.ts'
 import { maskError } from './mask-error.ts'
 import type { GraphQLRequest } from './read-request.ts'
 import type { RequestContext } from './request-context.ts'
@@ -30,11 +31,11 @@ export interface Executor {
  * Executes operations by Apollo Server. What it could be told by the environment (reporting to Apollo, development
  * mode) is told here.
  */
-export function createExecutor(schema: GraphQLSchema, log: FastifyBaseLogger): Executor {
+export function createExecutor(schema: GraphQLSchema, log: FastifyBaseLogger, audit: Audit | null): Executor {
   const server = new ApolloServer<RequestContext<unknown>>({
     schema,
     plugins: [
-      logErrors(log),
+      logErrors(log, audit),
       ApolloServerPluginCacheControlDisabled(),
       ApolloServerPluginInlineTraceDisabled(),
       ApolloServerPluginLandingPageDisabled(),
@@ -69,16 +70,22 @@ export function createExecutor(schema: GraphQLSchema, log: FastifyBaseLogger): E
   }
 }
 
-/** The log has what {@link maskError} withholds. */
-function logErrors(log: FastifyBaseLogger): ApolloServerPlugin<RequestContext<unknown>> {
+/** The log has what {@link maskError} withholds, and the audit trail what was denied once more. */
+function logErrors(log: FastifyBaseLogger, audit: Audit | null): ApolloServerPlugin<RequestContext<unknown>> {
   const listener = {
     didEncounterErrors({ errors, contextValue }: { errors: readonly Error[]; contextValue: RequestContext<unknown> }) {
-      const { txn } = contextValue.identity
+      const { identity } = contextValue
+      const { txn } = identity
+      const denied = new Set<string>()
       for (const thrown of errors) {
         const error = unwrapResolverError(thrown)
         const path = 'path' in thrown ? thrown.path : undefined
         if (error instanceof AppError && error.code !== 'INTERNAL') {
           log.info({ txn, code: error.code, path, reason: reasonOf(error) }, 'field refused')
+          const where = place(path)
+          if (!isDenial(error) || denied.has(`${where} ${error.code}`)) continue
+          denied.add(`${where} ${error.code}`)
+          audit?.record(eventOf(identity, 'field.denied', { target: where, outcome: error.code }))
         } else if (path === undefined) log.info({ txn, ...refusalOf(thrown) }, 'operation refused')
         else log.error({ txn, path, err: error }, 'resolver failed')
       }
@@ -87,6 +94,9 @@ function logErrors(log: FastifyBaseLogger): ApolloServerPlugin<RequestContext<un
   }
   return { requestDidStart: () => Promise.resolve(listener) }
 }
+
+/** Where in the answer; which of a list's is not told. */
+const place = (path: unknown) => (Array.isArray(path) ? path.filter((key) => typeof key === 'string').join('.') : null)
 
 /** Why GraphQL refuses a request. Where variables are at fault the message holds their values, which are the user's. */
 function refusalOf({ message, extensions }: Error & { extensions?: { code?: unknown } }): object {

@@ -1,4 +1,4 @@
-import { AppError, ContextError, type ContextVerifier, type VerifiedHead } from '@behalf/identity'
+import { AppError, ContextError, type ContextVerifier, type EventCounter, type VerifiedHead } from '@behalf/identity'
 import Fastify, {
   LogController,
   type FastifyBaseLogger,
@@ -8,6 +8,7 @@ import Fastify, {
 } from 'fastify'
 import type { Socket } from 'node:net'
 import type { AnswerRequest } from './answer-request.ts'
+import { refusedContext } from './audit-events.ts'
 import { reasonOf } from './execute-operation.ts'
 import type { Limits } from './limits.ts'
 import { errorBody } from './mask-error.ts'
@@ -18,6 +19,8 @@ export interface HttpOptions {
   /** Throws where requests cannot be answered now. */
   readonly ready: () => Promise<void>
   readonly limits: Limits
+  /** Where refused context tokens are recorded, if anywhere. */
+  readonly refusals: EventCounter | null
   readonly log: FastifyBaseLogger
 }
 
@@ -32,7 +35,14 @@ const openRoutes: ReadonlySet<string | undefined> = new Set(['/healthz', '/ready
  * The order of work is the security property: the context token is verified on the head, before a byte of the body
  * is read; the body's hash before it is parsed; the kind of operation before it is executed.
  */
-export function createHttpServer({ verifier, answerRequest, ready, limits, log }: HttpOptions): FastifyInstance {
+export function createHttpServer({
+  verifier,
+  answerRequest,
+  ready,
+  limits,
+  refusals,
+  log,
+}: HttpOptions): FastifyInstance {
   const app: FastifyInstance = Fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
@@ -48,7 +58,10 @@ export function createHttpServer({ verifier, answerRequest, ready, limits, log }
 
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
-  app.setErrorHandler(refuse)
+  app.setErrorHandler((thrown, request, reply) => {
+    if (thrown instanceof ContextError) noteRefusal(thrown, refusals)
+    return refuse(thrown, request, reply)
+  })
   app.setNotFoundHandler((_request, reply) => sendError(reply, new AppError('NOT_FOUND')))
 
   app.decorateRequest('head', null)
@@ -102,6 +115,12 @@ function traceOf({ headers }: FastifyRequest): { traceparent: string; tracestate
     return null
   const hasState = typeof tracestate === 'string' && /^[\x20-\x7e]{1,512}$/.test(tracestate)
   return hasState ? { traceparent, tracestate } : { traceparent }
+}
+
+/** A token whose signature did not hold says nothing, not even of which transaction it is. */
+function noteRefusal({ code, txn }: ContextError, refusals: EventCounter | null): void {
+  if (txn === null) refusals?.count({ what: 'context.refused', outcome: code })
+  else refusals?.record(refusedContext(txn, code))
 }
 
 /** Answers requests of which nothing was executed. */

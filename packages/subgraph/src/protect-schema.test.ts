@@ -356,9 +356,14 @@ describe('a schema that would protect nothing', () => {
       '"as" in @link',
     ],
     [
-      'a policy',
-      `${federation('["@policy"]')} type Query { a: String @policy(policies: [["p"]]) }`,
-      '@policy is decided by nobody',
+      'policies that nobody gave',
+      `${federation('["@policy"]')} type Query { a: String @policy(policies: [["q", "p"], ["toString"]]) }`,
+      'names the policies "p", "q", "toString", which nobody gave. Give createSubgraph a function for each',
+    ],
+    [
+      'no policies',
+      `${federation('["@policy"]')} type Query { a: String @policy(policies: [[]]) }`,
+      'empty list of policies',
     ],
     ['no scopes', `${links} type Query { a: String @requiresScopes(scopes: []) }`, 'empty list of scopes'],
     [

@@ -11,4 +11,10 @@ export type {
   TestError,
 } from './test-caller.ts'
 export { testPrincipal, type TestClaims } from './test-principal.ts'
-export { testSubgraph, type TestConfig, type TestSubgraph, type TestSubgraphOptions } from './test-subgraph.ts'
+export {
+  testSubgraph,
+  type OtherSchema,
+  type TestConfig,
+  type TestSubgraph,
+  type TestSubgraphOptions,
+} from './test-subgraph.ts'

@@ -26,6 +26,17 @@ export interface TestSubgraphOptions {
   readonly create: (config: TestConfig) => Subgraph
   /** Folder of `*.sql` files: `new URL('../migrations', import.meta.url)`. */
   readonly migrations: string | URL
+  /** Schemas that are there before, and show this subgraph some of their rows. */
+  readonly beside?: readonly OtherSchema[]
+}
+
+/** A schema of another process. */
+export interface OtherSchema {
+  /** Of its role. */
+  readonly name: string
+  /** Where its name is not the role's. */
+  readonly schema?: string
+  readonly migrations: string | URL
 }
 
 export interface TestSubgraph<Tables> extends AsyncDisposable {
@@ -48,10 +59,11 @@ export interface TestSubgraph<Tables> extends AsyncDisposable {
  * `await using app = await testSubgraph({ name: 'orders', create: orders, migrations })`.
  */
 export async function testSubgraph<Tables = unknown>(options: TestSubgraphOptions): Promise<TestSubgraph<Tables>> {
-  const { name, create, migrations } = options
+  const { name, create, migrations, beside = [] } = options
   await using started = new AsyncDisposableStack()
   const database = started.use(await testDatabase())
-  const databaseUrl = await database.provision(name, migrations instanceof URL ? fileURLToPath(migrations) : migrations)
+  for (const other of beside) await database.provision(other.name, pathOf(other.migrations), other.schema)
+  const databaseUrl = await database.provision(name, pathOf(migrations))
 
   const pool = new pg.Pool({ connectionString: database.url, max: 2, options: `-c search_path=${name}` })
   // The server goes away right after: what its last word does to an idle connection is of no interest.
@@ -72,6 +84,7 @@ export async function testSubgraph<Tables = unknown>(options: TestSubgraphOption
   }).listen({ port: 0 })
   started.defer(() => listening.close())
 
+  const shared = beside.map((other) => other.schema ?? other.name)
   const caller = (user: string | null, claims: TestClaims) =>
     createTestCaller({ url: listening.url, receiver: name, rootKey, trustDomain, name: user, claims })
   const running = started.move()
@@ -80,10 +93,12 @@ export async function testSubgraph<Tables = unknown>(options: TestSubgraphOption
     name,
     url: listening.url,
     admin,
-    violations: () => checkCatalogue(database.url, { schema: name, role: name }),
+    violations: () => checkCatalogue(database.url, { schema: name, role: name, shared }),
     as: (user, claims = {}) => caller(user, claims),
     anonymous: () => caller(null, {}),
     close,
     [Symbol.asyncDispose]: close,
   }
 }
+
+const pathOf = (folder: string | URL) => (folder instanceof URL ? fileURLToPath(folder) : folder)

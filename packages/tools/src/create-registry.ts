@@ -12,6 +12,8 @@ export interface ToolExecution {
   /** The caller's scopes, narrowed to what the tool needs. */
   readonly scopes: readonly string[]
   readonly call: string
+  /** Of the call as a whole. */
+  readonly txn: string
 }
 
 /** A GraphQL answer; of its errors only the code is for a model. */
@@ -29,8 +31,11 @@ export interface RegistryOptions {
 export interface Registry {
   /** The caller's tools, by name. */
   catalogue(principal: Principal): ToolDefinition[]
-  /** Runs a tool. Does not throw: whatever fails is an outcome. Which run it is part of is in the principal's actor. */
-  call(principal: Principal, call: ToolCall): Promise<ToolOutcome>
+  /**
+   * Runs a tool, in the transaction `txn`. Does not throw: whatever fails is an outcome. Which run it is part of is in
+   * the principal's actor.
+   */
+  call(principal: Principal, call: ToolCall, txn: string): Promise<ToolOutcome>
 }
 
 /**
@@ -46,7 +51,7 @@ export function createRegistry({ tools, execute }: RegistryOptions): Registry {
   return {
     catalogue: (principal) => sorted.filter((tool) => grantedScopes(tool, principal) !== null),
 
-    async call(principal, { name, arguments: given, call }) {
+    async call(principal, { name, arguments: given, call }, txn) {
       const tool = byName.get(name)
       const scopes = tool ? grantedScopes(tool, principal) : null
       if (!tool || !scopes) return failure('TOOL_UNKNOWN')
@@ -54,7 +59,7 @@ export function createRegistry({ tools, execute }: RegistryOptions): Registry {
         const checked = validate(tool, given)
         if (!checked.valid) return failure('TOOL_ARGUMENTS_INVALID', checked.reason)
         const variables = { ...checked.values, ...bind(tool, principal) }
-        const answer = await execute({ principal, tool, variables, scopes, call })
+        const answer = await execute({ principal, tool, variables, scopes, call, txn })
         return outcomeOf(tool, answer)
       } catch (error) {
         return failure(codeOfThrown(error))

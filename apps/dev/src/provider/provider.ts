@@ -41,6 +41,9 @@ export async function startProvider({
   const usersByName = new Map(users.map((user) => [user.name, user]))
   const provider = new Provider(issuer, await providerConfiguration({ users: usersByName, resources, consoleUrl }))
   provider.on('server_error', (_ctx, error) => console.error(error))
+  provider.on('backchannel.error', (_ctx, error) =>
+    console.error(`The gateway was not told of a logout: ${error.message}`),
+  )
   const handleOidc = provider.callback()
 
   const handle = async (request: IncomingMessage, response: ServerResponse) => {

@@ -22,8 +22,8 @@ describe('seed', () => {
 
   beforeAll(async () => {
     database = await testDatabase()
-    for (const app of ['identity', 'orders', 'balance']) await database.provision(app, migrations(app))
     await database.provision('gateway', authorityMigrations, 'authority')
+    for (const app of ['identity', 'orders', 'balance']) await database.provision(app, migrations(app))
     admin = new pg.Client({ connectionString: database.url })
     await admin.connect()
   })

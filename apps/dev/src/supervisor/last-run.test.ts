@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { findLastRun, recordRun, stopLeftoverPostgres } from './last-run.ts'
+import { findDatabase, findLastRun, recordDatabase, recordRun, stopLeftoverPostgres } from './last-run.ts'
 
 let folder: string
 beforeAll(async () => {
@@ -40,6 +40,25 @@ test.runIf(process.platform === 'linux')('its process id may belong to another p
   expect(await findLastRun(folder)).toEqual({ runningAs: supervisor.pid })
   other.kill()
   supervisor.kill()
+})
+
+test('the database of a running system is known to its owner only, and only while it runs', async () => {
+  const url = 'postgres://postgres:secret@127.0.0.1:1/postgres'
+  const path = join(folder, 'database-url')
+  await writeFile(path, 'of a supervisor that was killed', { mode: 0o644 })
+  const record = await recordDatabase(folder, url)
+  expect((await stat(path)).mode & 0o777).toBe(0o600)
+  expect(await readFile(path, 'utf8')).toBe(`${url}\n`)
+
+  const supervisor = spawn(process.execPath, [...idle, 'apps/dev/src/main.ts'])
+  await once(supervisor, 'spawn')
+  await writeFile(join(folder, 'supervisor.pid'), `${supervisor.pid}\n`)
+  expect(await findDatabase(folder)).toBe(url)
+  supervisor.kill('SIGKILL')
+  await once(supervisor, 'exit')
+  expect(await findDatabase(folder)).toBeNull()
+  await record[Symbol.asyncDispose]()
+  await expect(stat(path)).rejects.toMatchObject({ code: 'ENOENT' })
 })
 
 test.runIf(process.platform === 'linux')('a process that is not PostgreSQL is left alone', async () => {

@@ -35,6 +35,26 @@ export async function stopLeftoverPostgres(postgresDir: string): Promise<void> {
   for (const end = performance.now() + patience; isAlive(pid) && performance.now() < end;) await delay(50)
 }
 
+/**
+ * Records the administrator's way into the database of this folder's system, for commands that are run beside it;
+ * until disposed. For the owner only: it has a password in it.
+ */
+export async function recordDatabase(dataDir: string, adminUrl: string): Promise<AsyncDisposable> {
+  const path = databaseOf(dataDir)
+  // Of a supervisor that was killed: its permissions would be kept.
+  await rm(path, { force: true })
+  await writeFile(path, `${adminUrl}\n`, { mode: 0o600 })
+  return { [Symbol.asyncDispose]: () => rm(path, { force: true }) }
+}
+
+/** The administrator's way into the database of the system that runs in this folder; null if none does. */
+export async function findDatabase(dataDir: string): Promise<string | null> {
+  if (typeof (await findLastRun(dataDir)) === 'string') return null
+  const url = await readFile(databaseOf(dataDir), 'utf8').catch(() => '')
+  return url.trim() || null
+}
+
+const databaseOf = (dataDir: string) => join(dataDir, 'database-url')
 const recordOf = (dataDir: string) => join(dataDir, 'supervisor.pid')
 
 function isAlive(pid: number): boolean {

@@ -6,7 +6,7 @@ import { demoUsers } from '../seed/demo-users.ts'
 import { startProcess, type RunningProcess } from './child-process.ts'
 import { openDatabase, provisionAll } from './database.ts'
 import { Failure } from './failure.ts'
-import { findLastRun, recordRun, stopLeftoverPostgres } from './last-run.ts'
+import { findLastRun, recordDatabase, recordRun, stopLeftoverPostgres } from './last-run.ts'
 import { takenPorts, type PortNeed } from './ports.ts'
 import { waitUntilReady } from './readiness.ts'
 import { summary } from './summary.ts'
@@ -86,6 +86,7 @@ export async function supervise({ config, root, apps, signal, show }: Supervisio
 
   const { adminUrl, lost } = await step('PostgreSQL', opening)
   void lost.then((reason) => failure.abort(reason))
+  running.use(await recordDatabase(dataDir, adminUrl))
   const databaseUrl = await step('migrations', finishing(provisionAll(adminUrl, apps)))
   const plan = planSystem({ config, root, apps, databaseUrl, graphFile })
   const subgraphs = plan.subgraphs.map(launch)

@@ -72,3 +72,9 @@ test('the gateway can be pointed at something in between', () => {
     'orders=http://127.0.0.1:9/graphql,orchestrator=http://127.0.0.1:4104/graphql',
   )
 })
+
+test('limits are handed on to the gateway as they are', () => {
+  const { gateway, orders } = plan({ LIMIT_USER: 'requests=5', TRUSTED_PROXIES: '' })
+  expect(gateway['LIMIT_USER']).toBe('requests=5')
+  expect(JSON.stringify([orders, Object.keys(gateway)])).not.toMatch(/"LIMIT_TENANT|"TRUSTED|requests/)
+})

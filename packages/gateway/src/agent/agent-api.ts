@@ -10,10 +10,14 @@ import {
 } from '@behalf/identity'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { z } from 'zod'
+import type { AgentAudit } from '../audit/audit-agents.ts'
 import { principalFromDelegation } from '../authenticate/principal.ts'
 import type { Authority } from '../authority.ts'
+import { parseForm } from '../http/parse-form.ts'
 import { parseJson } from '../http/parse-json.ts'
+import type { RateLimits } from '../limits/rate-limits.ts'
 import type { Registry } from '../registry.ts'
+import type { RevocationGuard } from '../revocation/revocation-guard.ts'
 import type { TicketSealer } from './ticket.ts'
 
 const id = z.string().regex(/^[\w-]{1,64}$/)
@@ -40,14 +44,25 @@ export function addAgentApi(
   app: FastifyInstance,
   options: {
     readonly authority: Authority
+    readonly guard: RevocationGuard
+    readonly rates: RateLimits
     readonly registry: Registry
     readonly tickets: TicketSealer
     readonly workloads: WorkloadVerifier
+    readonly audit: AgentAudit
     /** Agents that a workload may act as. */
     readonly agentsOf: (workload: string) => readonly string[]
   },
 ): void {
-  const { authority, registry, tickets, workloads, agentsOf } = options
+  const { authority, guard, rates, registry, tickets, workloads, audit, agentsOf } = options
+
+  /** Counts what is refused because nobody of ours asked. */
+  async function orRefused<T>(credential: Promise<T>): Promise<T> {
+    return credential.catch((error: unknown) => {
+      if (error instanceof AppError && error.status < 500) audit.refused(error.code)
+      throw error
+    })
+  }
 
   /** The body of a request whose workload token holds, and the workload. */
   async function admit<T>(
@@ -57,11 +72,12 @@ export function addAgentApi(
   ): Promise<{ workload: string; asked: T }> {
     const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
     const token = request.headers[workloadTokenHeader]
-    if (typeof token !== 'string') throw new AppError('WORKLOAD_REFUSED')
-    const workload = await workloads.verify(
-      token,
-      { method: request.method, path: request.url, body },
-      (tokenId, expiresAt) => authority.consume(tokenId, expiresAt),
+    const workload = await orRefused(
+      workloads.verify(
+        typeof token === 'string' ? token : '',
+        { method: request.method, path: request.url, body },
+        (tokenId, expiresAt) => authority.consume(tokenId, expiresAt),
+      ),
     )
     const asked = schema.safeParse(parse(body))
     if (!asked.success) throw new AppError('BAD_REQUEST', undefined, { cause: asked.error })
@@ -69,17 +85,28 @@ export function addAgentApi(
   }
 
   /** A delegation is used by the agent it was given to, and that agent only by the workload it runs on. */
-  async function principalOf(handle: string, workload: string, run: string): Promise<Principal> {
+  async function principalOf(
+    { delegation: handle, run }: { readonly delegation: string; readonly run: string },
+    workload: string,
+    txn: string,
+  ): Promise<Principal> {
     const delegation = await authority.useDelegation(handle, agentsOf(workload))
+    audit.delegationUsed(delegation, { txn, workload })
     if (delegation === null) throw new AppError('DELEGATION_REFUSED')
-    return principalFromDelegation(delegation, run)
+    const principal = principalFromDelegation(delegation, run)
+    guard.requireInForce(principal)
+    return principal
   }
 
   app.post(agentApiPaths.token, async (request) => {
     const { workload, asked } = await admit(request, exchangeRequest, parseForm)
-    const ticket = await tickets.open(asked.subject_token, workload)
+    guard.requireFresh()
+    const ticket = await orRefused(tickets.open(asked.subject_token, workload))
     const redeemed = await authority.redeemTicket(ticket)
-    if (redeemed === null) throw new AppError('TICKET_REFUSED')
+    if (redeemed === null) {
+      audit.ticketRefused(ticket)
+      throw new AppError('TICKET_REFUSED')
+    }
     const { handle, delegation } = redeemed
     return {
       access_token: handle,
@@ -92,21 +119,17 @@ export function addAgentApi(
 
   app.post(agentApiPaths.listTools, async (request) => {
     const { workload, asked } = await admit(request, listRequest, parseJson)
-    return { tools: registry.catalogue(await principalOf(asked.delegation, workload, asked.run)).map(offer) }
+    const principal = await principalOf(asked, workload, request.id)
+    return { tools: registry.catalogue(principal, request.id).map(offer) }
   })
 
   app.post(agentApiPaths.callTool, async (request) => {
     const { workload, asked } = await admit(request, callRequest, parseJson)
     const { delegation, run, ...call } = asked
-    return registry.call(await principalOf(delegation, workload, run), call)
+    const principal = await principalOf({ delegation, run }, workload, request.id)
+    await rates.toolCall(principal)
+    return registry.call(principal, call, request.id)
   })
-}
-
-/** RFC 6749 3.2: no parameter more than once. */
-function parseForm(body: Buffer): unknown {
-  const entries = [...new URLSearchParams(body.toString())]
-  const form = Object.fromEntries(entries)
-  return Object.keys(form).length === entries.length ? form : null
 }
 
 /** What a model may know of a tool. */

@@ -32,7 +32,7 @@ const refused = { code: 'TICKET_REFUSED', status: 400 }
 describe('a ticket', () => {
   it('is opened by the gateway for the workload it was made for', async () => {
     const ticket = await sealer.open(await seal(), 'orchestrator')
-    const { issuer, subject, tenant, scopes, facts, client, session, authTime, acr } = ada
+    const { issuer, subject, tenant, scopes, facts, client, session, authTime, acr, issuedAt } = ada
     expect(ticket.grant).toEqual({
       issuer,
       subject,
@@ -43,6 +43,7 @@ describe('a ticket', () => {
       session,
       authTime,
       acr,
+      issuedAt,
       agent: 'assistant',
       parent: start.txn,
     })

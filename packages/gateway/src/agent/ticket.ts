@@ -21,6 +21,7 @@ const claimsSchema = z.object({
     session: z.string().nullable(),
     authTime: z.number().nullable(),
     acr: z.string().nullable(),
+    issuedAt: z.number(),
     agent: z.string(),
     parent: z.string(),
   }),
@@ -56,9 +57,10 @@ export function createTicketSealer(options: {
 
   return {
     async seal(principal, { agent, to, txn }) {
-      const { actor, issuer, subject, tenant, client, scopes, facts, session, authTime, acr } = principal
-      if (actor !== null || issuer === null || tenant === null || client === null) return null
-      const grant = { issuer, subject, tenant, scopes, facts, client, session, authTime, acr, agent, parent: txn }
+      const { actor, issuer, subject, tenant, client, scopes, facts, session, authTime, acr, issuedAt } = principal
+      if (actor !== null || issuer === null || tenant === null || client === null || issuedAt === null) return null
+      const from = { issuer, subject, tenant, scopes, facts, client, session, authTime, acr, issuedAt }
+      const grant = { ...from, agent, parent: txn }
       return new EncryptJWT({ to, grant })
         .setProtectedHeader({ alg: 'dir', enc: 'A256GCM', typ: use, kid })
         .setJti(randomUUID())

@@ -1,4 +1,4 @@
-import { errorTable } from '@behalf/identity'
+import { createRefusal } from '@behalf/identity'
 import {
   type DocumentNode,
   executeSync,
@@ -7,17 +7,33 @@ import {
   GraphQLError,
   type GraphQLFieldResolver,
   type GraphQLSchema,
+  isIntrospectionType,
+  isObjectType,
 } from 'graphql'
-import { type Denial, wasAskedFor } from './denial.ts'
+import { type Denial, denialError, wasAskedFor } from './denial.ts'
+
+const ofAnotherType = createRefusal('UNAUTHORIZED_FIELD_OR_TYPE', '')
 
 /** Thrown where a field was removed, so that null propagates from there as execution has it (GraphQL 6.4.4). */
 const withheld = new Error('withheld')
+
+/**
+ * Answers are completed by response name. With arguments, one that cannot be coerced would be reported here once more,
+ * after the subgraph that was given it.
+ */
+export function withoutArguments(schema: GraphQLSchema): GraphQLSchema {
+  for (const type of Object.values(schema.getTypeMap()))
+    if (isObjectType(type) && !isIntrospectionType(type))
+      for (const field of Object.values(type.getFields())) field.args = []
+  return schema
+}
 
 /**
  * Puts null, and an error that says why, where fields were removed from what was executed: the original operation is
  * executed once more, over the answer. `__typename` of whatever is in it is known, see `filterOperation`.
  */
 export function completeAnswer(options: {
+  /** {@link withoutArguments} */
   readonly schema: GraphQLSchema
   /** The original. */
   readonly document: DocumentNode
@@ -34,11 +50,10 @@ export function completeAnswer(options: {
   if (result.data === undefined) return result
 
   const reported = new Map<string, GraphQLError>()
-  function report(parent: readonly string[], { path, code }: Pick<Denial, 'path' | 'code'>): void {
-    const place = [...parent, ...path]
-    const key = placeOf(place, code)
-    if (!reported.has(key))
-      reported.set(key, new GraphQLError(errorTable[code].message, { path: place, extensions: { code } }))
+  function report(parent: readonly string[], denial: Pick<Denial, 'path' | 'code' | 'message' | 'details'>): void {
+    const place = [...parent, ...denial.path]
+    const key = placeOf(place, denial.code)
+    if (!reported.has(key)) reported.set(key, denialError(denial, place))
   }
 
   const resolve: GraphQLFieldResolver<Record<string, unknown>, unknown> = (source, _args, _context, info) => {
@@ -47,7 +62,7 @@ export function completeAnswer(options: {
     const reasons = info.fieldNodes.flatMap((node) => removed.get(node) ?? [])
     for (const denial of reasons) if (wasAskedFor(denial, variables)) report(withoutIndexes(prev), denial)
     // Asked for only inside of what is denied of this type, while another type's rule allows what is around it.
-    if (reasons.length === 0) report(withoutIndexes(prev), { path: [String(key)], code: 'UNAUTHORIZED_FIELD_OR_TYPE' })
+    if (reasons.length === 0) report(withoutIndexes(prev), { ...ofAnotherType, path: [String(key)] })
     throw withheld
   }
 

@@ -1,13 +1,18 @@
-import { getDirectiveValues, GraphQLIncludeDirective, GraphQLSkipDirective, type SelectionNode } from 'graphql'
-import type { DenialCode } from './requirement.ts'
+import type { Refusal } from '@behalf/identity'
+import {
+  getDirectiveValues,
+  GraphQLError,
+  GraphQLIncludeDirective,
+  GraphQLSkipDirective,
+  type SelectionNode,
+} from 'graphql'
 
-/** A field that was removed from an operation. */
-export interface Denial {
+/** A field that was removed from an operation, and why. */
+export interface Denial extends Refusal {
   /** Response names, without the indexes of lists. */
   readonly path: readonly string[]
   /** The field, such as `Order.total`. */
   readonly coordinate: string
-  readonly code: DenialCode
   /** Selections on the way whose `@skip` and `@include` say whether it was asked for. */
   readonly conditions: readonly SelectionNode[]
 }
@@ -26,3 +31,9 @@ export function wasAskedFor({ conditions }: Denial, variables: Readonly<Record<s
       getDirectiveValues(GraphQLIncludeDirective, node, variables)?.['if'] !== false,
   )
 }
+
+/** As clients are told. */
+export const denialError = (
+  { code, message, details }: Pick<Denial, 'code' | 'message' | 'details'>,
+  path: readonly string[],
+): GraphQLError => new GraphQLError(message, { path, extensions: { code, ...details } })

@@ -1,5 +1,5 @@
 import type { ErrorCode, Principal } from '@behalf/identity'
-import { v7 as uuidv7 } from 'uuid'
+import type { RequestRecord } from '../audit/request-record.ts'
 import { narrowToTool } from '../authenticate/principal.ts'
 import type { GraphQLServer } from './graphql-server.ts'
 
@@ -12,6 +12,8 @@ export type ExecuteTool = (execution: {
   readonly variables: Readonly<Record<string, unknown>>
   /** Id of the call, under which a subgraph records its effect once. */
   readonly call: string
+  /** Of the call as a whole. */
+  readonly txn: string
 }) => Promise<ToolAnswer>
 
 export interface ToolAnswer {
@@ -20,13 +22,15 @@ export interface ToolAnswer {
 }
 
 export const createExecuteTool =
-  (server: GraphQLServer): ExecuteTool =>
-  async ({ principal, tool, scopes, variables, call }) => {
+  (server: GraphQLServer, recordOf: (txn: string) => RequestRecord): ExecuteTool =>
+  async ({ principal, tool, scopes, variables, call, txn }) => {
     const contextValue = {
       principal: narrowToTool(principal, { name: tool.name, call, scopes }),
-      txn: uuidv7(),
+      txn,
       trace: {},
       signal: null,
+      address: null,
+      record: recordOf(txn),
     }
     const { body } = await server.executeOperation(
       { query: tool.operation, variables: { ...variables } },

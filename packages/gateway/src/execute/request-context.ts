@@ -1,4 +1,5 @@
 import type { Principal } from '@behalf/identity'
+import type { RequestRecord } from '../audit/request-record.ts'
 
 /** Trace context (W3C): the only headers of a client that go on to subgraphs. */
 export interface TraceContext {
@@ -14,4 +15,10 @@ export interface RequestContext {
   readonly trace: TraceContext
   /** Aborted when the client goes away; a mutation that was sent is not called back. */
   readonly signal: AbortSignal | null
+  /** Under which a caller without a credential is counted; null for a tool. */
+  readonly address: string | null
+  /** Of the operation, as soon as it is known. */
+  cost?: number
+  /** What is decided meanwhile. */
+  readonly record: RequestRecord
 }

@@ -1,5 +1,12 @@
 import type { GraphQLDataSource } from '@apollo/gateway'
-import { AppError, contextTokenHeader, type ContextSigner, type Graph } from '@behalf/identity'
+import {
+  AppError,
+  contextTokenHeader,
+  type ContextSigner,
+  disclose,
+  type ErrorCode,
+  type Graph,
+} from '@behalf/identity'
 import type { GraphQLFormattedError } from 'graphql'
 import type { Logger } from 'pino'
 import type { TicketSealer } from '../agent/ticket.ts'
@@ -21,6 +28,7 @@ export function createSubgraphDataSource(options: {
 }): GraphQLDataSource<RequestContext & Record<string, unknown>> {
   const { name, graph, client, shapeOf, signer, tickets, log } = options
   const { facts, scopes } = graph.subgraphs[name] ?? { facts: [], scopes: [] }
+  const declared = { facts, scopes }
 
   /** Only a call that may start an agent carries the means to (`@delegates`). */
   async function ticketFor({ type, rootFields }: OperationShape, { principal, txn }: RequestContext) {
@@ -37,7 +45,7 @@ export function createSubgraphDataSource(options: {
         throw new TypeError(`The gateway asks subgraphs nothing on its own behalf, not for ${fetch.kind}.`)
       }
       const { query = '', operationName, variables } = fetch.request
-      const { principal, txn, trace, signal } = fetch.context
+      const { principal, txn, trace, signal, record } = fetch.context
       const shape = shapeOf(query)
       const body = Buffer.from(JSON.stringify({ query, operationName, variables }))
       const ticket = await ticketFor(shape, fetch.context)
@@ -46,8 +54,7 @@ export function createSubgraphDataSource(options: {
         body,
         operation: shape.type,
         txn,
-        facts,
-        scopes,
+        ...declared,
         ...(ticket !== null && { ticket }),
       })
       const headers = {
@@ -57,6 +64,17 @@ export function createSubgraphDataSource(options: {
         [contextTokenHeader]: token,
       }
       const entities = countOf(variables?.['representations'])
+      const begun = performance.now()
+      const note = (outcome: 'OK' | ErrorCode, errors: readonly SubgraphError[] = []) =>
+        record.hop({
+          to: name,
+          operation: shape.type,
+          ...disclose(principal, declared),
+          ticket: ticket !== null,
+          outcome,
+          errors: [...new Set(errors.map(({ code }) => code))],
+          ms: performance.now() - begun,
+        })
       try {
         const { data, errors } = await client.send({ body, headers, isQuery: shape.type === 'query', signal })
         if (entities !== null && data !== null && countOf(data['_entities']) !== entities) {
@@ -66,15 +84,18 @@ export function createSubgraphDataSource(options: {
           throw new AppError('SUBGRAPH_INVALID_RESPONSE', undefined, {
             cause: 'values do not have the shape of the operation',
           })
+        note('OK', errors)
         return { data, ...(errors.length > 0 && { errors: errors.map(formatError) }) }
       } catch (error) {
+        note(error instanceof AppError ? error.code : 'INTERNAL')
         if (!(error instanceof AppError)) throw error
         log.warn(
           { txn, subgraph: name, code: error.code, reason: describeCause(error.cause) },
           'subgraph request failed',
         )
-        const { message, code } = error
-        return { data: null, errors: failedPaths(shape, entities).map((path) => formatError({ message, code, path })) }
+        const { message, code, details } = error
+        const errors = failedPaths(shape, entities).map((path) => formatError({ message, code, details, path }))
+        return { data: null, errors }
       }
     },
   }
@@ -90,8 +111,8 @@ const failedPaths = ({ keys }: OperationShape, entities: number | null): (readon
         .flat()
         .slice(0, 100)
 
-const formatError = ({ message, path, code }: SubgraphError): GraphQLFormattedError => ({
+const formatError = ({ message, path, code, details }: SubgraphError): GraphQLFormattedError => ({
   message,
   ...(path && { path }),
-  extensions: { code },
+  extensions: { code, ...details },
 })

@@ -1,22 +1,47 @@
 import { HeaderMap } from '@apollo/server'
 import { AppError } from '@behalf/identity'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Authenticate } from '../authenticate/authenticate.ts'
+import type { RequestAudit } from '../audit/audit-requests.ts'
+import { ignoredHeaders } from '../audit/ignored-headers.ts'
+import { RequestRecord } from '../audit/request-record.ts'
 import type { GraphQLServer } from '../execute/graphql-server.ts'
-import type { TraceContext } from '../execute/request-context.ts'
+import type { RequestContext, TraceContext } from '../execute/request-context.ts'
+import type { Admit } from './admission.ts'
 import { parseJson } from './parse-json.ts'
 
-/** `/graphql`: the credential ends in `authenticate`; of the client's headers, execution sees trace context only. */
+/** `/graphql`: the credential ends in `admit`; of the client's headers, execution sees trace context only. */
 export function addGraphQLRoute(
   app: FastifyInstance,
-  options: { readonly authenticate: Authenticate; readonly server: GraphQLServer },
+  options: { readonly admit: Admit; readonly server: GraphQLServer; readonly audit: RequestAudit },
 ): void {
-  const { authenticate, server } = options
+  const { admit, server, audit } = options
 
-  async function handle(request: FastifyRequest, reply: FastifyReply) {
+  async function handle(request: FastifyRequest, reply: FastifyReply): Promise<string> {
     if (request.method !== 'GET' && request.method !== 'POST') throw new AppError('METHOD_NOT_ALLOWED')
-    const signal = goneSignal(reply)
-    const principal = await authenticate({ rawHeaders: request.raw.rawHeaders, url: request.url })
+    const record = new RequestRecord(request.id)
+    const ignored = ignoredHeaders(request.raw.rawHeaders)
+    const { principal, address } = await admit(request, 'graphql')
+    let status = 500
+    try {
+      const answer = await answerTo(request, { principal, address, record, signal: goneSignal(reply) })
+      status = answer.status
+      if (status >= 400) record.refusal ??= codeOf(answer.text)
+      reply.code(status).headers(answer.headers)
+      return answer.text
+    } catch (error) {
+      const { code, status: failed } = error instanceof AppError ? error : new AppError('INTERNAL')
+      record.refusal = code
+      status = failed
+      throw error
+    } finally {
+      audit.ended(record, principal, { status, ignoredHeaders: ignored })
+    }
+  }
+
+  async function answerTo(
+    request: FastifyRequest,
+    caller: Pick<RequestContext, 'principal' | 'address' | 'record' | 'signal'>,
+  ) {
     const { id: txn } = request
     const {
       status = 200,
@@ -29,16 +54,14 @@ export function addGraphQLRoute(
         search: new URL(request.url, 'http://gateway').search,
         body: Buffer.isBuffer(request.body) ? parseJson(request.body) : undefined,
       },
-      context: async () => ({ principal, txn, trace: traceOf(request), signal }),
+      context: async () => ({ ...caller, txn, trace: traceOf(request) }),
     })
     if (body.kind !== 'complete')
       throw new AppError('INTERNAL', undefined, { cause: 'incremental delivery was not asked for' })
     // Apollo Server's own cache policy must not replace ours.
     headers.delete('cache-control')
-    await reply
-      .code(status)
-      .headers(Object.fromEntries(headers))
-      .send(status < 400 ? body.string : withTransaction(body.string, txn))
+    const text = status < 400 ? body.string : withTransaction(body.string, txn)
+    return { status, headers: Object.fromEntries(headers), text }
   }
 
   app.all('/graphql', handle)
@@ -57,6 +80,11 @@ function goneSignal(reply: FastifyReply): AbortSignal {
 function withTransaction(text: string, txn: string): string {
   const answer: unknown = JSON.parse(text)
   return JSON.stringify({ ...(typeof answer === 'object' && answer), extensions: { txn } })
+}
+
+function codeOf(text: string): string {
+  const { errors: [error] = [] } = JSON.parse(text) as { errors?: readonly { extensions?: { code?: unknown } }[] }
+  return String(error?.extensions?.code)
 }
 
 function negotiationHeaders({ headers }: FastifyRequest): HeaderMap {
