@@ -64,7 +64,7 @@ export async function runStryker({ workspace, files, memory, resume }: MutationR
     coverageAnalysis: 'perTest',
     concurrency: 1,
     // Whoever shares the processors must not pass for an endless loop.
-    timeoutMS: 10_000,
+    timeoutMS: 20_000,
     incremental: resume,
     incrementalFile: memory,
     reporters: ['progress-append-only'],
