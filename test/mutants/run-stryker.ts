@@ -53,7 +53,7 @@ export async function runStryker({ workspace, files, memory, resume }: MutationR
   await addExtraMutators()
   const stryker = new Stryker({
     mutate: [...files, ...['*.test', '{fixtures,*-fixtures}'].map((name) => `!**/${name}.ts`)],
-    ignorePatterns: ['.reports', '.turbo', '.behalf', 'docs'],
+    ignorePatterns: ['.reports', '.turbo', '.behalf'],
     tempDirName: '.reports/stryker',
     cleanTempDir: 'always',
     disableTypeChecks: false,
