@@ -53,7 +53,7 @@ export async function runStryker({ workspace, files, memory, resume }: MutationR
   await addExtraMutators()
   const stryker = new Stryker({
     mutate: [...files, ...['*.test', '{fixtures,*-fixtures}'].map((name) => `!**/${name}.ts`)],
-    ignorePatterns: ['.reports', '.turbo', '.behalf', 'docs'],
+    ignorePatterns: ['.reports', '.turbo', '.behalf'],
     tempDirName: '.reports/stryker',
     cleanTempDir: 'always',
     disableTypeChecks: false,
@@ -64,7 +64,7 @@ export async function runStryker({ workspace, files, memory, resume }: MutationR
     coverageAnalysis: 'perTest',
     concurrency: 1,
     // Whoever shares the processors must not pass for an endless loop.
-    timeoutMS: 10_000,
+    timeoutMS: 20_000,
     incremental: resume,
     incrementalFile: memory,
     reporters: ['progress-append-only'],

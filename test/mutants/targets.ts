@@ -7,7 +7,7 @@ export const targets: Readonly<Record<string, readonly string[]>> = {
   ],
   'packages/subgraph': [
     'src/{http-server,answer-request,read-request,operation-type,request-transaction}.ts',
-    'src/{protect-schema,build-schema,enforce-rules,bind-subjects,check-owners,read-claim}.ts',
+    'src/{protect-schema,build-schema,enforce-rules,enforce-policies,check-owners,execute-operation}.ts',
   ],
   'packages/gateway': ['src/authenticate/*.ts', 'src/authorize/*.ts', 'src/agent/*.ts'],
 }
