@@ -74,6 +74,7 @@ export function describeSubgraph(create: CreateSubgraph): Pick<Subgraph, 'name' 
     contextKeys: deriveContextKeys(newRootKey(), 'nobody', [1]),
     trustDomain,
     logLevel: 'silent',
+    otlpEndpoint: null,
   })
 }
 
