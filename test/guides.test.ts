@@ -31,9 +31,8 @@ async function fromGuide(guide: string): Promise<TestSubgraph<Tables>> {
     await mkdir(join(import.meta.dirname, '.reports'), { recursive: true })
     await writeFile(code, shown('ts'))
     const { resolvers } = (await import(/* @vite-ignore */ code)) as { resolvers: Resolvers<Tables> }
-    return await testSubgraph<Tables>({
-      name: 'guide',
-      create: ({ databaseUrl, ...config }) =>
+    return await testSubgraph<Tables>(
+      ({ databaseUrl, ...config }) =>
         createSubgraph<Tables>({
           ...config,
           name: 'guide',
@@ -41,8 +40,8 @@ async function fromGuide(guide: string): Promise<TestSubgraph<Tables>> {
           resolvers,
           db: postgres<Tables>(databaseUrl),
         }),
-      migrations: folder,
-    })
+      { migrations: folder },
+    )
   } finally {
     await rm(folder, { recursive: true })
     await rm(code, { force: true })
