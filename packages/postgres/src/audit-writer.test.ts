@@ -103,6 +103,7 @@ describe('the audit writer', () => {
       numbered(40)
         .map(({ target }) => target)
         .filter((target) => target !== '17')
+        .map(String)
         .toSorted(),
     )
     await vi.advanceTimersByTimeAsync(60_000)
