@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import type { Revocable } from '@behalf/identity'
+import pg from 'pg'
 import { expect } from 'vitest'
 import { grant, type Trust } from '../fixtures.ts'
 import { createRevocationFeed, type RevocationFeed } from './revocation-feed.ts'
@@ -38,14 +39,13 @@ export async function lockWait({ admin }: Trust): Promise<void> {
   await expect.poll(async () => (await admin.query(sql)).rowCount).toBe(1)
 }
 
-/** Lets nobody read revocations until it is released. */
-export async function lockRevocations({ admin }: Trust): Promise<AsyncDisposable & { release(): Promise<void> }> {
-  await admin.query('begin; lock table revocation in access exclusive mode')
-  let isHeld = true
-  const release = async () => {
-    if (isHeld) await admin.query('commit')
-    isHeld = false
-  }
+/** Lets nobody read revocations until it is released. On a connection of its own: in a transaction, what is active is seen once. */
+export async function lockRevocations({ database }: Trust): Promise<AsyncDisposable & { release(): Promise<void> }> {
+  const client = new pg.Client({ connectionString: database.url })
+  await client.connect()
+  await client.query('begin; lock table authority.revocation in access exclusive mode')
+  let released: Promise<void> | undefined
+  const release = () => (released ??= client.end())
   return { release, [Symbol.asyncDispose]: release }
 }
 
