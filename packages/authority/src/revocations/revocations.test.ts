@@ -21,6 +21,8 @@ beforeEach(async () => {
 afterEach(() => feeds.closeAll())
 afterAll(() => trust.close())
 
+/** Seconds by which the gateway lets a token be issued in the future. */
+const clockTolerance = 5
 const rows = async () => (await trust.admin.query('select * from revocation order by sequence')).rows
 const ada: Revoked = { kind: 'subject', issuer: null, subject: 'usr_ada' }
 describe('[P11] what is ended', () => {
@@ -30,9 +32,24 @@ describe('[P11] what is ended', () => {
     expect(await authority.revoke({ kind: 'subject', issuer: null, subject: person.subject }, 'OPERATOR')).toBe(true)
     for (const { revocations } of [authority, other]) {
       await expect.poll(() => revocations.isRevoked(person), withinASecond).toBe(true)
-      expect(revocations.isRevoked({ ...person, issuedAt: seconds(2) })).toBe(false)
+      expect(revocations.isRevoked({ ...person, issuedAt: seconds(7) })).toBe(false)
       expect(revocations.isRevoked(await someone(trust))).toBe(false)
     }
+  })
+
+  it('is over though its issuer has a clock that is ahead, by as much as is accepted', async () => {
+    const ahead = await trust.redeemed({ issuedAt: seconds(clockTolerance) })
+    const later = await trust.redeemed({ issuedAt: seconds(clockTolerance + 3) })
+    await authority.revoke(ada, 'OPERATOR')
+    const [row] = await rows()
+    expect(row.not_before.getTime() - row.created_at.getTime()).toBeGreaterThanOrEqual(clockTolerance * 1000)
+    const known = { ...(await someone(trust)), subject: 'usr_ada' }
+    await expect.poll(() => authority.revocations.isRevoked(known), withinASecond).toBe(true)
+    const issued = (offset: number) => Math.floor(row.created_at.getTime() / 1000) + offset
+    expect(authority.revocations.isRevoked({ ...known, issuedAt: issued(clockTolerance) })).toBe(true)
+    expect(authority.revocations.isRevoked({ ...known, issuedAt: issued(clockTolerance + 2) })).toBe(false)
+    expect(await authority.useDelegation(ahead.handle, ['assistant'])).toBeNull()
+    expect(await authority.useDelegation(later.handle, ['assistant'])).not.toBeNull()
   })
 
   it('is told to whoever wants to know, once, with why', async () => {
