@@ -15,7 +15,7 @@ const slow = 180_000
 let dataDir: string
 const started: ChildProcess[] = []
 /** Goes from one test to the next, each of which ends it in another way. */
-let running: System | null = null
+let running: Promise<System> | null = null
 let environment: Record<string, string>
 beforeAll(async () => {
   dataDir = await temporaryDataDir()
@@ -23,7 +23,7 @@ beforeAll(async () => {
 })
 // A test that failed leaves its system; the next one needs the folder.
 afterEach(async ({ task }) => {
-  if (task.result?.state === 'fail') leave()
+  if (task.result?.state === 'fail') await leave()
   for (const child of started.splice(0)) {
     const processes = descendantsOf(child.pid!)
     child.kill()
@@ -31,7 +31,7 @@ afterEach(async ({ task }) => {
   }
 }, slow)
 afterAll(async () => {
-  await running?.stop()
+  await (await running)?.stop()
   await rm(dataDir, { recursive: true, force: true, maxRetries: 20 })
 })
 
@@ -54,11 +54,12 @@ function npmStart(env: Record<string, string>) {
   }
 }
 
-const start = async () => (running = await startSystem({ env: environment, dataDir }))
-/** Nothing of it goes on to the next test. */
-function leave(): void {
-  if (running !== null) started.push(running.process)
+const start = () => (running = startSystem({ env: environment, dataDir }))
+/** Nothing of it goes on to the next test, not even of one that is still starting. */
+async function leave(): Promise<void> {
+  const left = await running?.catch(() => null)
   running = null
+  if (left) started.push(left.process)
 }
 
 test(
@@ -136,7 +137,7 @@ test(
 test(
   'a PostgreSQL that outlived everything is ended by the next start, and its data is there',
   async () => {
-    const first = running ?? (await start())
+    const first = await (running ?? start())
     const processes = descendantsOf(first.process.pid!)
     const guard = processes.find(({ command }) => command.includes('guard'))
     const postgres = processes.filter(({ command }) => /bin\/postgres /.test(command))
@@ -156,7 +157,7 @@ test(
 test(
   'neither the root key nor a token is in a log',
   async () => {
-    const system = running ?? (await start())
+    const system = await (running ?? start())
     const token = await system.token('ada')
     await system.graphql(token, '{ viewer { id balance { amount } } }')
     for (const name of ['gateway', 'identity', 'orders', 'balance', 'orchestrator', 'provider'] as const) {
@@ -173,8 +174,8 @@ test(
 test(
   'a process that dies is named with its last lines, and the rest is stopped',
   async () => {
-    const system = running ?? (await start())
-    leave()
+    const system = await (running ?? start())
+    await leave()
     const processes = descendantsOf(system.process.pid!)
     const orders = processes.find(({ command }) => command.includes('apps/orders'))
     process.kill(orders!.pid, 'SIGKILL')
@@ -190,7 +191,7 @@ test(
   'a PostgreSQL that dies is named, and the rest is stopped',
   async () => {
     const system = await start()
-    leave()
+    await leave()
     const processes = descendantsOf(system.process.pid!)
     const postgres = processes.find(({ command }) => /bin\/postgres /.test(command))
     process.kill(postgres!.pid, 'SIGKILL')
