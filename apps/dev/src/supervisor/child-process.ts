@@ -22,6 +22,8 @@ export interface ProcessPlan {
 
 export interface RunningProcess extends AsyncDisposable {
   readonly name: string
+  /** Undefined where it could not be started. */
+  readonly pid: number | undefined
   readonly ended: Promise<ProcessEnd>
 }
 
@@ -79,6 +81,7 @@ export function startProcess(
 
   return {
     name: plan.name,
+    pid: child.pid,
     ended,
     async [Symbol.asyncDispose]() {
       stopping = true
