@@ -68,6 +68,7 @@ export function compileTool(source: ToolSource, graph: ToolGraph, problems: Prob
     policies,
     readOnly: operation.operation === OperationTypeNode.QUERY,
     approval: approved?.field.name ?? null,
+    summary: null,
     examples: mark?.examples ?? [],
   }
   return { ...tool, version: canonicalHash(tool) }
