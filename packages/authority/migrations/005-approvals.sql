@@ -171,7 +171,7 @@ begin
 end $$;
 
 -- Lets an app's role show a person what agents ask them for, and pass on how they decide. Called in a migration of that
--- app, after show_to().
+-- app, after show_to(), and by every app of that: who ends a delegation ends what is asked under it.
 create function show_approvals_to(reader name) returns void
   language plpgsql set search_path = pg_catalog as $$
 begin

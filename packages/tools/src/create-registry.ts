@@ -2,6 +2,7 @@ import type {
   Approval,
   AskedApproval,
   ErrorCode,
+  JsonSchema,
   Principal,
   ToolCall,
   ToolDefinition,
@@ -76,13 +77,14 @@ export function createRegistry({ tools, execute, approve }: RegistryOptions): Re
 
   function decide(
     asking: Pick<ToolExecution, 'principal' | 'call' | 'txn'>,
-    { name, version, approval, summary }: ToolDefinition,
+    { name, version, approval, summary, inputSchema }: ToolDefinition,
     values: Readonly<Record<string, unknown>>,
   ): Promise<ApprovedCall> | { readonly approval: null } {
     if (approval === null) return { approval: null }
     if (summary === null) throw new TypeError(`"${name}" needs approval, and says nothing to whom it asks.`)
     const tool = { name, version, approval }
-    return approve({ ...asking, tool, argumentsHash: hashCall(tool, values), summary: fillSummary(summary, values) })
+    const shown = fillSummary(summary, { ...defaultsOf(inputSchema), ...values })
+    return approve({ ...asking, tool, argumentsHash: hashCall(tool, values), summary: shown })
   }
 
   return {
@@ -106,6 +108,15 @@ export function createRegistry({ tools, execute, approve }: RegistryOptions): Re
       }
     },
   }
+}
+
+/** What is done where an argument is left out: the version says so, too. */
+function defaultsOf({ properties }: JsonSchema): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries((properties ?? {}) as Record<string, JsonSchema>).flatMap(([name, schema]) =>
+      Object.hasOwn(schema, 'default') ? [[name, schema['default']]] : [],
+    ),
+  )
 }
 
 function notApproved({ code, asked }: Extract<ApprovedCall, { code: unknown }>): ToolOutcome {
