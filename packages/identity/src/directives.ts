@@ -49,7 +49,7 @@ enum identity__AgentAccess {
 "A call here may start an agent."
 directive @delegates(agent: String!) on FIELD_DEFINITION
 
-"A tool: an operation, or a root field that one is generated for. `summary` is what a user is asked to approve, such as `Cancel order {orderId}`."
+"A tool: an operation, or a root field that one is generated for. \`summary\` is what a user is asked to approve, such as \`Cancel order {orderId}\`."
 directive @tool(name: String, title: String, summary: String, examples: [String!]! = []) on FIELD_DEFINITION | QUERY | MUTATION
 `
 

@@ -118,6 +118,24 @@ export const errorTable = {
     message: 'The agent that asked for this no longer acts for you: that was ended.',
     model: 'The user is no longer signed in for this. Ask them to send a new message.',
   },
+  IDEMPOTENCY_MISMATCH: {
+    status: 409,
+    fromSubgraph: true,
+    message: 'The idempotency key was used for something else.',
+    model: 'This was sent before with other arguments. Nothing was done.',
+  },
+  ORDER_NOT_CANCELLABLE: {
+    status: 409,
+    fromSubgraph: true,
+    message: 'The order was cancelled before, or a carrier has it.',
+    model: 'The order cannot be cancelled: it was cancelled before, or a carrier has it.',
+  },
+  INSUFFICIENT_FUNDS: {
+    status: 409,
+    fromSubgraph: true,
+    message: 'There is not enough money in the account.',
+    model: 'There is not enough money in the account. Nothing was transferred.',
+  },
 
   TOOL_UNKNOWN: {
     status: 404,
