@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { ToolDefinition } from '@behalf/identity'
+import { AppError, type ToolDefinition } from '@behalf/identity'
 import canonicalize from 'canonicalize'
 
 /**
@@ -7,7 +7,15 @@ import canonicalize from 'canonicalize'
  * keeps out integers that have no form of their own.
  */
 export function hashCall({ name, version }: Pick<ToolDefinition, 'name' | 'version'>, values: object): string {
-  const text = canonicalize({ tool: name, toolVersion: version, arguments: values })
-  if (text === undefined) throw new TypeError('There is no JSON for these arguments.')
+  const text = canonical({ tool: name, toolVersion: version, arguments: values })
   return createHash('sha256').update(text).digest('base64url')
+}
+
+/** Half a surrogate pair has no form: it could not be told from another. */
+function canonical(value: object): string {
+  try {
+    return canonicalize(value) ?? ''
+  } catch (cause) {
+    throw new AppError('TOOL_ARGUMENTS_INVALID', undefined, { cause })
+  }
 }
