@@ -49,6 +49,11 @@ export const errorTable = {
     message: 'Whether this is still allowed cannot be told now. Try again.',
     model: 'The system cannot tell now whether this is still allowed. It may work later.',
   },
+  CREDENTIAL_EXPIRED: {
+    status: 401,
+    message: 'The access token of this stream has expired. Continue with a new one.',
+    model: null,
+  },
   LOGOUT_TOKEN_INVALID: {
     status: 400,
     message: "The logout token is not valid, or ends nobody's session.",
@@ -149,6 +154,12 @@ export const errorTable = {
     message: 'The operation asks for too much at once.',
     model: 'That asks for too much at once. Ask for less.',
   },
+  SUBSCRIPTION_NOT_SERVED: {
+    status: 400,
+    message: 'A subscription asks for one field, and for nothing that is not in the subgraph of that field.',
+    model: null,
+  },
+  STREAM_TOO_SLOW: { status: 408, message: 'Events came faster than they were read.', model: null },
   RATE_LIMITED: {
     status: 429,
     message: 'Too many requests. Try again later.',
