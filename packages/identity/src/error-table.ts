@@ -49,11 +49,6 @@ export const errorTable = {
     message: 'Whether this is still allowed cannot be told now. Try again.',
     model: 'The system cannot tell now whether this is still allowed. It may work later.',
   },
-  CREDENTIAL_EXPIRED: {
-    status: 401,
-    message: 'The access token of this stream has expired. Continue with a new one.',
-    model: null,
-  },
   LOGOUT_TOKEN_INVALID: {
     status: 400,
     message: "The logout token is not valid, or ends nobody's session.",
@@ -157,6 +152,12 @@ export const errorTable = {
   SUBSCRIPTION_NOT_SERVED: {
     status: 400,
     message: 'A subscription asks for one field, and for nothing that is not in the subgraph of that field.',
+    model: null,
+  },
+  STREAM_EXPIRED: {
+    status: 401,
+    fromSubgraph: true,
+    message: 'The time of this stream is over, as that of its access token. Continue with a new one.',
     model: null,
   },
   STREAM_TOO_SLOW: { status: 408, message: 'Events came faster than they were read.', model: null },

@@ -1,5 +1,6 @@
 import type { Principal } from '@behalf/identity'
 import type { RequestRecord } from '../audit/request-record.ts'
+import type { AuthorizedSubscription } from '../authorize/authorize-subscription.ts'
 
 /** Trace context (W3C): the only headers of a client that go on to subgraphs. */
 export interface TraceContext {
@@ -19,4 +20,6 @@ export interface RequestContext {
   readonly address: string | null
   /** What is decided meanwhile. */
   readonly record: RequestRecord
+  /** Where a subscription goes once it is authorized; without it none is served. */
+  readonly subscribe?: (subscription: AuthorizedSubscription) => void
 }
