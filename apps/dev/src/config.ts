@@ -128,7 +128,7 @@ export function readConfig(apps: readonly ConfigurableApp[], env: Environment = 
     logging: { LOG_LEVEL: values.LOG_LEVEL },
     tracing: pick(env, ['OTEL_EXPORTER_OTLP_ENDPOINT']),
     model: pick(env, ['MODEL_BASE_URL', 'MODEL_API_KEY', 'MODEL_NAME']),
-    limits: pick(env, ['LIMIT_OPERATION', 'LIMIT_USER', 'LIMIT_TENANT', 'LIMIT_ANONYMOUS', 'TRUSTED_PROXIES']),
+    limits: pick(env, ['LIMIT_OPERATION', 'LIMIT_USER', 'LIMIT_TENANT', 'LIMIT_ANONYMOUS', 'LIMIT_STREAMS', 'TRUSTED_PROXIES']),
     system: pick(env, ['SystemRoot', 'TEMP', 'TMP']),
     startedByNpm: Boolean(env['npm_lifecycle_event']),
     given: pick(env, ['GATEWAY_PORT', 'IDP_PORT', 'GRAPHQL_RESOURCE', 'MCP_RESOURCE']),
