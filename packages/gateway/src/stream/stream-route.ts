@@ -87,7 +87,7 @@ export function addStreamRoute(
     reply.hijack()
     const writer = createEventWriter(reply.raw, { ...times, signal: over.signal })
     const attributes = { 'behalf.txn': txn, 'http.request.method': method, 'http.route': '/graphql/stream' }
-    const context = { ...caller, txn, trace: traceOf(request), record, signal: over.signal }
+    const context = { ...caller, approval: null, txn, trace: traceOf(request), record, signal: over.signal }
     // The span is of the beginning: a stream may last for a day.
     const subscription = await inSpan(
       `${method} /graphql/stream`,
