@@ -1,6 +1,7 @@
 import { deriveWorkloadKey } from '@behalf/identity'
 import { attackSubgraph } from '@behalf/testing'
 import { createHash, randomBytes } from 'node:crypto'
+import { defaultBudgets } from './budgets.ts'
 import type { Database } from './database.ts'
 import { orchestrator } from './subgraph.ts'
 
@@ -10,7 +11,16 @@ const gatewayInternalUrl = 'http://127.0.0.1:1'
 
 attackSubgraph<Database>(
   (config) =>
-    orchestrator({ ...config, workloadKey, gatewayInternalUrl, model: null, instructions: '', runConcurrency: 1 }),
+    orchestrator({
+      ...config,
+      workloadKey,
+      gatewayInternalUrl,
+      model: null,
+      instructions: '',
+      runConcurrency: 1,
+      bounds: {},
+      budgets: defaultBudgets,
+    }),
   {
     mine: 'ada',
     theirs: 'ben',

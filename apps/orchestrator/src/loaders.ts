@@ -1,5 +1,5 @@
 import { defineLoader, manyByKey, oneByKey, type SubgraphContext } from '@behalf/subgraph'
-import type { Database } from './database.ts'
+import { activeStatuses, type Database } from './database.ts'
 import type { Range } from './messages-page.ts'
 
 export type Context = SubgraphContext<Database>
@@ -39,7 +39,7 @@ export const activeRuns = defineLoader(async (conversationIds: readonly string[]
     .selectFrom('run')
     .select(runColumns)
     .where('conversation_id', 'in', conversationIds)
-    .where('status', 'in', ['QUEUED', 'RUNNING'])
+    .where('status', 'in', activeStatuses)
     .execute()
   return oneByKey(conversationIds, rows, (row) => row.conversationId)
 })
@@ -65,6 +65,7 @@ const toolCallColumns = [
   'error_code as errorCode',
   'started_at as startedAt',
   'finished_at as finishedAt',
+  'approval_id as approval',
 ] as const
 
 export const toolCalls = defineLoader(async (runIds: readonly string[], { db }: Context) => {
@@ -91,12 +92,14 @@ export const steps = defineLoader(async (runIds: readonly string[], { db }: Cont
     .selectFrom('step')
     .select([
       'run_id as runId',
+      'text',
       'reported',
       'input_tokens as input',
       'output_tokens as output',
       'cached_input_tokens as cached',
     ])
     .where('run_id', 'in', runIds)
+    .orderBy('number')
     .execute()
   return manyByKey(runIds, rows, (row) => row.runId)
 })

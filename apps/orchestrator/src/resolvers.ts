@@ -14,13 +14,14 @@ import {
   toolCallsById,
   type Context,
 } from './loaders.ts'
-import type { Database } from './database.ts'
+import { activeStatuses, type Database } from './database.ts'
 import { readNumberedPage, type PageArguments } from './messages-page.ts'
 import { runEvents, type RunEventsArguments, type ShownEvent } from './run-events.ts'
 import type { RunFeed } from './run-feed.ts'
 import type { RunWatch } from './run-watch.ts'
 import { sendMessage, type SendInput, type SendOptions } from './send-message.ts'
 import { endRun } from './store/end-run.ts'
+import { answerIdOf } from './store/new-id.ts'
 
 type Reference = { readonly id: string }
 type Run = NonNullable<Awaited<ReturnType<ReturnType<typeof runs>['load']>>>
@@ -67,10 +68,10 @@ export const createResolvers = (options: ResolverOptions) => ({
       if (sent.run === null) return { run: null, error: sent.error && chatError(sent.error) }
       const watch = await options.watch()
       await watch.untilOver(sent.run, input.waitMs ?? 30_000, async () => {
-        const over = (await readRun(context, sent.run))?.finishedAt !== null
+        const status = (await readRun(context, sent.run))?.status
         // Nothing is held while waiting.
         await context.commit()
-        return over
+        return status !== 'QUEUED' && status !== 'RUNNING'
       })
       return { run: await readRun(context, sent.run), error: null }
     },
@@ -87,7 +88,7 @@ export const createResolvers = (options: ResolverOptions) => ({
         .selectFrom('run')
         .select('id')
         .where('conversation_id', '=', id)
-        .where('status', 'in', ['QUEUED', 'RUNNING'])
+        .where('status', 'in', activeStatuses)
         .execute()
       for (const run of active)
         await endRun(db, run.id, null, { status: 'CANCELLED', code: null, retryAfterMs: null, text: '' })
@@ -112,6 +113,13 @@ export const createResolvers = (options: ResolverOptions) => ({
     },
   },
 
+  ChatApprovalRequested: {
+    async approval({ call, userId }: ShownEvent<'ChatApprovalRequested'>, _arguments: unknown, context: Context) {
+      const approval = (await toolCallsById(context).load(call))?.approval ?? null
+      return approval === null ? null : { id: approval, subject: userId }
+    },
+  },
+
   ChatRunEnded: {
     run: ({ run }: ShownEvent<'ChatRunEnded'>, _arguments: unknown, context: Context) => runs(context).load(run),
   },
@@ -127,7 +135,18 @@ export const createResolvers = (options: ResolverOptions) => ({
   ChatRun: {
     __resolveReference: ({ id }: Reference, context: Context) => runs(context).load(id),
     conversation: (run: Run, _arguments: unknown, context: Context) => conversations(context).load(run.conversationId),
-    message: (run: Run, _arguments: unknown, context: Context) => answers(context).load(run.id),
+    async message(run: Run, _arguments: unknown, context: Context) {
+      if (run.status !== 'AWAITING_APPROVAL') return answers(context).load(run.id)
+      // What was said before its user was asked.
+      const text = answerText(await steps(context).load(run.id))
+      return text === ''
+        ? null
+        : { id: answerIdOf(run.id), runId: run.id, role: 'ASSISTANT', text, createdAt: run.createdAt }
+    },
+    pendingApprovals: async (run: Run, _arguments: unknown, context: Context) =>
+      (await toolCalls(context).load(run.id)).flatMap(({ status, approval }) =>
+        status === 'AWAITING_APPROVAL' && approval !== null ? { id: approval, subject: run.userId } : [],
+      ),
     toolCalls: (run: Run, _arguments: unknown, context: Context) => toolCalls(context).load(run.id),
     backend: (run: Run) => ({ kind: run.backendKind, name: run.backendName }),
     error: (run: Run) => run.errorCode && { ...chatError(run.errorCode), retryAfterMs: run.retryAfterMs },

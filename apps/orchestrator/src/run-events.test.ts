@@ -169,7 +169,9 @@ describe('chatRunEvents', () => {
     const rest = await other.rest()
     await client.query('select 1')
     expect(notices.length).toBeGreaterThan(3)
-    expect(notices.filter((payload) => payload.includes('1250') || Buffer.from(payload, 'base64').includes('1250'))).toEqual([])
+    expect(
+      notices.filter((payload) => payload.includes('1250') || Buffer.from(payload, 'base64').includes('1250')),
+    ).toEqual([])
     expect(JSON.stringify(rest)).not.toContain('password')
     expect(JSON.stringify(rest)).toContain('1250')
     client.release(true)

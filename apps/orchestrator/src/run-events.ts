@@ -14,6 +14,7 @@ export interface RunEventsArguments {
 type ChatEvent =
   | { readonly __typename: 'ChatTextDelta'; readonly messageId: string; readonly offset: number; readonly text: string }
   | { readonly __typename: 'ChatToolCallChanged'; readonly call: string; readonly status: ToolCallStatus }
+  | { readonly __typename: 'ChatApprovalRequested'; readonly call: string; readonly userId: string }
   | { readonly __typename: 'ChatRunEnded'; readonly run: string }
 
 export type ShownEvent<Name extends ChatEvent['__typename']> = Extract<ChatEvent, { readonly __typename: Name }>
@@ -120,19 +121,17 @@ async function readText(db: Db, run: string): Promise<string> {
 async function readEvents(db: Db, run: string, after: number): Promise<{ seq: number; event: ChatEvent }[]> {
   const rows = await db
     .selectFrom('run_event')
-    .select(['seq', 'kind', 'tool_call_id as call', 'status'])
+    .select(['seq', 'user_id as userId', 'tool_call_id as call', 'status'])
     .where('run_id', '=', run)
     .where('seq', '>', after)
     .orderBy('seq')
     .limit(pageSize)
     .execute()
-  return rows.map(({ seq, call, status }) => ({
-    seq,
-    event:
-      call !== null && status !== null
-        ? { __typename: 'ChatToolCallChanged', call, status }
-        : { __typename: 'ChatRunEnded', run },
-  }))
+  return rows.map(({ seq, userId, call, status }): { seq: number; event: ChatEvent } => {
+    if (call === null) return { seq, event: { __typename: 'ChatRunEnded', run } }
+    if (status === null) return { seq, event: { __typename: 'ChatApprovalRequested', call, userId } }
+    return { seq, event: { __typename: 'ChatToolCallChanged', call, status } }
+  })
 }
 
 /** What came while nobody looked: text in one piece where it can be, so that it is never more than the answer. */

@@ -5,6 +5,7 @@ import { createLog } from '@behalf/process'
 import { createSubgraph, type Subgraph } from '@behalf/subgraph'
 import type { Config } from './config.ts'
 import type { Database } from './database.ts'
+import { followDecisions } from './follow-decisions.ts'
 import { createResolvers } from './resolvers.ts'
 import { openRunFeed, type RunFeed } from './run-feed.ts'
 import { watchRuns } from './run-watch.ts'
@@ -34,7 +35,13 @@ export function orchestrator(
   const subgraph = createSubgraph<Database>({
     name: 'orchestrator',
     typeDefs,
-    resolvers: createResolvers({ agentApi, backend, watch: () => watch.promise, feed: () => feed.promise }),
+    resolvers: createResolvers({
+      agentApi,
+      backend,
+      budgets: config.budgets,
+      watch: () => watch.promise,
+      feed: () => feed.promise,
+    }),
     contextKeys: config.contextKeys,
     trustDomain: config.trustDomain,
     db,
@@ -55,9 +62,11 @@ export function orchestrator(
       const live = await openRunFeed(db, { key: config.workloadKey, log })
       feed.resolve(live)
       const worker = await startWorker({ config, db, backend, agentApi, watch: runs, feed: live, log })
+      const decisions = followDecisions({ agentApi, queue: worker, log })
       const listening = await subgraph.listen(address)
       let closing: Promise<void> | null = null
       async function close(): Promise<void> {
+        decisions.stop()
         await worker.stop()
         await runs.close()
         await live.close()

@@ -9,7 +9,7 @@ import type { RunWatch } from './run-watch.ts'
 import { createRunStore } from './store/run-store.ts'
 
 export interface WorkerOptions {
-  readonly config: Pick<Config, 'databaseUrl' | 'runConcurrency' | 'instructions'>
+  readonly config: Pick<Config, 'databaseUrl' | 'runConcurrency' | 'instructions' | 'bounds' | 'budgets'>
   readonly db: Postgres<Database>
   readonly backend: ModelBackend
   readonly agentApi: AgentApi
@@ -24,7 +24,7 @@ const maxAttempts = 6
 /** Takes runs from the queue and works them, each as its owner. */
 export function startWorker({ config, db, backend, agentApi, watch, feed, log }: WorkerOptions): Promise<RunQueue> {
   async function work({ run, subject, tenant, attempt, signal }: QueuedRun): Promise<void> {
-    const store = createRunStore(db, storedCaller({ subject, tenant }))
+    const store = createRunStore(db, storedCaller({ subject, tenant }), config.budgets)
     if (attempt > maxAttempts) {
       const taken = await store.take(run)
       log.error({ run, attempt }, 'run given up')
@@ -39,6 +39,7 @@ export function startWorker({ config, db, backend, agentApi, watch, feed, log }:
         store,
         backend,
         agentApi,
+        bounds: config.bounds,
         instructions: config.instructions,
         onText: (_run, delta) => feed.say(run, delta),
         // Its message only: the cause holds what was sent, the conversation included.

@@ -16,6 +16,7 @@ export type {
   ModelUsage,
 } from './model-backend.ts'
 export { createRunner, type Runner, type RunnerOptions } from './runner.ts'
-export type { RunBounds } from './run-bounds.ts'
+export { defaultBounds, type RunBounds } from './run-bounds.ts'
 export { RunLost } from './run-store.ts'
-export type { Call, CallStatus, RunEnd, RunStore, Step, TakenRun, Turn } from './run-store.ts'
+export type { Call, CallStatus, RunEnd, RunStore, Step, TakenRun, Turn, WaitingCall } from './run-store.ts'
+export { stepTokens } from './step-tokens.ts'

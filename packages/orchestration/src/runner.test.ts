@@ -183,6 +183,16 @@ test.each([
   }
 })
 
+test('[P15] once the budget of the day is used up, no model is asked', async () => {
+  for (const asked of [0, 1]) {
+    let left = asked
+    const { run, state, requests } = setUp({ script: once, budget: () => left-- > 0 })
+    await run()
+    expect(state.end).toMatchObject({ status: 'INCOMPLETE', code: 'BUDGET_EXCEEDED' })
+    expect(requests).toHaveLength(asked)
+  }
+})
+
 test('without a delegation nothing is asked', async () => {
   const { run, state, requests } = setUp({ script: once, delegation: null })
   await run()

@@ -1,6 +1,7 @@
 import type { RunEnd } from '@behalf/orchestration'
 import { sql, type Kysely } from 'kysely'
-import type { Database } from '../database.ts'
+import { activeStatuses, type Database } from '../database.ts'
+import { forgetWaiting } from '../queue/waiting-runs.ts'
 import { runEnded } from '../run-watch.ts'
 import { answerIdOf, newId } from './new-id.ts'
 import { addEvents } from './run-events.ts'
@@ -29,9 +30,10 @@ export async function endRun(
       error_code: ending.code,
       retry_after_ms: ending.retryAfterMs,
       finished_at: sql`now()`,
+      waiting_since: null,
     })
     .where('id', '=', run)
-    .where('status', 'in', ['QUEUED', 'RUNNING'])
+    .where('status', 'in', activeStatuses)
     .$if(holder !== null, (query) => query.where('holder', '=', holder))
     .returning('conversation_id')
     .executeTakeFirst()
@@ -46,11 +48,12 @@ export async function endRun(
       finished_at: sql`now()`,
     }))
     .where('run_id', '=', run)
-    .where('status', 'in', ['PROPOSED', 'RUNNING'])
+    .where('status', 'in', ['PROPOSED', 'AWAITING_APPROVAL', 'RUNNING'])
     .returning('id')
     .execute()
   if (ending.text !== '')
     await addMessage(db, { run, conversation: ended.conversation_id, role: 'ASSISTANT', text: ending.text })
+  await forgetWaiting(db, run)
   await db.deleteFrom('run_delegation').where('run_id', '=', run).execute()
   await addEvents(db, run, [
     ...cancelled.map(({ id }) => ({ kind: 'TOOL_CALL', call: id, status: 'CANCELLED' }) as const),

@@ -6,6 +6,7 @@ export const runChanged = 'chat_run_changed'
 
 export type NewRunEvent =
   | { readonly kind: 'TOOL_CALL'; readonly call: string; readonly status: ToolCallStatus }
+  | { readonly kind: 'APPROVAL'; readonly call: string }
   | { readonly kind: 'ENDED' }
 
 /** Writes down what happened, in the transaction that made it so, and says to those who listen that it did. */
@@ -24,7 +25,7 @@ export async function addEvents(db: Kysely<Database>, run: string, events: reado
         run_id: run,
         seq: last - events.length + index + 1,
         kind: event.kind,
-        tool_call_id: event.kind === 'TOOL_CALL' ? event.call : null,
+        tool_call_id: event.kind === 'ENDED' ? null : event.call,
         status: event.kind === 'TOOL_CALL' ? event.status : null,
       })),
     )

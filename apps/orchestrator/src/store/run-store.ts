@@ -1,18 +1,34 @@
 import type { ToolOutcome } from '@behalf/identity'
-import { RunLost, type Call, type RunStore, type Step, type TakenRun, type Turn } from '@behalf/orchestration'
+import {
+  RunLost,
+  stepTokens,
+  type Call,
+  type RunStore,
+  type Step,
+  type TakenRun,
+  type Turn,
+} from '@behalf/orchestration'
 import type { Postgres, StoredCaller } from '@behalf/postgres'
 import { sql, type Kysely } from 'kysely'
-import type { Database } from '../database.ts'
+import { countTokens, defaultBudgets, hasTokensLeft, type Budgets } from '../budgets.ts'
+import { activeStatuses, type Database } from '../database.ts'
+import { decisionsHeard, enqueueWaiting } from '../queue/waiting-runs.ts'
+import { runWaits } from '../run-watch.ts'
 import { endRun } from './end-run.ts'
 import { addEvents } from './run-events.ts'
 import { storable } from './storable.ts'
+import { storeWaiting } from './store-waiting.ts'
 
 /** Texts of the conversation that a run is told, newest kept. */
 const maxTurns = 40
 const maxTurnLength = 60_000
 
 /** The runs of one user. Each write is one transaction, in which it is seen that the run is still held. */
-export function createRunStore(postgres: Postgres<Database>, owner: StoredCaller): RunStore {
+export function createRunStore(
+  postgres: Postgres<Database>,
+  owner: StoredCaller,
+  budgets: Pick<Budgets, 'userTokens' | 'tenantTokens'> = defaultBudgets,
+): RunStore {
   return {
     async take(run) {
       return transact(async (db) => {
@@ -21,10 +37,12 @@ export function createRunStore(postgres: Postgres<Database>, owner: StoredCaller
           .set((eb) => ({
             status: 'RUNNING',
             holder: eb('holder', '+', 1),
-            started_at: sql<Date>`coalesce(started_at, now())`,
+            // The time in which it waited for its user does not count.
+            started_at: sql<Date>`coalesce(started_at + (now() - coalesce(waiting_since, now())), now())`,
+            waiting_since: null,
           }))
           .where('id', '=', run)
-          .where('status', 'in', ['QUEUED', 'RUNNING'])
+          .where('status', 'in', activeStatuses)
           .returning(['holder', 'conversation_id as conversation', 'started_at as startedAt'])
           .executeTakeFirst()
         if (!taken) return null
@@ -33,12 +51,17 @@ export function createRunStore(postgres: Postgres<Database>, owner: StoredCaller
           .select('handle')
           .where('run_id', '=', run)
           .executeTakeFirst()
-        return heldRun(run, taken.holder, {
-          delegation: delegation?.handle ?? null,
-          startedAt: taken.startedAt?.getTime() ?? Date.now(),
-          turns: await readTurns(db, taken.conversation),
-          steps: await readSteps(db, run),
-        })
+        const heard = await decisionsHeard(db)
+        return heldRun(
+          run,
+          { holder: taken.holder, heard },
+          {
+            delegation: delegation?.handle ?? null,
+            startedAt: taken.startedAt?.getTime() ?? Date.now(),
+            turns: await readTurns(db, taken.conversation),
+            steps: await readSteps(db, run),
+          },
+        )
       })
     },
   }
@@ -56,11 +79,11 @@ export function createRunStore(postgres: Postgres<Database>, owner: StoredCaller
 
   function heldRun(
     run: string,
-    holder: number,
+    { holder, heard }: { readonly holder: number; readonly heard: bigint },
     stored: Pick<TakenRun, 'delegation' | 'startedAt' | 'turns' | 'steps'>,
   ): TakenRun {
     let steps = stored.steps.length
-    const write = (work: (db: Kysely<Database>) => Promise<void>) =>
+    const write = <R>(work: (db: Kysely<Database>) => Promise<R>) =>
       transact(async (db) => {
         const held = await db
           .selectFrom('run')
@@ -71,14 +94,18 @@ export function createRunStore(postgres: Postgres<Database>, owner: StoredCaller
           .forUpdate()
           .executeTakeFirst()
         if (!held) throw new RunLost()
-        await work(db)
+        return work(db)
       })
 
     return {
       ...stored,
       holder,
+      hasBudget: () => transact((db) => hasTokensLeft(db, owner, budgets)),
       async addStep(step) {
-        await write((db) => insertStep(db, run, steps + 1, step))
+        await write(async (db) => {
+          await insertStep(db, run, steps + 1, step)
+          await countTokens(db, owner, stepTokens(step))
+        })
         steps++
       },
       startCall: (id) =>
@@ -98,6 +125,18 @@ export function createRunStore(postgres: Postgres<Database>, owner: StoredCaller
             .where('id', '=', id)
             .execute()
           await addEvents(db, run, [{ kind: 'TOOL_CALL', call: id, status }])
+        }),
+      wait: (calls) =>
+        write(async (db) => {
+          if ((await decisionsHeard(db, 'and hold')) !== heard) return false
+          await storeWaiting(db, run, calls)
+          await enqueueWaiting(
+            db,
+            { run, ...owner },
+            Math.min(...calls.map(({ approval }) => Date.parse(approval.expiresAt))),
+          )
+          await sql`select pg_notify(${runWaits}, ${run})`.execute(db)
+          return true
         }),
       end: (end) =>
         transact(async (db) => {
@@ -145,6 +184,7 @@ async function readSteps(db: Kysely<Database>, run: string): Promise<Step[]> {
       name: call.tool,
       arguments: call.arguments,
       outcome: outcomeOf(call),
+      ...(call.approval_expires_at && { askedUntil: call.approval_expires_at.getTime() }),
     })),
   }))
 }
@@ -156,7 +196,7 @@ function outcomeOf(call: {
   error_code: string | null
   error_message: string | null
 }): ToolOutcome | null {
-  if (call.status === 'PROPOSED' || call.status === 'RUNNING') return null
+  if (call.status === 'PROPOSED' || call.status === 'AWAITING_APPROVAL' || call.status === 'RUNNING') return null
   if (call.status === 'SUCCEEDED') return { ok: true, result: call.result, truncated: call.result_truncated }
   return { ok: false, error: { code: call.error_code ?? 'INTERNAL', message: call.error_message ?? '' } }
 }
