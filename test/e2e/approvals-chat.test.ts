@@ -146,7 +146,7 @@ describe('[P9] a run that waits for its user', () => {
     const [approval] = run['pendingApprovals']
     await admin.query(`update authority.approval set expires_at = now() - interval '1 s' where id = $1`, [approval.id])
     await admin.query(
-      `update authority.delegation set expires_at = now() - interval '1 s' where id = (select delegation from authority.approval where id = $1)`,
+      `update authority.delegation set created_at = created_at - interval '1 day', expires_at = now() - interval '1 s' where id = (select delegation from authority.approval where id = $1)`,
       [approval.id],
     )
     await admin.query(

@@ -81,6 +81,8 @@ export interface Config {
   readonly logging: Readonly<Record<string, string>>
   readonly tracing: Readonly<Record<string, string>>
   readonly model: Readonly<Record<string, string>>
+  /** What chat may use. */
+  readonly budgets: Readonly<Record<string, string>>
   /** Of the gateway. */
   readonly limits: Readonly<Record<string, string>>
   /** What the operating system needs to have in any process. */
@@ -128,7 +130,23 @@ export function readConfig(apps: readonly ConfigurableApp[], env: Environment = 
     logging: { LOG_LEVEL: values.LOG_LEVEL },
     tracing: pick(env, ['OTEL_EXPORTER_OTLP_ENDPOINT']),
     model: pick(env, ['MODEL_BASE_URL', 'MODEL_API_KEY', 'MODEL_NAME']),
-    limits: pick(env, ['LIMIT_OPERATION', 'LIMIT_USER', 'LIMIT_TENANT', 'LIMIT_ANONYMOUS', 'LIMIT_STREAMS', 'TRUSTED_PROXIES']),
+    budgets: pick(env, [
+      'RUN_STEPS',
+      'RUN_CALLS_PER_STEP',
+      'RUN_TOKENS',
+      'RUN_SECONDS',
+      'USER_RUNS',
+      'USER_TOKENS_PER_DAY',
+      'TENANT_TOKENS_PER_DAY',
+    ]),
+    limits: pick(env, [
+      'LIMIT_OPERATION',
+      'LIMIT_USER',
+      'LIMIT_TENANT',
+      'LIMIT_ANONYMOUS',
+      'LIMIT_STREAMS',
+      'TRUSTED_PROXIES',
+    ]),
     system: pick(env, ['SystemRoot', 'TEMP', 'TMP']),
     startedByNpm: Boolean(env['npm_lifecycle_event']),
     given: pick(env, ['GATEWAY_PORT', 'IDP_PORT', 'GRAPHQL_RESOURCE', 'MCP_RESOURCE']),

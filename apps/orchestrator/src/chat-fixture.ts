@@ -37,6 +37,7 @@ export interface AgentApiStandIn {
     readonly name: string
     readonly arguments: unknown
     readonly delegation: string
+    readonly run: string
   }) => ToolOutcome | Promise<ToolOutcome>
   /** False: every delegation has ended. */
   delegationsHold: boolean

@@ -61,6 +61,7 @@ export function planSystem({
     BEHALF_WORKLOAD_KEY: deriveWorkloadKey(config.rootKey, 'orchestrator', epoch),
     GATEWAY_INTERNAL_URL: `http://${loopback}:${config.internalPort}`,
     ...config.model,
+    ...config.budgets,
   }
 
   return {
