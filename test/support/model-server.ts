@@ -12,6 +12,7 @@ interface ChatRequest {
 export type Reply =
   | { readonly text: string; readonly hold?: Promise<unknown> }
   | { readonly call: string; readonly arguments: string }
+  | { readonly calls: readonly { readonly call: string; readonly arguments: string }[]; readonly finish?: string }
 
 export interface ModelServer extends AsyncDisposable {
   /** Value of `MODEL_BASE_URL`. */
@@ -70,6 +71,12 @@ async function stream(response: ServerResponse, model: string, reply: Reply): Pr
       send({ content: piece })
     }
     send({}, 'stop')
+  } else if ('calls' in reply) {
+    for (const [index, { call, arguments: given }] of reply.calls.entries())
+      send({
+        tool_calls: [{ index, id: `call_${index}`, type: 'function', function: { name: call, arguments: given } }],
+      })
+    send({}, reply.finish ?? 'tool_calls')
   } else {
     send({
       role: 'assistant',
