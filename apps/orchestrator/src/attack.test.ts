@@ -60,6 +60,44 @@ attackSubgraph<Database>(
           },
         ])
         .execute()
+      // Another run waits for its user.
+      const waiting = { run_id: id('run').replace(/...$/, '000'), user_id }
+      const conversation = id('cnv').replace(/...$/, '000')
+      await admin
+        .insertInto('conversation')
+        .values({ id: conversation, user_id, title: `question to ${name}` })
+        .execute()
+      await admin
+        .insertInto('run')
+        .values({
+          id: waiting.run_id,
+          conversation_id: conversation,
+          user_id,
+          idempotency_key: `${name} is asked`,
+          status: 'AWAITING_APPROVAL',
+          waiting_since: new Date(),
+          backend_kind: 'KEYWORD_ROUTER',
+          backend_name: 'keyword-router',
+        })
+        .execute()
+      await admin
+        .insertInto('step')
+        .values({ ...waiting, number: 1, text: `asks ${name}`, reason: 'done', reported: false })
+        .execute()
+      await admin
+        .insertInto('tool_call')
+        .values({
+          ...waiting,
+          id: `call_${id('x').slice(2)}`,
+          step: 1,
+          position: 0,
+          tool: 'cancel_order',
+          arguments: JSON.stringify({}),
+          status: 'AWAITING_APPROVAL',
+          approval_id: `apr_${id('x').slice(2)}`,
+          approval_expires_at: new Date(),
+        })
+        .execute()
     },
   },
 )

@@ -2,6 +2,7 @@ import { type DeclaredRule, type Ownership, readOwnership, readRule } from '@beh
 import {
   getDirectiveValues,
   getNamedType,
+  GraphQLBoolean,
   GraphQLDirective,
   type GraphQLField,
   GraphQLNonNull,
@@ -40,7 +41,7 @@ export function ownershipOf(type: GraphQLObjectType): Ownership | null {
   return nodes.map(readOwnership).find((ownership) => ownership !== null) ?? null
 }
 
-/** The first `@key` that is a list of plain fields; null for a type without one. */
+/** The first `@key` that is a list of plain fields and is resolved here; null for a type without one. */
 export function keyOf(type: GraphQLNamedType): readonly string[] | null {
   if (!isObjectType(type)) return null
   const keys = declarationsOf(type).flatMap(({ directives = [] }) =>
@@ -48,14 +49,17 @@ export function keyOf(type: GraphQLNamedType): readonly string[] | null {
       .filter(({ name }) => name.value === 'key')
       .map((node) => getDirectiveValues(key, { directives: [node] })),
   )
-  const plain = keys.map((values) => String(values?.['fields']).trim()).find((fields) => /^[\w\s,]+$/.test(fields))
+  const plain = keys
+    .filter((values) => values?.['resolvable'] !== false)
+    .map((values) => String(values?.['fields']).trim())
+    .find((fields) => /^[\w\s,]+$/.test(fields))
   return plain?.split(/[\s,]+/) ?? null
 }
 
 const key = new GraphQLDirective({
   name: 'key',
   locations: [],
-  args: { fields: { type: new GraphQLNonNull(GraphQLString) }, resolvable: { type: GraphQLString } },
+  args: { fields: { type: new GraphQLNonNull(GraphQLString) }, resolvable: { type: GraphQLBoolean } },
 })
 
 function declarationsOf(type: GraphQLNamedType) {

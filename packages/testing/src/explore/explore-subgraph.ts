@@ -99,9 +99,10 @@ function rootSelections(schema: GraphQLSchema, values: Values): string[] {
   )
 }
 
-function entitiesOf(schema: GraphQLSchema): readonly GraphQLObjectType[] {
+/** Types that this subgraph is asked for by their keys, not those that it only refers to. */
+export function entitiesOf(schema: GraphQLSchema): readonly GraphQLObjectType[] {
   const union = schema.getType('_Entity')
-  return isUnionType(union) ? union.getTypes() : []
+  return isUnionType(union) ? union.getTypes().filter((type) => keyOf(type) !== null) : []
 }
 
 function ownKeyOf(type: GraphQLObjectType, { subject, tenant }: TestCaller): Representation[] {

@@ -1,6 +1,6 @@
-import { type GraphQLObjectType, type GraphQLSchema, isUnionType } from 'graphql'
+import type { GraphQLObjectType, GraphQLSchema } from 'graphql'
 import { objectTypes, ownershipOf } from '../explore/declared-rules.ts'
-import { entityField } from '../explore/explore-subgraph.ts'
+import { entitiesOf, entityField } from '../explore/explore-subgraph.ts'
 import { reachFields } from '../explore/reach-fields.ts'
 import { type AnswerObject, isObject, objectsIn, textsIn, typeOf } from '../explore/walk-answer.ts'
 import { type Attack, Breach, type Target } from './attack.ts'
@@ -12,10 +12,7 @@ function ownerOf(type: GraphQLObjectType) {
 
 const hasOwners = (schema: GraphQLSchema) => objectTypes(schema).some(ownerOf)
 
-function ownedEntities(schema: GraphQLSchema): readonly GraphQLObjectType[] {
-  const union = schema.getType('_Entity')
-  return isUnionType(union) ? union.getTypes().filter(ownerOf) : []
-}
+const ownedEntities = (schema: GraphQLSchema) => entitiesOf(schema).filter(ownerOf)
 
 const hasConnections = (schema: GraphQLSchema) =>
   objectTypes(schema).some((type) => 'edges' in type.getFields() && hasOwners(schema))
