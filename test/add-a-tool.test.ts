@@ -28,6 +28,10 @@ describe('docs/guides/add-a-tool.md', () => {
 
   it('[P3] is refused, with file and line, once an argument says whose data it is', async () => {
     writeFileSync(file, tool.replace('($first: Int = 5)', '($first: Int = 5, $userId: ID!)'))
-    await expect(compose({ root: copy })).rejects.toThrow(/list_shipments\.graphql/)
+    await expect(compose({ root: copy })).rejects.toMatchObject({
+      problems: [
+        { file: 'apps/orders/tools/list_shipments.graphql', line: 4, advice: expect.stringMatching(/./) as string },
+      ],
+    })
   })
 })

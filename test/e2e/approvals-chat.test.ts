@@ -13,6 +13,7 @@ beforeAll(async () => {
   const url = `postgres://postgres:${password.trim()}@127.0.0.1:${system.env['POSTGRES_PORT']}/postgres`
   admin = new pg.Client({ connectionString: url })
   await admin.connect()
+  for (const user of ['ada', 'ben']) await system.token(user)
 }, 180_000)
 afterAll(async () => {
   await admin?.end()
@@ -44,8 +45,8 @@ const resolve = (user: string, { id, argumentsHash }: Body, decision = 'APPROVE'
       resolveApproval(id: $id, argumentsHash: $hash, decision: $decision) { state } }`,
     { id, hash: argumentsHash, decision },
   )
-const until = (user: string, id: string, status: string) =>
-  expect.poll(() => runOf(user, id), { timeout: 15_000, interval: 50 }).toMatchObject({ status })
+const until = async (user: string, id: string, status: string) =>
+  await expect.poll(() => runOf(user, id), { timeout: 15_000, interval: 50 }).toMatchObject({ status })
 const statusOf = async (id: string) =>
   (await admin.query('select status from orders.orders where id = $1', [id])).rows[0]?.status as string
 const refused = (code: string) => ({ data: { resolveApproval: null }, errors: [{ extensions: { code } }] })

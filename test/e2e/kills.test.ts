@@ -70,8 +70,8 @@ async function begin(): Promise<Waiting> {
 }
 
 /** So many are inside the tool, each on its own row. */
-const inside = (count: number) =>
-  expect
+const inside = async (count: number) =>
+  await expect
     .poll(
       async () =>
         (await admin.query(`select 1 from pg_stat_activity where usename = 'orders' and wait_event_type = 'Lock'`))
@@ -86,7 +86,7 @@ const hold = (runs: readonly Waiting[]) =>
       holder.query('select from orders.orders where id = any($1) for update', [runs.map(({ order }) => order)]),
     )
 
-async function doneOnce(runs: readonly Waiting[]): Promise<void> {
+async function expectDoneOnce(runs: readonly Waiting[]): Promise<void> {
   const ids = runs.map(({ run }) => run)
   const left = async () =>
     (
@@ -136,9 +136,9 @@ describe('[P13] whoever is killed, with another replica up: each run goes on wit
     await kill(one, 'edge')
     killed.resolve()
     await holder.query('rollback')
-    await doneOnce([...within, unheard])
+    await expectDoneOnce([...within, unheard])
     await waiting.approve()
-    await doneOnce([waiting])
+    await expectDoneOnce([waiting])
   }, 120_000)
 
   it('an orchestrator, with calls inside the tool, and waiting for their user', async () => {
@@ -151,6 +151,6 @@ describe('[P13] whoever is killed, with another replica up: each run goes on wit
     await kill(one, 'orchestrator')
     await holder.query('rollback')
     await waiting.approve()
-    await doneOnce([...within, waiting])
+    await expectDoneOnce([...within, waiting])
   }, 120_000)
 })

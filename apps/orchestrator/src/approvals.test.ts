@@ -127,7 +127,7 @@ describe('[P13] a run that waits for its user', () => {
     )
     const events = await stream.rest()
     expect(
-      events.flatMap(({ seq, event }) => (seq === null ? [] : [[event.__typename, event.toolCall?.status]])),
+      events.flatMap(({ seq, event }) => (seq === null ? [] : [[event['__typename'], event.toolCall?.status]])),
     ).toEqual([
       ['ChatToolCallChanged', 'PROPOSED'],
       ['ChatToolCallChanged', 'RUNNING'],

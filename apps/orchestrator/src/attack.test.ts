@@ -1,4 +1,5 @@
 import { deriveWorkloadKey } from '@behalf/identity'
+import { defaultBounds } from '@behalf/orchestration'
 import { attackSubgraph } from '@behalf/testing'
 import { createHash, randomBytes } from 'node:crypto'
 import { defaultBudgets } from './budgets.ts'
@@ -18,7 +19,7 @@ attackSubgraph<Database>(
       model: null,
       instructions: '',
       runConcurrency: 1,
-      bounds: {},
+      bounds: defaultBounds,
       budgets: defaultBudgets,
     }),
   {
@@ -88,7 +89,7 @@ attackSubgraph<Database>(
         .insertInto('tool_call')
         .values({
           ...waiting,
-          id: `call_${id('x').slice(2)}`,
+          id: `call_${id('x').slice(2)}0000`,
           step: 1,
           position: 0,
           tool: 'cancel_order',

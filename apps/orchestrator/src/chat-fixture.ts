@@ -50,6 +50,7 @@ export interface AgentApiStandIn {
     readonly name: string
     readonly arguments: unknown
     readonly delegation: string
+    readonly run: string
   }[]
 }
 
