@@ -3,9 +3,10 @@ import type { AgentApi } from './agent-api.ts'
 import { type AnswerDelta, createAnswerProgress } from './answer-progress.ts'
 import { answerText } from './answer-text.ts'
 import type { ChatErrorCode } from './chat-error.ts'
-import { ModelError, type ModelBackend, type ModelMessage } from './model-backend.ts'
+import { ModelError, type ModelBackend } from './model-backend.ts'
 import { readModelStep } from './model-step.ts'
 import { defaultBounds, type RunBounds } from './run-bounds.ts'
+import { runMessages } from './run-messages.ts'
 import {
   RunLost,
   type Call,
@@ -17,7 +18,6 @@ import {
   type WaitingCall,
 } from './run-store.ts'
 import { stepTokens } from './step-tokens.ts'
-import { systemMessage } from './system-message.ts'
 
 export interface RunnerOptions {
   readonly store: RunStore
@@ -114,11 +114,7 @@ export function createRunner(options: RunnerOptions): Runner {
       }
       if (!(await taken.hasBudget())) return ended('INCOMPLETE', 'BUDGET_EXCEEDED', steps)
       signal.throwIfAborted()
-      const messages = [
-        systemMessage(instructions, clock()),
-        ...taken.turns.map(turnMessage),
-        ...steps.flatMap(stepMessages),
-      ]
+      const messages = runMessages(instructions, clock(), taken.turns, steps)
       const progress = createAnswerProgress(steps)
       const step = await readModelStep(backend.generate({ messages, tools, signal }), tools, bounds, (text) => {
         const delta = progress(text)
@@ -192,17 +188,3 @@ function callStatus(outcome: ToolOutcome): CallStatus {
 }
 
 const tokensOf = (steps: readonly Step[]) => steps.reduce((sum, step) => sum + stepTokens(step), 0)
-
-function turnMessage({ role, text }: { role: 'user' | 'assistant'; text: string }): ModelMessage {
-  return role === 'user' ? { role, text } : { role, text, calls: [] }
-}
-
-function stepMessages({ text, calls }: Step): ModelMessage[] {
-  const results = calls.flatMap(({ id, name, outcome }): ModelMessage[] =>
-    outcome ? [{ role: 'tool', call: id, name, outcome }] : [],
-  )
-  return [
-    { role: 'assistant', text, calls: calls.map(({ id, name, arguments: args }) => ({ id, name, arguments: args })) },
-    ...results,
-  ]
-}
