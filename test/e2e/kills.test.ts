@@ -134,6 +134,7 @@ describe('[P13] whoever is killed, with another replica up: each run goes on wit
     await lost.promise
 
     await kill(one, 'edge')
+    expect(one.processes.edge.signalCode).toBe('SIGKILL')
     killed.resolve()
     await holder.query('rollback')
     await expectDoneOnce([...within, unheard])
@@ -149,6 +150,7 @@ describe('[P13] whoever is killed, with another replica up: each run goes on wit
     await inside(within.length)
     // Some of them are its own, some of the other's; whose they are makes no difference to them.
     await kill(one, 'orchestrator')
+    expect(one.processes.orchestrator.signalCode).toBe('SIGKILL')
     await holder.query('rollback')
     await waiting.approve()
     await expectDoneOnce([...within, waiting])
