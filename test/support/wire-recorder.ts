@@ -17,9 +17,8 @@ export interface WireRecorder extends AsyncDisposable {
  * Stands between two processes and keeps every byte they exchange, whatever it means.
  *
  * @param to the port of 127.0.0.1 that everything is sent on to
- * @param at the port to listen on; without one, a free port
  */
-export async function startWireRecorder(to: number, at = 0): Promise<WireRecorder> {
+export async function startWireRecorder(to: number): Promise<WireRecorder> {
   const connections: RecordedConnection[] = []
   const open = new Set<Socket>()
   const server = createServer((client) => {
@@ -31,7 +30,7 @@ export async function startWireRecorder(to: number, at = 0): Promise<WireRecorde
       socket.once('close', () => open.delete(socket))
     }
   })
-  server.listen(at, '127.0.0.1')
+  server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   return {
     port: (server.address() as AddressInfo).port,
@@ -48,6 +47,6 @@ function relay(from: Socket, to: Socket): Buffer[] {
   const kept: Buffer[] = []
   from.on('data', (chunk) => kept.push(chunk)).pipe(to)
   // A side that breaks off breaks off the other.
-  from.on('error', () => to.destroy())
+  from.on('error', () => to.destroy()).on('close', () => to.destroySoon())
   return kept
 }
