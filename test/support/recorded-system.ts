@@ -167,9 +167,10 @@ const joined = (parts: readonly Searchable[]): Searchable => ({ text: parts.map(
 
 /** Whom a connection to PostgreSQL is of, by its start-up message (PostgreSQL, 54.7). @throws for an encrypted one */
 function roleOf(connection: RecordedConnection): string {
-  const [, role] =
-    /^.{4}\0\x03\0\0(?:\w+\0[^\0]*\0)*?user\0([^\0]*)\0/s.exec(connection.sent().toString('latin1')) ?? []
-  if (role === undefined) throw new Error('A connection to the database cannot be read.')
+  const bytes = connection.sent()
+  const parameters = bytes.toString('latin1', 8, bytes.readInt32BE(0)).split('\0')
+  const role = parameters[parameters.indexOf('user') + 1]
+  if (bytes.readInt32BE(4) !== 0x3_00_00 || role === undefined) throw new Error('A connection cannot be read.')
   return role
 }
 
