@@ -19,6 +19,8 @@ const developmentVariables = {
   NODE_ENV: notProduction,
   GATEWAY_PORT: knownPort(4000),
   IDP_PORT: knownPort(4200),
+  /** 0: the same. */
+  IDP_LISTEN_PORT: port(0),
   GRAPHQL_RESOURCE: webUrl.optional(),
   MCP_RESOURCE: webUrl.optional(),
 }
@@ -26,6 +28,7 @@ const developmentVariables = {
 const supervisorVariables = {
   ...developmentVariables,
   GATEWAY_INTERNAL_PORT: knownPort(4001),
+  GATEWAY_INTERNAL_URL: webUrl.optional(),
   POSTGRES_PORT: knownPort(4300),
   HOST: z.string().default('127.0.0.1'),
   DATABASE_URL: postgresUrl.optional(),
@@ -62,6 +65,8 @@ export interface Config {
   readonly gatewayPort: number
   readonly internalPort: number
   readonly providerPort: number
+  /** Where it listens, if something in between listens on its own port. */
+  readonly providerListenPort: number
   readonly postgresPort: number
   /** By name of the subgraph. */
   readonly appPorts: ReadonlyMap<string, number>
@@ -75,6 +80,8 @@ export interface Config {
   readonly rootKey: string
   /** As given; relative to the root of the repository. */
   readonly dataDir: string
+  /** Where the orchestrator reaches the gateway. */
+  readonly internalUrl: string
   /** Of subgraphs that the gateway is to reach somewhere else, by name. */
   readonly subgraphUrls: ReadonlyMap<string, string>
   /** Variables that are handed on as they are. */
@@ -115,6 +122,7 @@ export function readConfig(apps: readonly ConfigurableApp[], env: Environment = 
     gatewayPort: values.GATEWAY_PORT,
     internalPort: values.GATEWAY_INTERNAL_PORT,
     providerPort: values.IDP_PORT,
+    providerListenPort: values.IDP_LISTEN_PORT || values.IDP_PORT,
     postgresPort: values.POSTGRES_PORT,
     appPorts: new Map(apps.map((app) => [app.name, appPorts[portVariable(app.name)] ?? app.port])),
     databaseUrl: values.DATABASE_URL ?? null,
@@ -124,6 +132,7 @@ export function readConfig(apps: readonly ConfigurableApp[], env: Environment = 
     interactiveClients: values.INTERACTIVE_CLIENTS,
     rootKey: values.BEHALF_ROOT_KEY,
     dataDir: values.BEHALF_DATA_DIR,
+    internalUrl: values.GATEWAY_INTERNAL_URL ?? `http://127.0.0.1:${values.GATEWAY_INTERNAL_PORT}`,
     subgraphUrls: namedUrls(values.SUBGRAPHS),
     logging: { LOG_LEVEL: values.LOG_LEVEL },
     tracing: pick(env, ['OTEL_EXPORTER_OTLP_ENDPOINT']),
@@ -161,6 +170,7 @@ interface Resources {
 
 export interface ProviderConfig {
   readonly port: number
+  readonly listenPort: number
   readonly resources: Resources
   /** Origin of the console. */
   readonly consoleUrl: string
@@ -171,6 +181,7 @@ export function readProviderConfig(env: Environment = process.env): ProviderConf
   const values = readEnvironment(z.object(developmentVariables), env)
   return Object.freeze({
     port: values.IDP_PORT,
+    listenPort: values.IDP_LISTEN_PORT || values.IDP_PORT,
     resources: resourcesOf(values),
     consoleUrl: `http://127.0.0.1:${values.GATEWAY_PORT}`,
   })

@@ -22,6 +22,8 @@ Environment
   MODEL_BASE_URL, MODEL_API_KEY, MODEL_NAME   an OpenAI-compatible server; without one, keyword routing
   BEHALF_ROOT_KEY    32 random bytes in base64url (new at every start)
   SUBGRAPHS          name=url,...: where the gateway reaches a subgraph, if not where it was started
+  GATEWAY_INTERNAL_URL                 where the orchestrator reaches the gateway, if not where it was started
+  IDP_LISTEN_PORT    where the development provider listens, if something in between listens on IDP_PORT
   LOG_LEVEL          of the log files (debug)
   OTEL_EXPORTER_OTLP_ENDPOINT   an OpenTelemetry collector, such as http://127.0.0.1:4318
 `

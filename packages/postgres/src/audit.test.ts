@@ -160,6 +160,25 @@ describe('[P14] show_audit_to', () => {
     expect(await reads(caller(anonymousSubject))).toEqual([])
   })
 
+  it('[P5] shows no details, in which is what other receivers were told', async () => {
+    for (const columns of ['detail', 'tenant', '*']) {
+      const statement = `select ${columns} from behalf.audit_event`
+      await expect(asShop.query(statement)).rejects.toMatchObject({ code: '42501' })
+    }
+    const shown = 'id, source, txn, parent, at, subject, actor, what, target, rule, outcome, duration_ms'
+    await expect(asShop.query(`select ${shown} from behalf.audit_event`)).resolves.toMatchObject({ rows: [] })
+  })
+
+  it('[P5] is a violation of the catalogue where it shows details', async () => {
+    const check = () => checkCatalogue(shop.adminUrl, { schema: 'shop', role: shop.role })
+    for (const columns of ['(detail)', '(tenant)', '']) {
+      await shop.admin.query(`grant select ${columns} on behalf.audit_event to ${shop.role}`)
+      expect(await check()).toEqual([expect.stringMatching(/may select behalf\.audit_event.*revoke that/)])
+      await shop.admin.query(`select behalf.show_audit_to('${shop.role}')`)
+      expect(await check()).toEqual([])
+    }
+  })
+
   it('lets nothing be changed or deleted', async () => {
     for (const statement of [
       `update behalf.audit_event set outcome = 'OK'`,

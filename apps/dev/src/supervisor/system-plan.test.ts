@@ -73,6 +73,18 @@ test('the gateway can be pointed at something in between', () => {
   )
 })
 
+test('so can the orchestrator and the provider', () => {
+  expect(plan().orchestrator['GATEWAY_INTERNAL_URL']).toBe('http://127.0.0.1:4001')
+  expect(plan().provider).toMatchObject({ IDP_PORT: '4200', IDP_LISTEN_PORT: '4200' })
+  const { orchestrator, provider, gateway } = plan({
+    GATEWAY_INTERNAL_URL: 'http://127.0.0.1:9',
+    IDP_LISTEN_PORT: '4210',
+  })
+  expect(orchestrator['GATEWAY_INTERNAL_URL']).toBe('http://127.0.0.1:9')
+  expect(provider).toMatchObject({ IDP_PORT: '4200', IDP_LISTEN_PORT: '4210' })
+  expect(gateway).toMatchObject({ GATEWAY_INTERNAL_PORT: '4001', OIDC_ISSUER: 'http://127.0.0.1:4200' })
+})
+
 test('limits are handed on to the gateway as they are', () => {
   const { gateway, orders } = plan({ LIMIT_USER: 'requests=5', TRUSTED_PROXIES: '' })
   expect(gateway['LIMIT_USER']).toBe('requests=5')
