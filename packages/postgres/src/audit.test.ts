@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { anonymousSubject, type Identity } from '@behalf/identity'
@@ -198,6 +198,20 @@ describe('[P14] show_audit_to', () => {
         alter table behalf.audit_event force row level security`)
     }
     expect(await check()).toEqual([])
+  })
+})
+
+describe('[P14] docs/concepts/audit.md', () => {
+  it('deletes what is older than it says, and nothing else, and only as the administrator', async () => {
+    const page = await readFile(join(import.meta.dirname, '../../../docs/concepts/audit.md'), 'utf8')
+    const [, statement = ''] = /```sql\n(.*?)```/s.exec(page) ?? []
+    const daysAgo = (days: number) => new Date(Date.now() - days * 86_400_000)
+    for (const days of [0, 89, 91, 400]) shop.db.audit.record(auditEvent({ target: `${days}`, time: daysAgo(days) }))
+    await shop.db.audit.flush()
+    await expect(asShop.query(statement)).rejects.toMatchObject({ code: '42501' })
+    expect(await stored()).toHaveLength(4)
+    await shop.admin.query(statement)
+    expect((await stored()).map(({ target }) => target)).toEqual(['0', '89'])
   })
 })
 
