@@ -84,6 +84,22 @@ describe('[P14] a transaction', () => {
   })
 })
 
+it('[P14] an app hides nothing of a transaction by writing more of it than is read', async () => {
+  const txn = randomUUID()
+  const events = (source: string, count: number, at: string) =>
+    shop.admin.query(
+      `insert into behalf.audit_event (source, txn, at, what, outcome)
+       select $1, $2, $3, 'request', 'OK' from generate_series(1, $4)`,
+      [source, txn, at, count],
+    )
+  await events(shop.role, 10_500, '2001-01-01')
+  await events('gateway', 2, '2026-01-01')
+  await using audit = await openAudit(shop.adminUrl)
+  const read = await audit.read(txn)
+  expect(read).toHaveLength(10_000)
+  expect(read.slice(-3).map(({ source }) => source)).toEqual([shop.role, 'gateway', 'gateway'])
+})
+
 describe('[P14] the role of an app', () => {
   const columns = 'at, what, outcome'
   const values = `now(), 'request', 'OK'`
