@@ -21,8 +21,6 @@ function relocated(markdown: string): string {
   return markdown
     .replaceAll('http://127.0.0.1:4000', urls.gateway)
     .replaceAll('http://127.0.0.1:4102/graphql', urls.subgraphs.orders)
-    .replaceAll('127.0.0.1:4300', `127.0.0.1:${system.env['POSTGRES_PORT']}`)
-    .replaceAll('.behalf/postgres', join(dataDir, 'postgres'))
     .replaceAll('.behalf/logs', join(dataDir, 'logs'))
 }
 
