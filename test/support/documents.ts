@@ -59,6 +59,19 @@ export function withOpenParts(actual: unknown, documented: unknown): unknown {
   return actual
 }
 
+/** What was printed, as far as the document shows it, and what it shows. */
+export function compared(
+  printed: string,
+  { language, text }: NonNullable<Step['answer']>,
+): { readonly actual: unknown; readonly documented: unknown } {
+  if (language === 'json') {
+    const documented: unknown = JSON.parse(text)
+    return { actual: withOpenParts(JSON.parse(printed), documented), documented }
+  }
+  const documented = text.trim()
+  return { actual: textPattern(documented).test(printed) ? documented : printed, documented }
+}
+
 /** Matches what the document shows, line by line; `…` is anything within a line. */
 export function textPattern(documented: string): RegExp {
   const parts = documented

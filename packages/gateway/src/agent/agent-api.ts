@@ -63,7 +63,9 @@ export function addAgentApi(
   /** Counts what is refused because nobody of ours asked. */
   async function orRefused<T>(credential: Promise<T>): Promise<T> {
     return orNoted(
-      (code) => errorTable[code].status < 500 && audit.refused(code),
+      (code) => {
+        if (errorTable[code].status < 500) audit.refused(code)
+      },
       () => credential,
     )
   }

@@ -136,7 +136,6 @@ describe('[P14] a tool call', () => {
 
 it('[P14] a tool call beyond the limit of its user is recorded as denied, by its transaction', async () => {
   const other = await startTestGateway({ limits: { user: { toolCalls: 1 } } })
-  await using _end = other
   const first = gateway
   gateway = other
   try {
@@ -158,6 +157,7 @@ it('[P14] a tool call beyond the limit of its user is recorded as denied, by its
     expect(denied?.txn).not.toBe(called?.txn)
   } finally {
     gateway = first
+    await other[Symbol.asyncDispose]()
   }
 })
 

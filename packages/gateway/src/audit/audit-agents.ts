@@ -25,7 +25,7 @@ export function createAgentAudit({
     refused: (outcome) => counter.count({ what: 'credential.refused', outcome }),
     ticketRefused({ grant }, outcome) {
       const who = { ...partOf(grant), txn: grant.parent, parent: null }
-      audit.record(eventOf(who, 'delegation.made', { outcome, detail: { agent: grant.agent } }))
+      counter.record(eventOf(who, 'delegation.made', { outcome, detail: { agent: grant.agent } }))
     },
     delegationUsed(delegation, { txn, workload, outcome }) {
       const who =
