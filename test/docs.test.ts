@@ -2,9 +2,12 @@ import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { findApps } from '@behalf/composition'
 import { auditKinds, errorTable } from '@behalf/identity'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { compared, runSteps, type Step, stepsOf, textPattern, withOpenParts } from './support/documents.ts'
 import { root, startSystem, type System } from './support/system.ts'
+
+/** A page has a dozen commands, some of them of three processes each. */
+vi.setConfig({ testTimeout: 90_000 })
 
 /** These two are what `startSystem` stands for; everything else runs as it is printed. */
 const installAndStart = 'npm ci\nnpm start\n'
