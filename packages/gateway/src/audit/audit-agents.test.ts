@@ -1,7 +1,16 @@
 import { randomUUID } from 'node:crypto'
-import { type AuditEvent, createWorkloadSigner, deriveWorkloadKey, workloadTokenHeader } from '@behalf/identity'
+import {
+  type Audit,
+  type AuditEvent,
+  createEventCounter,
+  createWorkloadSigner,
+  deriveWorkloadKey,
+  type Ticket,
+  workloadTokenHeader,
+} from '@behalf/identity'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { startTestGateway, type TestGateway } from '../fixtures/test-gateway.ts'
+import { createAgentAudit } from './audit-agents.ts'
 
 let gateway: TestGateway
 let seen = 0
@@ -256,6 +265,33 @@ describe('[P14] a delegation', () => {
     ])
     expect(JSON.stringify(events())).not.toContain(ticket)
   })
+})
+
+it('[P14] a ticket that is shown again and again is recorded a hundred times, and counted after that', () => {
+  const recorded: AuditEvent[] = []
+  const audit: Audit = { record: (event) => recorded.push(event) }
+  const counter = createEventCounter(audit)
+  const grant: Ticket['grant'] = {
+    issuer: 'https://issuer.example',
+    subject: 'usr_ada',
+    tenant: 'acme',
+    scopes: [],
+    facts: {},
+    client: 'cli',
+    session: null,
+    authTime: null,
+    acr: null,
+    issuedAt: 1,
+    agent: 'assistant',
+    parent: randomUUID(),
+  }
+  const agents = createAgentAudit({ audit, counter })
+  for (let i = 0; i < 150; i++) agents.ticketRefused({ id: 't', expiresAt: new Date(), grant }, 'TICKET_REFUSED')
+  expect(recorded).toHaveLength(100)
+  counter.flush()
+  expect(recorded.slice(100)).toMatchObject([
+    { what: 'delegation.made', outcome: 'TICKET_REFUSED', subject: 'usr_ada', detail: { count: 50 } },
+  ])
 })
 
 it('[P14] refused credentials are counted by code, not recorded one by one', async () => {
