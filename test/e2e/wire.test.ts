@@ -24,12 +24,20 @@ type User = (typeof users)[number]
 const mark = () => randomBytes(12).toString('hex')
 
 /** What each user is known by to the gateway: of every fact, a value that is found nowhere else. */
-const facts = Object.fromEntries(
-  users.map((user) => [
-    user,
-    { name: mark(), email: mark(), tier: mark(), roles: ['customer', mark()], groups: [mark()], plan: mark() },
-  ]),
-) as Record<User, Readonly<Record<string, string | readonly string[]>>>
+const factsOf = (): Readonly<Record<string, string | readonly string[]>> => ({
+  name: mark(),
+  email: mark(),
+  tier: mark(),
+  roles: ['customer', mark()],
+  groups: [mark()],
+  plan: mark(),
+})
+const facts: Readonly<Record<User, ReturnType<typeof factsOf>>> = {
+  ada: factsOf(),
+  ben: factsOf(),
+  chloe: factsOf(),
+  sam: factsOf(),
+}
 const factNames = Object.keys(facts.ada)
 const markOf = (user: User, fact: string) => [facts[user][fact]].flat().at(-1) ?? ''
 

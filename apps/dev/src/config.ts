@@ -33,7 +33,9 @@ const supervisorVariables = {
   HOST: z.string().default('127.0.0.1'),
   DATABASE_URL: postgresUrl.optional(),
   OIDC_ISSUER: webUrl.optional(),
-  INTERACTIVE_CLIENTS: z.string().default(`${clientIds.console},${clientIds.cli}`),
+  INTERACTIVE_CLIENTS: z.string().optional(),
+  TENANT_CLAIM: z.string().optional(),
+  ISSUERS: z.string().optional(),
   BEHALF_ROOT_KEY: z
     .string()
     .refine(isRootKey, 'not 32 random bytes in base64url')
@@ -52,6 +54,19 @@ const supervisorVariables = {
     })
     .optional(),
 }
+
+const ofOneIssuer = ['OIDC_ISSUER', 'INTERACTIVE_CLIENTS', 'TENANT_CLAIM'] as const
+
+/** Handed on as they are: the gateway says what is wrong with them. */
+const gatewayVariables = [
+  'AUTHORIZATION_MODE',
+  'INTROSPECTION',
+  'LIMIT_OPERATION',
+  'LIMIT_USER',
+  'LIMIT_TENANT',
+  'LIMIT_ANONYMOUS',
+  'TRUSTED_PROXIES',
+]
 
 /** What the supervisor has to know of a subgraph to configure it; an `App` of @behalf/composition is one. */
 interface ConfigurableApp {
@@ -76,7 +91,6 @@ export interface Config {
   /** Whether the issuer is the development provider, which is then started. */
   readonly ownProvider: boolean
   readonly resources: Resources
-  readonly interactiveClients: string
   readonly rootKey: string
   /** As given; relative to the root of the repository. */
   readonly dataDir: string
@@ -88,8 +102,10 @@ export interface Config {
   readonly logging: Readonly<Record<string, string>>
   readonly tracing: Readonly<Record<string, string>>
   readonly model: Readonly<Record<string, string>>
-  /** Of the gateway. */
-  readonly limits: Readonly<Record<string, string>>
+  /** Of the gateway: whom it trusts to say who calls. */
+  readonly trust: Readonly<Record<string, string>>
+  /** Of the gateway, besides. */
+  readonly gateway: Readonly<Record<string, string>>
   /** What the operating system needs to have in any process. */
   readonly system: Readonly<Record<string, string>>
   readonly startedByNpm: boolean
@@ -108,6 +124,9 @@ export function readConfig(apps: readonly ConfigurableApp[], env: Environment = 
     const fault = (variable: string, message: string) => addIssue({ code: 'custom', path: [variable], message })
     if (values.MODEL_BASE_URL && !values.MODEL_NAME) fault('MODEL_NAME', 'not set; which model of MODEL_BASE_URL?')
     if (values.MODEL_NAME && !values.MODEL_BASE_URL) fault('MODEL_BASE_URL', 'not set; who serves MODEL_NAME?')
+    for (const name of ofOneIssuer) {
+      if (values.ISSUERS && values[name]) fault(name, 'set beside ISSUERS: the file takes its place')
+    }
     for (const name of namedUrls(values.SUBGRAPHS).keys()) {
       if (!apps.some((app) => app.name === name)) fault('SUBGRAPHS', `names "${name}", which is no subgraph`)
     }
@@ -129,7 +148,6 @@ export function readConfig(apps: readonly ConfigurableApp[], env: Environment = 
     issuer,
     ownProvider: issuer === devIssuer,
     resources: resourcesOf(values),
-    interactiveClients: values.INTERACTIVE_CLIENTS,
     rootKey: values.BEHALF_ROOT_KEY,
     dataDir: values.BEHALF_DATA_DIR,
     internalUrl: values.GATEWAY_INTERNAL_URL ?? `http://127.0.0.1:${values.GATEWAY_INTERNAL_PORT}`,
@@ -137,11 +155,25 @@ export function readConfig(apps: readonly ConfigurableApp[], env: Environment = 
     logging: { LOG_LEVEL: values.LOG_LEVEL },
     tracing: pick(env, ['OTEL_EXPORTER_OTLP_ENDPOINT']),
     model: pick(env, ['MODEL_BASE_URL', 'MODEL_API_KEY', 'MODEL_NAME']),
-    limits: pick(env, ['LIMIT_OPERATION', 'LIMIT_USER', 'LIMIT_TENANT', 'LIMIT_ANONYMOUS', 'TRUSTED_PROXIES']),
+    trust: trustOf(values, issuer),
+    gateway: pick(env, gatewayVariables),
     system: pick(env, ['SystemRoot', 'TEMP', 'TMP']),
     startedByNpm: Boolean(env['npm_lifecycle_event']),
     given: pick(env, ['GATEWAY_PORT', 'IDP_PORT', 'GRAPHQL_RESOURCE', 'MCP_RESOURCE']),
   })
+}
+
+/** A list of issuers in a file, relative to the root of the repository; or one, by default the development provider. */
+function trustOf(
+  values: { readonly [Name in (typeof ofOneIssuer)[number] | 'ISSUERS']?: string | undefined },
+  issuer: string,
+): Record<string, string> {
+  if (values.ISSUERS !== undefined) return { ISSUERS: values.ISSUERS }
+  return {
+    OIDC_ISSUER: issuer,
+    INTERACTIVE_CLIENTS: values.INTERACTIVE_CLIENTS ?? `${clientIds.console},${clientIds.cli}`,
+    ...(values.TENANT_CLAIM !== undefined && { TENANT_CLAIM: values.TENANT_CLAIM }),
+  }
 }
 
 /** `orders` has `ORDERS_PORT`. */
