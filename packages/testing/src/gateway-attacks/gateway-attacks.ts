@@ -1,0 +1,7 @@
+import { carrierAttacks } from './carrier-attacks.ts'
+import { claimAttacks } from './claim-attacks.ts'
+import type { GatewayAttack } from './gateway-attack.ts'
+import { signatureAttacks } from './signature-attacks.ts'
+
+/** All of them, in the order in which they are tried. */
+export const gatewayAttacks: readonly GatewayAttack[] = [...signatureAttacks, ...claimAttacks, ...carrierAttacks]
