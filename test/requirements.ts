@@ -20,7 +20,7 @@ export const requirements = {
     kept: true,
   },
   P5: { promise: 'Each subgraph receives only the facts it declared.', kept: true },
-  P6: { promise: 'Authorization is decided before any subgraph is asked, and again in the subgraph.', kept: false },
+  P6: { promise: 'Authorization is decided before any subgraph is asked, and again in the subgraph.', kept: true },
   P7: {
     promise:
       'Rows belong to someone: the database itself and the ownership check on results withhold the rows of others.',
@@ -44,7 +44,11 @@ export const requirements = {
   },
   P13: { promise: "Nothing accepted is lost; a tool call's effect in a database happens at most once.", kept: false },
   P14: { promise: 'Every decision is explained.', kept: false },
-  P15: { promise: 'Abuse is bounded per user and tenant.', kept: false },
+  // Model tokens are not counted yet; the rest is kept.
+  P15: {
+    promise: 'Abuse is bounded per user and tenant: rate, query cost, tool calls, model tokens.',
+    kept: false,
+  },
   P16: {
     promise:
       'A team that adds a subgraph gets P1 to P15 without writing security code, and a test kit that attacks it.',

@@ -28,7 +28,7 @@ beforeAll(async () => {
   ;[one, other] = system.all
   operator = createAuthority({ url: system.database.gatewayUrl, max: 1 })
   // Eleven processes: a machine that has other things to do may need longer than for one.
-}, 900_000)
+}, 300_000)
 afterAll(async () => {
   await operator?.close()
   await system?.[Symbol.asyncDispose]()

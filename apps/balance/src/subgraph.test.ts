@@ -1,4 +1,4 @@
-import { testSubgraph, type TestCaller, type TestSubgraph } from '@behalf/testing'
+import { testSubgraph, type TestCaller, type TestClaims, type TestSubgraph } from '@behalf/testing'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Database } from './database.ts'
@@ -36,7 +36,8 @@ async function see(caller: TestCaller, of: string, variables: Record<string, unk
 
 describe('balance', () => {
   let app: TestSubgraph<Database>
-  const as = (name: string) => app.as(name, { scopes: ['balance:read'] })
+  const as = (name: string, claims: TestClaims = {}) => app.as(name, { scopes: ['balance:read'], ...claims })
+  const now = () => Math.floor(Date.now() / 1000)
 
   beforeAll(async () => {
     app = await testSubgraph<Database>(balance)
@@ -149,6 +150,16 @@ describe('balance', () => {
     const { data, errors } = await as('ada').run(everything, { ...user('usr_ada'), ...variables })
     expect(data).toMatchObject({ _entities: [{ transactions: null, payees: [{ name: 'Ben' }] }] })
     expect(errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }])
+  })
+
+  test('[P6] payees are for those who signed in within the hour', async () => {
+    const { data, errors } = await as('ada', { authTime: now() - 3660 }).run(everything, user('usr_ada'))
+    expect(data).toMatchObject({ _entities: [{ balance: { currency: 'EUR' }, payees: null }] })
+    expect(errors).toMatchObject([
+      { path: ['_entities', 0, 'payees'], extensions: { code: 'STEP_UP_REQUIRED', maxAge: 3600 } },
+    ])
+    expect((await as('ada', { authTime: null }).run(everything, user('usr_ada'))).errors).toHaveLength(1)
+    expect((await as('ada', { authTime: now() - 3540 }).run(everything, user('usr_ada'))).errors).toEqual([])
   })
 
   test('payees are at most 100', async () => {

@@ -37,6 +37,7 @@ const supervisorVariables = {
     .default(() => randomBytes(32).toString('base64url')),
   BEHALF_DATA_DIR: z.string().default(defaultDataDir),
   LOG_LEVEL: logLevel.default('debug'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: webUrl.optional(),
   MODEL_BASE_URL: webUrl.optional(),
   MODEL_API_KEY: z.string().optional(),
   MODEL_NAME: z.string().optional(),
@@ -78,6 +79,7 @@ export interface Config {
   readonly subgraphUrls: ReadonlyMap<string, string>
   /** Variables that are handed on as they are. */
   readonly logging: Readonly<Record<string, string>>
+  readonly tracing: Readonly<Record<string, string>>
   readonly model: Readonly<Record<string, string>>
   /** Of the gateway. */
   readonly limits: Readonly<Record<string, string>>
@@ -124,6 +126,7 @@ export function readConfig(apps: readonly ConfigurableApp[], env: Environment = 
     dataDir: values.BEHALF_DATA_DIR,
     subgraphUrls: namedUrls(values.SUBGRAPHS),
     logging: { LOG_LEVEL: values.LOG_LEVEL },
+    tracing: pick(env, ['OTEL_EXPORTER_OTLP_ENDPOINT']),
     model: pick(env, ['MODEL_BASE_URL', 'MODEL_API_KEY', 'MODEL_NAME']),
     limits: pick(env, ['LIMIT_OPERATION', 'LIMIT_USER', 'LIMIT_TENANT', 'LIMIT_ANONYMOUS', 'TRUSTED_PROXIES']),
     system: pick(env, ['SystemRoot', 'TEMP', 'TMP']),

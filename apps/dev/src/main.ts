@@ -23,6 +23,7 @@ Environment
   BEHALF_ROOT_KEY    32 random bytes in base64url (new at every start)
   SUBGRAPHS          name=url,...: where the gateway reaches a subgraph, if not where it was started
   LOG_LEVEL          of the log files (debug)
+  OTEL_EXPORTER_OTLP_ENDPOINT   an OpenTelemetry collector, such as http://127.0.0.1:4318
 `
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))

@@ -34,6 +34,7 @@ describe('the configuration', () => {
       trustedProxies: [],
       introspection: true,
       logLevel: 'info',
+      otlpEndpoint: null,
     })
     expect(Object.isFrozen(config)).toBe(true)
   })

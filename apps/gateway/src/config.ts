@@ -1,6 +1,6 @@
 import type { IssuerConfig } from '@behalf/gateway'
 import { isRootKey } from '@behalf/identity'
-import { logLevel, port, postgresUrl, readEnvironment, type Environment } from '@behalf/process'
+import { logLevel, otlpEndpoint, port, postgresUrl, readEnvironment, type Environment } from '@behalf/process'
 import { z } from 'zod'
 import { bounds, rates } from './limit-variables.ts'
 import { issuersFile } from './read-issuers.ts'
@@ -48,6 +48,7 @@ const variables = z.object({
   TRUSTED_PROXIES: addresses.default([]),
   INTROSPECTION: z.enum(['on', 'off']).default('on'),
   LOG_LEVEL: logLevel.default('info'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: otlpEndpoint,
 })
 
 const ofOneIssuer = ['OIDC_ISSUER', 'INTERACTIVE_CLIENTS', 'TENANT_CLAIM'] as const
@@ -101,6 +102,7 @@ export function readConfig(env: Environment = process.env) {
     trustedProxies: given.TRUSTED_PROXIES,
     introspection: given.INTROSPECTION === 'on',
     logLevel: given.LOG_LEVEL,
+    otlpEndpoint: given.OTEL_EXPORTER_OTLP_ENDPOINT,
   })
 }
 

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -103,6 +103,18 @@ describe('a start that fails says why, without a stack, and exits', () => {
     'a graph of another version': async () => {
       await writeFile(join(folder, 'old.json'), '{"format":0}')
       return [{ GRAPH: join(folder, 'old.json') }, 1, ['old.json', 'npm run compose']]
+    },
+    'a policy that nobody gave': async () => {
+      const graph = JSON.parse(await readFile(env['GRAPH'] ?? '', 'utf8')) as Record<string, unknown>
+      const rule = {
+        authenticated: false,
+        scopes: [],
+        policies: [['recent_sign_in'], ['by_moonlight']],
+        agent: 'ALLOW',
+      }
+      const path = join(folder, 'policies.json')
+      await writeFile(path, JSON.stringify({ ...graph, rules: { 'Query.ping': { ...rule, delegates: null } } }))
+      return [{ GRAPH: path }, 1, ['the policy "by_moonlight", which nobody gave', 'createGateway']]
     },
     'a subgraph that is not in the graph': async () => [{ SUBGRAPHS: 'pong=http://127.0.0.1:1/graphql' }, 1, ['pong']],
     'an issuer over plain http': async () => [

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { authorityMigrations, createAuthority } from '@behalf/authority'
 import { createGateway } from '@behalf/gateway'
 import { testDatabase, type TestDatabase } from '@behalf/postgres/embedded'
-import pino from 'pino'
+import { createLog } from '@behalf/process'
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest'
 import { writePingGraph } from './ping-graph-fixture.ts'
 
@@ -29,7 +29,8 @@ afterAll(async () => {
 
 /** A replica with its own connections, as processes have them. */
 async function replica() {
-  const authority = createAuthority(databaseUrl)
+  // A machine under load must not look like a database that does not answer.
+  const authority = createAuthority({ url: databaseUrl, limiterTimeoutMs: 20_000 })
   const gateway = await createGateway({
     graph: await writePingGraph(folder),
     rootKey: randomBytes(32).toString('base64url'),
@@ -37,7 +38,7 @@ async function replica() {
     authority,
     registry: () => ({ catalogue: () => [], call: () => Promise.reject(new Error('no tools')) }),
     limits: { anonymous: { requests: 6 } },
-    log: pino({ level: 'silent' }),
+    log: createLog('gateway', 'silent'),
   })
   const { url } = await gateway.listen({ port: 0, internalPort: 0 })
   open.push(async () => {

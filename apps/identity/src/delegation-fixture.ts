@@ -18,7 +18,7 @@ export async function delegate(
     insert into authority.delegation (id, handle_hash, issuer, subject, tenant, agent, scopes, facts, client, session,
       issued_at, parent, created_at, expires_at)
     values (${id}, ${randomBytes(32)}, 'https://issuer.test', ${subject}, 'acme', ${agent}, '{orders:read,chat}', '{}',
-      'behalf-cli', 'sid-1', 1790000000, 'txn', now() - interval '1 hour', now() + ${expiresIn}::interval)
+      'behalf-cli', 'sid-1', 1790000000, '01980f6e-1111-7abc-8def-0123456789ab', now() - interval '1 hour', now() + ${expiresIn}::interval)
   `.execute(admin)
   return id
 }

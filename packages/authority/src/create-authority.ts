@@ -19,20 +19,23 @@ export interface AuthorityOptions {
   readonly url: string
   /** Connections at most; 10 by default. */
   readonly max?: number
+  /** For how long a request waits for points of a limit at most. Default 500. */
+  readonly limiterTimeoutMs?: number
   /** Told when limits are no longer shared because the database does not answer: once, until it does again. */
   readonly onLimiterFallback?: (cause: unknown) => void
 }
 
 /** Keeps the gateway's trust state in PostgreSQL, shared by all its replicas. Opens nothing until it is asked. */
 export function createAuthority(options: string | AuthorityOptions): Authority {
-  const { url, max = 10, onLimiterFallback: onFallback } = typeof options === 'string' ? { url: options } : options
+  const given = typeof options === 'string' ? { url: options } : options
+  const { url, max = 10, limiterTimeoutMs: timeoutMs, onLimiterFallback: onFallback } = given
   const pool = new pg.Pool({ connectionString: url, max, connectionTimeoutMillis: 5_000, statement_timeout: 5_000 })
   // An idle connection that is lost leaves the pool; the next query makes another.
   pool.on('error', () => undefined)
   const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) }).withSchema('authority')
   const audit = createAuditWriter(pool)
   const feed = createRevocationFeed({ url })
-  const limiter = createLimiter({ url, ...(onFallback && { onFallback }) })
+  const limiter = createLimiter({ url, timeoutMs, onFallback })
   let closing: Promise<void> | undefined
   async function close(): Promise<void> {
     await Promise.all([feed.close(), limiter.close(), audit.close()])

@@ -48,7 +48,7 @@ const taken = async (limit: { name: string }, key: string) =>
 async function grantedOf(attempts: number, take: (index: number) => ReturnType<Replica['take']>, atOnce = false) {
   const answers = []
   for (let index = 0; index < attempts; index++) answers.push(atOnce ? take(index) : await take(index))
-  return (await Promise.all(answers)).filter(({ ok }) => ok).length
+  return (await Promise.all(answers.map(async (answer) => answer))).filter(({ ok }) => ok).length
 }
 
 describe('[P15] a limit', () => {
@@ -119,7 +119,7 @@ describe('the database', () => {
     const one = replica()
     const first = Array.from({ length: 50 }, () => one.take(large, 'usr_ada', 1))
     expect(first.every((answer) => answer instanceof Promise)).toBe(true)
-    await Promise.all(first)
+    await Promise.all(first.map(async (answer) => answer))
     expect(await taken(large, 'usr_ada')).toBe(50)
     const next = one.take(large, 'usr_ada', 50)
     expect(next).toBeInstanceOf(Promise)
@@ -225,7 +225,7 @@ describe('[P15] while the database does not answer', () => {
     const between = await wire()
     const one = replica({ url: between.url, timeoutMs: 100 })
     between.silence(true)
-    const answers = await Promise.all(['usr_ada', 'usr_ben'].map((key) => one.take(small, key, 1)))
+    const answers = await Promise.all(['usr_ada', 'usr_ben'].map(async (key) => one.take(small, key, 1)))
     expect(answers).toEqual([{ ok: true }, { ok: true }])
     expect(one.take(small, 'usr_ada', 1)).toEqual({ ok: true })
     expect(fallbacks).toHaveLength(1)

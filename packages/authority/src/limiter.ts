@@ -37,9 +37,9 @@ const granted: TakeAnswer = { ok: true }
  */
 export function createLimiter(options: {
   readonly url: string
-  readonly onFallback?: (cause: unknown) => void
+  readonly onFallback?: ((cause: unknown) => void) | undefined
   /** Longer than this, no request waits for the database. Default 500. */
-  readonly timeoutMs?: number
+  readonly timeoutMs?: number | undefined
 }): Limiter & { close(): Promise<void> } {
   const { url, onFallback, timeoutMs = 500 } = options
   // Its own: a flood is in nobody's way, and what does not answer soon is given up.
@@ -61,6 +61,7 @@ export function createLimiter(options: {
     const shared = new RateLimiterPostgres({
       storeClient: pool,
       storeType: 'pool',
+      schemaName: 'authority',
       tableName: 'rate_limit',
       tableCreated: true,
       // Of all limits: they share the table.

@@ -16,7 +16,9 @@ export function proveKeys(api: GraphQLSchema, rules: Rules, declarations: Declar
     const type = api.getType(name)
     if (!isObjectType(type)) continue
     const entity = rules[name] ?? defaultRule
-    for (const { node, fields } of declared.flatMap(({ node }) => keysOf(node).map((key) => ({ node, ...key })))) {
+    for (const { node, fields } of declared.flatMap((each) =>
+      keysOf(each.node).map((key) => ({ node: each.node, ...key })),
+    )) {
       for (const { coordinate, returns } of fieldsOf(api, name, selectionOf(fields))) {
         const rule = ruleOfField(rules, coordinate, returns)
         const asks = {

@@ -45,7 +45,7 @@ describe('[P6] a policy', () => {
     expect(await codeOf(sets)).toBe(code)
   })
 
-  it.each([1, 'true', 'yes', null, undefined, {}, [], () => true, { then: 1 }, new Error('x'), { maxAge: 60, x: 1 }])(
+  it.each([1, 'true', 'yes', null, undefined, {}, [], () => true, new Error('x'), { maxAge: 60, x: 1 }])(
     'does not pass by %s',
     async (decision) => {
       const given = { p: () => decision } as unknown as Policies
@@ -101,9 +101,9 @@ describe('[P6] in one request', () => {
     ])
     expect(asked).toBe(1)
     await decide([['p']], 'A.x', { at: new Date(1), to: {} })
-    await decide([['p']], 'A.y', literal as never)
+    await decide([['p']], 'A.y', literal)
     expect(asked).toBe(3)
-    await createPolicyDecisions({ p }, ada).decide([['p']], 'A.x', literal as never)
+    await createPolicyDecisions({ p }, ada).decide([['p']], 'A.x', literal)
     expect(asked).toBe(4)
   })
 

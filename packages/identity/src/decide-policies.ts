@@ -44,12 +44,16 @@ export function createPolicyDecisions(policies: Policies, caller: Caller): Polic
     coordinate: string,
     given: PolicyRequest['arguments'],
   ): Promise<Verdict> {
-    let all: Verdict = set.length > 0 ? { kind: 'passes' } : { kind: 'denied' }
+    const stepUps: StepUp[] = []
     for (const name of set) {
-      if (all.kind === 'denied') break
-      all = both(all, await verdictOf(name, coordinate, given))
+      const verdict = await verdictOf(name, coordinate, given)
+      if (verdict.kind === 'denied') return verdict
+      if (verdict.kind === 'steps up') stepUps.push(verdict.stepUp)
     }
-    return all
+    if (set.length === 0) return { kind: 'denied' }
+    if (stepUps.length === 0) return { kind: 'passes' }
+    const stepUp = stepUps.reduce(both)
+    return stepUp.acrValues?.length === 0 ? { kind: 'denied' } : { kind: 'steps up', stepUp }
   }
 
   return {
@@ -111,21 +115,14 @@ function readStepUp(decision: unknown): StepUp | null {
   return names.length > 0 && names.every((name) => Object.hasOwn(stepUp, name)) ? stepUp : null
 }
 
-/** What both ask for; where no way to sign in would do for both, none is named. */
-function both(a: Verdict, b: Verdict): Verdict {
-  if (a.kind === 'denied' || b.kind === 'passes') return a
-  if (b.kind === 'denied' || a.kind === 'passes') return b
-  const [one, other] = [a.stepUp, b.stepUp]
+/** What both ask for; where no way to sign in would do for both, none is left. */
+function both(one: StepUp, other: StepUp): StepUp {
   const acrValues =
     one.acrValues && other.acrValues
       ? one.acrValues.filter((value) => other.acrValues?.includes(value))
       : (one.acrValues ?? other.acrValues)
-  if (acrValues?.length === 0) return { kind: 'denied' }
   const ages = [one.maxAge, other.maxAge].filter((age) => age !== undefined)
-  return {
-    kind: 'steps up',
-    stepUp: { ...(acrValues && { acrValues }), ...(ages.length > 0 && { maxAge: Math.min(...ages) }) },
-  }
+  return { ...(acrValues && { acrValues }), ...(ages.length > 0 && { maxAge: Math.min(...ages) }) }
 }
 
 /** A frozen copy, however objects came to be (GraphQL's have no prototype, or one), so that equal ones are equal. */

@@ -79,9 +79,9 @@ export type OperationType = 'query' | 'mutation' | 'subscription'
 /** The fields of a branded type, for the one place that may add the brand. */
 export type Unbranded<T> = { [K in keyof T as K extends string ? K : never]: T[K] }
 
-/** Freezes `value` and everything in it. */
+/** Freezes `value`, which holds nothing that holds it, and everything in it. */
 export function deepFreeze<T>(value: T): T {
-  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+  if (typeof value === 'object' && value !== null) {
     Object.freeze(value)
     Object.values(value).forEach(deepFreeze)
   }

@@ -110,10 +110,11 @@ export function createContextSigner(options: ContextSignerOptions): ContextSigne
           to: request.to,
           req: bodyHash(request.body),
           op: request.operation,
-          ...(request.operation === 'mutation' && { jti: randomUUID() }),
-          ...(request.approval && { approval: request.approval }),
-          ...(request.until !== undefined && { until: request.until }),
-          ...(request.ticket !== undefined && { ticket: request.ticket }),
+          // What is undefined is not in the JSON.
+          jti: request.operation === 'mutation' ? randomUUID() : undefined,
+          approval: request.approval,
+          until: request.until,
+          ticket: request.ticket,
         },
       }
       const token = signCompact(header, claims, key)

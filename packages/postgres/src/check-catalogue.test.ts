@@ -312,3 +312,19 @@ it('does not pass a schema or a role that is not there', async () => {
   await expect(checkCatalogue(shop.adminUrl, { schema: 'shopp', role: shop.role })).rejects.toThrow('no schema "shopp"')
   await expect(checkCatalogue(shop.adminUrl, { schema: 'shop', role: 'shopp' })).rejects.toThrow('no role "shopp"')
 })
+
+it('fails where its connection is lost, and nothing crashes', async () => {
+  await shop.admin.query('begin; lock table behalf.ownership')
+  const checked = check().catch((error: Error) => error.message)
+  const terminate = async () => {
+    // Within a transaction, activity is as it was when it was first looked at.
+    await shop.admin.query('select pg_stat_clear_snapshot()')
+    const blocked = `select pg_terminate_backend(pid) from pg_stat_activity where wait_event_type = 'Lock'
+      and datname = current_database()`
+    return (await shop.admin.query(blocked)).rowCount
+  }
+  await expect.poll(terminate, { timeout: 10_000 }).toBe(1)
+  expect(await checked).toContain('terminating connection')
+  await shop.admin.query('rollback')
+  expect(await check()).toEqual([])
+})

@@ -1,5 +1,6 @@
 import { anonymousSubject, AppError, type Identity, type VerifiedBody, type VerifiedContext } from '@behalf/identity'
 import type { Postgres } from '@behalf/postgres'
+import { trace } from '@opentelemetry/api'
 import type { FastifyBaseLogger } from 'fastify'
 import type { ReadOperationType } from './operation-type.ts'
 import { type Answer, type Executor, reasonOf } from './execute-operation.ts'
@@ -40,6 +41,7 @@ export function createAnswerRequest({ db, executor, readOperationType, answerMs 
     if (operation === 'subscription') throw new AppError('BAD_REQUEST', 'Subscriptions are not served here.')
     const verified = await body.verifyOperation(operation, consume)
     const { identity } = verified
+    trace.getActiveSpan()?.setAttribute('graphql.operation.type', operation)
     log.debug({ txn: identity.txn, identity, operation, operationName: request.operationName }, 'context verified')
 
     const isMutation = operation === 'mutation'

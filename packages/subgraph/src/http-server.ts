@@ -12,6 +12,7 @@ import { refusedContext } from './audit-events.ts'
 import { reasonOf } from './execute-operation.ts'
 import type { Limits } from './limits.ts'
 import { errorBody } from './mask-error.ts'
+import { inServerSpan } from './tracing.ts'
 
 export interface HttpOptions {
   readonly verifier: ContextVerifier
@@ -95,14 +96,15 @@ export function createHttpServer({
   // Every method, so that a context token is asked for before anything is said about methods.
   app.all('/graphql', async (request, reply) => {
     const bytes = request.body instanceof Uint8Array ? request.body : nothing
-    const body = request.getDecorator<VerifiedHead>('head').verifyBody(bytes)
+    const head = request.getDecorator<VerifiedHead>('head')
+    const body = head.verifyBody(bytes)
     const gone = new AbortController()
     reply.raw.once('close', () => {
       if (!reply.raw.writableFinished) gone.abort()
     })
     const trace = traceOf(request)
     const traced = trace ? request.log.child(trace) : request.log
-    const answer = await answerRequest(body, bytes, gone.signal, traced)
+    const answer = await inServerSpan(trace, head.txn, () => answerRequest(body, bytes, gone.signal, traced))
     return reply.code(answer.status).type(json).send(answer.body)
   })
   return app

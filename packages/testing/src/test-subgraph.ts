@@ -19,6 +19,7 @@ export interface TestConfig {
   readonly contextKeys: string
   readonly trustDomain: string
   readonly logLevel: 'silent'
+  readonly otlpEndpoint: null
 }
 
 /** A subgraph as an app has it: `orders` of `src/subgraph.ts`. */
@@ -73,6 +74,7 @@ export function describeSubgraph(create: CreateSubgraph): Pick<Subgraph, 'name' 
     contextKeys: deriveContextKeys(newRootKey(), 'nobody', [1]),
     trustDomain,
     logLevel: 'silent',
+    otlpEndpoint: null,
   })
 }
 
@@ -105,6 +107,7 @@ export async function testSubgraph<Tables = unknown>(
     contextKeys,
     trustDomain,
     logLevel: 'silent',
+    otlpEndpoint: null,
   }).listen({ port: 0 })
   started.defer(() => listening.close())
 

@@ -187,6 +187,14 @@ describe('outcomes', () => {
     expect(JSON.stringify(outcome)).not.toContain('secret')
   })
 
+  it('says so where a policy denies what was asked', async () => {
+    const errors = [{ code: 'STEP_UP_REQUIRED' as const }]
+    expect(await run(async () => ({ data: { viewer: null }, errors }), { policies: [['p']] })).toEqual({
+      ok: false,
+      error: { code: 'STEP_UP_REQUIRED', message: 'The user has to sign in again before this can be done.' },
+    })
+  })
+
   it('does not call a mutation failed that has happened', async () => {
     const errors = [{ code: 'SUBGRAPH_UNAVAILABLE' as const }]
     const mutation = { readOnly: false }

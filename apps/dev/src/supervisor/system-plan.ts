@@ -51,7 +51,7 @@ export function planSystem({
   databaseUrl: (role: string) => string
   graphFile: string
 }): SystemPlan {
-  const shared = { ...config.system, ...config.logging }
+  const shared = { ...config.system, ...config.logging, ...config.tracing }
   const appPort = (name: string) => String(config.appPorts.get(name))
   const ready = (port: number | string, host = loopback) => `http://${host}:${port}/readyz`
   const subgraphUrl = (name: string) => config.subgraphUrls.get(name) ?? `http://${loopback}:${appPort(name)}/graphql`

@@ -44,6 +44,12 @@ const rows = async () => (await trust.admin.query('select * from revocation orde
 const ada: Revoked = { kind: 'subject', issuer: null, subject: 'usr_ada' }
 const withinASecond = { timeout: 1000, interval: 5 }
 
+/** Waits until PostgreSQL says that a statement waits for a lock. */
+const waiting = async () => {
+  const sql = `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
+  await expect.poll(async () => (await trust.admin.query(sql)).rowCount).toBe(1)
+}
+
 describe('[P11] what is ended', () => {
   it('is over on every replica within a second, and what comes after is not', async () => {
     const other = await startFeed()
@@ -177,12 +183,6 @@ describe('[P11] the order of revocations', () => {
     client.query(
       `insert into revocation (issuer, session, reason) values ('i', '${session}', 'OPERATOR') returning sequence`,
     )
-  /** Waits until PostgreSQL says that a statement waits for a lock. */
-  const waiting = async () => {
-    const sql = `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
-    await expect.poll(async () => (await trust.admin.query(sql)).rowCount).toBe(1)
-  }
-
   it('is that in which they are seen: who reads after the last one misses none that commits late', async () => {
     const feed = await startFeed()
     const early = { ...someone(), issuer: 'i', session: 'early' }
@@ -223,6 +223,16 @@ describe('[P11] what a process knows', () => {
     expect(feed.revocations.age()).toBe(0)
     now += 7000
     expect(feed.revocations.age()).toBe(7000)
+  })
+
+  it('is not younger for a reading that took long', async () => {
+    await trust.admin.query('begin; lock table revocation in access exclusive mode')
+    const starting = startFeed()
+    await waiting()
+    const held = performance.now()
+    await expect.poll(() => performance.now() - held).toBeGreaterThan(200)
+    await trust.admin.query('commit')
+    expect((await starting).revocations.age()).toBeGreaterThan(200)
   })
 
   it('is not fresh because it asks: a reading that hangs does not count, and what it waited for is caught up with', async () => {

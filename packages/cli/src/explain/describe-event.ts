@@ -33,11 +33,13 @@ export function partsOf(end: StoredAuditEvent): Branch[] {
     leaf(`by ${who}${tenant === null ? '' : `, ${how}`}${client === null ? '' : `, through ${client}`}`),
     ...(delegation === null ? [] : [leaf(`under ${delegation}, in ${textOf(detail['run'])}`)]),
     ...(rule === null ? [] : [leaf(`by the rule ${rule}`)]),
-    ...(operation === null ? [] : [leaf(`${operation}${name === null ? '' : ` ${name}`}`)]),
+    ...(operation === null ? [] : [leaf(`${operation}${name === null ? '' : ` ${name}`}${costOf(detail)}`)]),
     ...hopsOf(detail['hops']),
     ...(detail['unlistedHops'] === undefined ? [] : [leaf(`and ${Number(detail['unlistedHops'])} more`)]),
   ]
 }
+
+const costOf = ({ cost }: Readonly<Record<string, unknown>>) => (typeof cost === 'number' ? `, cost ${cost}` : '')
 
 function hopsOf(hops: unknown): Branch[] {
   if (!Array.isArray(hops)) return []

@@ -78,7 +78,7 @@ async function chat() {
   const [message, listed, call] = [randomUUID(), randomUUID(), randomUUID()]
   moment = 0
   const told = hop('orchestrator', { operation: 'mutation', scopes: ['chat'], ticket: true })
-  const mutation = { client: 'behalf-cli', status: 200, operation: 'mutation', name: 'Send', hops: [told] }
+  const mutation = { client: 'behalf-cli', status: 200, operation: 'mutation', name: 'Send', cost: 24, hops: [told] }
   await insert({ what: 'request', txn: message, durationMs: 123.4, detail: mutation })
   const made = { agent: 'assistant', scopes: ['chat', 'balance:read'], expiresAt: '2026-01-01T00:15:00.000Z' }
   await insert({ what: 'delegation.made', txn: message, target: 'dlg_1', detail: made })
@@ -125,7 +125,7 @@ describe('[P14] behalf explain', () => {
     expect(`\n${out.join('\n')}\n`).toBe(`
 request  ${message}  OK in 123 ms  2026-01-01T00:00:00.000Z
 ├─ by usr_ada of acme, in person, through behalf-cli
-├─ mutation Send
+├─ mutation Send, cost 24
 ├─ orchestrator was told, for a mutation: OK in 5.3 ms
 │  ├─ scopes  chat
 │  ├─ facts   none

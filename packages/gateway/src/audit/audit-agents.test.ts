@@ -76,6 +76,7 @@ describe('[P14] a tool call', () => {
         arguments: expect.stringMatching(/^1:[\w-]{43}$/),
         operation: 'query',
         name: 'list_orders',
+        cost: 12,
         hops: [
           expect.objectContaining({ to: 'users', scopes: [], facts: { email: 'ada@acme.example' } }),
           // An agent is not shown roles and groups.

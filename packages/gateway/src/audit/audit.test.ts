@@ -67,6 +67,7 @@ describe('[P14] a request', () => {
           status: 200,
           operation: 'query',
           name: 'Mine',
+          cost: 3,
           hops: expect.toSatisfy((hops: unknown[]) => hops.length === 2),
         },
       },
@@ -85,7 +86,7 @@ describe('[P14] a request', () => {
     // What was written down is what the tokens said.
     for (const { name, received } of gateway.graph.all) {
       const told = received.map(({ context: { identity } }) => ({ facts: identity.facts, scopes: identity.scopes }))
-      const noted = (events()[0]?.detail['hops'] as { to: string; facts: unknown; scopes: unknown }[])
+      const noted = ((events()[0]?.detail['hops'] ?? []) as { to: string; facts: unknown; scopes: unknown }[])
         .filter(({ to }) => to === name)
         .map(({ facts, scopes }) => ({ facts, scopes }))
       expect(noted).toEqual(told)
@@ -192,7 +193,7 @@ describe('[P14] headers that claim to say who calls', () => {
     expect(said(answer.body.data?.['whoami'])).toEqual(said(plain.body.data?.['whoami']))
     expect(events('header.ignored')).toMatchObject([{ ...ada, outcome: 'OK', detail: {} }])
     const [event] = events('header.ignored')
-    expect((event?.detail['names'] as string[]).toSorted()).toEqual(names)
+    expect(((event?.detail['names'] ?? []) as string[]).toSorted()).toEqual(names)
     expect(event?.txn).toBe(answer.body.extensions?.txn)
     expect(JSON.stringify(events())).not.toMatch(/globex|usr_ben|eyJ/)
   })

@@ -30,8 +30,9 @@ export const eventOf = (
 })
 
 /** What was executed, and what each receiver was told. */
-export const executionOf = ({ operation, hops, unlistedHops, unlistedDenials }: RequestRecord) => ({
+export const executionOf = ({ operation, cost, hops, unlistedHops, unlistedDenials }: RequestRecord) => ({
   ...(operation && { operation: operation.type, ...(operation.name !== null && { name: operation.name }) }),
+  ...(cost !== null && { cost }),
   hops,
   ...(unlistedHops > 0 && { unlistedHops }),
   ...(unlistedDenials > 0 && { unlistedDenials }),

@@ -30,6 +30,8 @@ export class RequestRecord {
   unlistedHops = 0
   unlistedDenials = 0
   operation: { readonly type: OperationType; readonly name: string | null } | null = null
+  /** Of the operation, as limits count it; null while it is unknown. */
+  cost: number | null = null
   /** Why nothing was executed; null if something was. */
   refusal: string | null = null
 

@@ -103,6 +103,20 @@ describe('an access token', () => {
     await expect(bear(await provider.mint(change()))).rejects.toMatchObject(invalid)
   })
 
+  it('names its subject by a text: nothing else is looked up', async () => {
+    const known = { subject: 'usr_ada', tenant: 'acme', facts: {} }
+    authority.resolveSubject = async () => known
+    await expect(principalOf({ sub: 'ada' })).resolves.toMatchObject({ subject: 'usr_ada' })
+    for (const sub of ['', 7, null, ['ada'], { sub: 'ada' }])
+      await expect(principalOf({ sub: sub as string })).rejects.toMatchObject(invalid)
+  })
+
+  it('is signed by an algorithm that is accepted of its issuer', async () => {
+    const token = await provider.mint()
+    await expect(configured({ algorithms: ['PS256', 'ES256'] }).bear(token)).resolves.toBeDefined()
+    await expect(configured({ algorithms: ['PS256', 'Ed25519'] }).bear(token)).rejects.toMatchObject(invalid)
+  })
+
   it.each([
     ['an iat that is almost in the future', () => ({ iat: seconds() + 4 })],
     ['a day to live', () => ({ iat: seconds() - 1, exp: seconds() + 86_399 })],

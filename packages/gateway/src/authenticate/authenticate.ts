@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { AppError, type Principal, type ResolvedSubject } from '@behalf/identity'
 import type { CryptoKey } from 'jose'
 import { LRUCache } from 'lru-cache'
@@ -43,14 +43,14 @@ export function createAuthenticate(options: {
   })
 
   async function verify(token: string): Promise<Verified> {
-    const hash = createHash('sha256').update(token).digest('base64url')
-    const known = verified.get(hash)
+    const digest = hash('sha256', token, 'base64url')
+    const known = verified.get(digest)
     if (known !== undefined && (await known.issuer.holds(known.key))) return known
     const issuer = issuers.of(token)
     const { typ = 'at+jwt' } = issuer.config
     const { claims, key } = await issuer.verify(token, typ)
     const result = { issuer, key, token: readAccessToken(claims, issuer.config) }
-    verified.set(hash, result)
+    verified.set(digest, result)
     return result
   }
 

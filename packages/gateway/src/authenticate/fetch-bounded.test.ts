@@ -52,6 +52,15 @@ describe('a provider that cannot be read', () => {
     await expect(issuerAt(provider).verify(token)).rejects.toMatchObject(unavailable)
   })
 
+  it.each([201, 203, 404, 500])('says so by a status of %d, whatever else it says', async (status) => {
+    const token = await provider.mint()
+    provider.misbehave.keys = (_request, response) =>
+      response.writeHead(status).end(JSON.stringify({ keys: provider.publicKeys }))
+    await expect(issuer.verify(token)).rejects.toMatchObject(unavailable)
+    provider.misbehave.keys = undefined
+    await expect(issuerAt(provider).verify(token)).resolves.toBeDefined()
+  })
+
   it('is not asked again by every request', async () => {
     const token = await provider.mint()
     provider.misbehave.discovery = (_request, response) => response.writeHead(500).end()

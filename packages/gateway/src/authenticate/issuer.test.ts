@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { invalid, testAuthentication, trust } from '../fixtures/authentication.ts'
 import { audience, type IdentityProvider, mcpAudience, startIdentityProvider } from '../fixtures/identity-provider.ts'
 import { createMemoryAuthority } from '../fixtures/memory-authority.ts'
-import type { IssuerConfig } from './issuer.ts'
+import { createIssuer, type IssuerConfig } from './issuer.ts'
 import { createIssuers } from './issuers.ts'
 
 let provider: IdentityProvider
@@ -101,6 +101,13 @@ describe('an issuer', () => {
     ['seconds', { maxTokenAge: Number.NaN }],
   ])('is refused where nothing could be trusted: %s, %j', (message, change) => {
     expect(create(change)).toThrow(message)
+  })
+
+  it('verifies no token of another that has the same key', async () => {
+    const { verify } = createIssuer(trust(provider))
+    await expect(verify(await provider.mint())).resolves.toBeDefined()
+    for (const change of [{ claims: { iss: 'https://issuer.example' } }, { without: ['iss'] }])
+      await expect(verify(await provider.mint(change))).rejects.toMatchObject(invalid)
   })
 
   it('is accepted without that, once', () => {

@@ -92,10 +92,10 @@ export function createIssuer(config: IssuerConfig, clock = Date.now): Issuer {
           issuer,
           algorithms: [...algorithms],
           ...(type !== undefined && { typ: type }),
-          requiredClaims: ['exp', 'iat'],
           clockTolerance,
           currentDate: new Date(now),
         })
+        // What is not said never begins, or never ends: both are refused here.
         const { iat = Infinity, exp = Infinity } = payload
         // What was issued later than now would outlive every revocation.
         if (iat > now / 1000 + clockTolerance) throw invalid('"iat" is in the future')

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { graphOf, needs, person } from './fixtures.ts'
 
 const graph = graphOf(
-  `type Query { nodes: [Node], a: A, open: Int!, closed: Int }
+  `type Query { nodes: [Node], a: A, open: Int!, closed: Int, given(n: Int! = 1): Int }
    interface Node { id: ID!, text: String }
    type A implements Node { id: ID!, text: String, open: Int! }
    type B implements Node { id: ID!, text: String }`,
@@ -52,6 +52,18 @@ describe('an answer', () => {
   it('has no errors where nothing that was denied is in it', async () => {
     const authorization = await graph.authorize(person(), query)
     expect(await authorization?.answer({}, async () => ({ data: { nodes: [] } }))).toEqual({ data: { nodes: [] } })
+  })
+
+  it('does not report once more what a subgraph said of an argument', async () => {
+    const query = 'query ($n: Int) { closed given(n: $n) }'
+    const errors = [errorAt(['given'], 'BAD_USER_INPUT')]
+    const authorization = await graph.authorize(person(), query, null, { n: null })
+    const answer = await authorization?.answer({ n: null }, async () => ({ data: { given: null }, errors }))
+    expect(answer?.data).toEqual({ closed: null, given: null })
+    expect(answer?.errors?.map(({ path, extensions }) => [path, extensions['code']])).toEqual([
+      [['given'], 'BAD_USER_INPUT'],
+      [['closed'], code],
+    ])
   })
 
   it('keeps the order and the values that the operation has', async () => {

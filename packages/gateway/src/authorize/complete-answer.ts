@@ -4,7 +4,7 @@ import {
   executeSync,
   type ExecutionResult,
   type FieldNode,
-  GraphQLError,
+  type GraphQLError,
   type GraphQLFieldResolver,
   type GraphQLSchema,
   isIntrospectionType,

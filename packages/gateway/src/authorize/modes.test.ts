@@ -152,6 +152,17 @@ describe('reject', () => {
     expect(JSON.stringify(body)).not.toContain('http')
   })
 
+  it.each([
+    ['{ viewer { id name } }', {}, 'Bearer error="insufficient_scope"', 'scope="admin"'],
+    ['{ viewer { id payees } }', {}, 'Bearer error="insufficient_user_authentication"', 'max_age="300"'],
+    ['{ viewer { id } }', null, 'Bearer', ''],
+  ])('[P6] says what another credential would have to have: %s', async (query, claims, start, part) => {
+    const challenge = (await ask(query, claims)).headers.get('www-authenticate')
+    expect(challenge).toMatch(new RegExp(`^${start}`))
+    expect(challenge).toContain(part)
+    expect((await ask('{ open }', claims)).headers.get('www-authenticate')).toBeNull()
+  })
+
   it('answers what is allowed as a whole, also where a condition leaves out what is not', async () => {
     const query = 'query ($on: Boolean!) { viewer { id name @include(if: $on) } }'
     expect(await ask(query, {}, { on: false })).toMatchObject({
@@ -220,5 +231,25 @@ describe('dry-run', () => {
 
   it('is loud at the start', () => {
     expect(gateway.logs['gateway']?.[0]).toContain('authorization is a dry run')
+  })
+})
+
+describe('[P6] a subgraph', () => {
+  const refuse = () => false
+  beforeAll(async () => {
+    const { people: ofPeople, money } = subgraphs
+    if (!ofPeople || !money) throw new TypeError('There are two subgraphs.')
+    const own = { ...policies, recent_sign_in: refuse, strong: refuse, trusted: refuse }
+    await start('filter', { subgraphs: { people: ofPeople, money: { ...money, policies: own } } })()
+  })
+  afterAll(() => gateway[Symbol.asyncDispose]())
+
+  it('decides policies for itself, whatever the gateway decided', async () => {
+    const { body } = await ask('{ viewer { id payees } }', { auth_time: now() })
+    expect(body).toMatchObject({
+      data: { viewer: { id: 'usr_ada', payees: null } },
+      errors: [{ path: ['viewer', 'payees'], extensions: { code: 'UNAUTHORIZED_FIELD_OR_TYPE' } }],
+    })
+    expect(ran).toEqual(['viewer'])
   })
 })

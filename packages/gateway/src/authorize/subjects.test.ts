@@ -54,7 +54,7 @@ describe('[P6] an argument that names a principal', () => {
     expect(authorization?.denials).toMatchObject([
       {
         path: ['user'],
-        rule: '@subject(claim: "sub", unless: [["users:read","support"],["admin"]])',
+        rule: '@subject(claim: "sub", unless: [["users:read", "support"], ["admin"]])',
         message: '"id" can only name the caller.',
       },
     ])

@@ -1,5 +1,6 @@
 import type { ErrorCode, Principal } from '@behalf/identity'
 import type { RequestRecord } from '../audit/request-record.ts'
+import { inSpan } from '../tracing.ts'
 import { narrowToTool } from '../authenticate/principal.ts'
 import type { GraphQLServer } from './graphql-server.ts'
 
@@ -32,9 +33,14 @@ export const createExecuteTool =
       address: null,
       record: recordOf(txn),
     }
-    const { body } = await server.executeOperation(
-      { query: tool.operation, variables: { ...variables } },
-      { contextValue },
+    const { parent = null } = principal.actor ?? {}
+    const attributes = {
+      'behalf.txn': txn,
+      'behalf.tool': tool.name,
+      ...(parent !== null && { 'behalf.parent': parent }),
+    }
+    const { body } = await inSpan('tool call', { attributes }, () =>
+      server.executeOperation({ query: tool.operation, variables: { ...variables } }, { contextValue }),
     )
     if (body.kind !== 'single') throw new TypeError('A tool is answered at once.')
     const { data = null, errors = [] } = body.singleResult

@@ -17,8 +17,6 @@ export interface RequestContext {
   readonly signal: AbortSignal | null
   /** Under which a caller without a credential is counted; null for a tool. */
   readonly address: string | null
-  /** Of the operation, as soon as it is known. */
-  cost?: number
   /** What is decided meanwhile. */
   readonly record: RequestRecord
 }

@@ -7,10 +7,12 @@ import {
   type ErrorCode,
   type Graph,
 } from '@behalf/identity'
+import { SpanKind } from '@opentelemetry/api'
 import type { GraphQLFormattedError } from 'graphql'
 import type { Logger } from 'pino'
 import type { TicketSealer } from '../agent/ticket.ts'
 import { describeCause } from '../describe-cause.ts'
+import { inSpan, traceHeaders } from '../tracing.ts'
 import type { OperationShape } from './operation-shape.ts'
 import type { RequestContext } from './request-context.ts'
 import type { SubgraphClient } from './subgraph-client.ts'
@@ -57,12 +59,13 @@ export function createSubgraphDataSource(options: {
         ...declared,
         ...(ticket !== null && { ticket }),
       })
-      const headers = {
-        'content-type': 'application/json',
-        accept: 'application/json',
-        ...trace,
-        [contextTokenHeader]: token,
-      }
+      const isQuery = shape.type === 'query'
+      const attributes = { 'behalf.txn': txn, 'behalf.subgraph': name, 'graphql.operation.type': shape.type }
+      const send = () =>
+        inSpan(`POST ${name}`, { kind: SpanKind.CLIENT, attributes }, () => {
+          const headers = { ...fixedHeaders, ...traceHeaders(trace), [contextTokenHeader]: token }
+          return client.send({ body, headers, isQuery, signal })
+        })
       const entities = countOf(variables?.['representations'])
       const begun = performance.now()
       const note = (outcome: 'OK' | ErrorCode, errors: readonly SubgraphError[] = []) =>
@@ -76,7 +79,7 @@ export function createSubgraphDataSource(options: {
           ms: performance.now() - begun,
         })
       try {
-        const { data, errors } = await client.send({ body, headers, isQuery: shape.type === 'query', signal })
+        const { data, errors } = await send()
         if (entities !== null && data !== null && countOf(data['_entities']) !== entities) {
           throw new AppError('SUBGRAPH_INVALID_RESPONSE', undefined, { cause: `not ${entities} entities` })
         }
@@ -100,6 +103,8 @@ export function createSubgraphDataSource(options: {
     },
   }
 }
+
+const fixedHeaders = { 'content-type': 'application/json', accept: 'application/json' }
 
 const countOf = (list: unknown) => (Array.isArray(list) ? list.length : null)
 

@@ -1,5 +1,6 @@
 import { HeaderMap } from '@apollo/server'
 import { AppError } from '@behalf/identity'
+import { type Span, SpanKind } from '@opentelemetry/api'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { RequestAudit } from '../audit/audit-requests.ts'
 import { ignoredHeaders } from '../audit/ignored-headers.ts'
@@ -8,6 +9,7 @@ import type { GraphQLServer } from '../execute/graphql-server.ts'
 import type { RequestContext, TraceContext } from '../execute/request-context.ts'
 import type { Admit } from './admission.ts'
 import { parseJson } from './parse-json.ts'
+import { inSpan, traceOfClient } from '../tracing.ts'
 
 /** `/graphql`: the credential ends in `admit`; of the client's headers, execution sees trace context only. */
 export function addGraphQLRoute(
@@ -16,11 +18,21 @@ export function addGraphQLRoute(
 ): void {
   const { admit, server, audit } = options
 
+  /** A span of the client's trace, if it has one. Its attributes name the transaction, and nobody. */
   async function handle(request: FastifyRequest, reply: FastifyReply): Promise<string> {
-    if (request.method !== 'GET' && request.method !== 'POST') throw new AppError('METHOD_NOT_ALLOWED')
+    const { id: txn, method } = request
+    if (method !== 'GET' && method !== 'POST') throw new AppError('METHOD_NOT_ALLOWED')
+    const attributes = { 'behalf.txn': txn, 'http.request.method': method, 'http.route': '/graphql' }
+    const parent = traceOfClient(traceOf(request))
+    return inSpan(`${method} /graphql`, { kind: SpanKind.SERVER, attributes, parent }, (span) =>
+      recorded(request, reply, span),
+    )
+  }
+
+  async function recorded(request: FastifyRequest, reply: FastifyReply, span: Span): Promise<string> {
     const record = new RequestRecord(request.id)
     const ignored = ignoredHeaders(request.raw.rawHeaders)
-    const { principal, address } = await admit(request, 'graphql')
+    const { principal, address } = await inSpan('admit', {}, () => admit(request, 'graphql'))
     let status = 500
     try {
       const answer = await answerTo(request, { principal, address, record, signal: goneSignal(reply) })
@@ -34,6 +46,8 @@ export function addGraphQLRoute(
       status = failed
       throw error
     } finally {
+      span.setAttribute('http.response.status_code', status)
+      if (record.operation) span.setAttribute('graphql.operation.type', record.operation.type)
       audit.ended(record, principal, { status, ignoredHeaders: ignored })
     }
   }

@@ -27,7 +27,7 @@ export function limitOperations(options: {
           const measures = known.get(operation) ?? measureOperation(schema, document, operation)
           known.set(operation, measures)
           const cost = measures.cost(variables)
-          contextValue.cost = cost
+          contextValue.record.cost = Math.min(cost, Number.MAX_SAFE_INTEGER)
           if (!contextValue.principal.actor?.tool) requireWithin(limits, measures, cost)
           await rates.cost(contextValue, cost)
         } catch (error) {

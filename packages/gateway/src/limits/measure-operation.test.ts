@@ -62,6 +62,11 @@ describe('[P15] the cost of an operation', () => {
       '{ viewer { ...F friend { ...F } } } fragment F on User { other { id } }',
       5,
     ],
+    [
+      'of what only has the name of introspection, as ever',
+      'query __schema { ...__schema } fragment __schema on Query { __type: everyone { id } }',
+      11,
+    ],
     ['what is skipped as nothing', '{ viewer @skip(if: true) { id } everyone @include(if: false) { id } }', 1],
     ['what is included as ever', '{ viewer @skip(if: false) { id } everyone @include(if: true) { id } }', 12],
     [
@@ -144,6 +149,11 @@ describe('[P15] what else is measured', () => {
       fragment R on Query { viewer { id } names }
       fragment F on User { x: name other { id } }`),
     ).toEqual({ depth: 4, fields: 17, rootFields: 4, aliases: 5, directives: 2 })
+  })
+
+  it('counts a fragment from where it is spread, however often it was met before', () => {
+    const query = '{ viewer { ...F friend { other { ...F } } } } fragment F on User { self { id } }'
+    expect(measures(query).depth).toBe(5)
   })
 
   it('counts directives of the operation, its variables and fragments', () => {

@@ -34,7 +34,11 @@ export interface LimitedCaller {
   readonly address: string | null
 }
 
-const perCaller = { requests: 1200, cost: 200_000 }
+export const defaultRateLimits = {
+  user: { requests: 1200, cost: 200_000, toolCalls: 300 },
+  tenant: { requests: 12_000, cost: 2_000_000 },
+  anonymous: { requests: 1200, cost: 200_000, refusedCredentials: 300 },
+} satisfies RateLimitOptions
 
 /** @throws {TypeError} if a single operation could cost more than a caller may ask for in a minute. */
 export function createRateLimits(options: {
@@ -44,9 +48,9 @@ export function createRateLimits(options: {
   readonly maxCost: number
 }): RateLimits {
   const { limiter, limits, maxCost } = options
-  const user = limitsOf('user', { ...perCaller, toolCalls: 300, ...limits.user })
-  const tenant = limitsOf('tenant', { requests: 12_000, cost: 2_000_000, ...limits.tenant })
-  const address = limitsOf('address', { ...perCaller, refusedCredentials: 300, ...limits.anonymous })
+  const user = limitsOf('user', { ...defaultRateLimits.user, ...limits.user })
+  const tenant = limitsOf('tenant', { ...defaultRateLimits.tenant, ...limits.tenant })
+  const address = limitsOf('address', { ...defaultRateLimits.anonymous, ...limits.anonymous })
   for (const { cost } of [user, tenant, address])
     if (cost && cost.points < maxCost)
       throw new TypeError(

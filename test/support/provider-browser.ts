@@ -1,0 +1,73 @@
+import { createHash, randomBytes } from 'node:crypto'
+
+/** A browser at the development provider, in which one demo user is signed in. */
+export interface ProviderBrowser {
+  /** Of the client `behalf-cli`, for `/graphql`. */
+  readonly token: string
+  /** Presses "Sign out" at the provider. */
+  signOut(): Promise<void>
+}
+
+const redirectUri = 'http://127.0.0.1/callback'
+
+/** Signs a demo user in by the authorization code flow with PKCE, and keeps the browser open. */
+export async function openProviderBrowser(
+  { issuer, resource }: { readonly issuer: string; readonly resource: string },
+  user: string,
+): Promise<ProviderBrowser> {
+  const cookies = new Map<string, string>()
+
+  /** Follows redirects inside the provider. */
+  async function open(url: URL, form?: Record<string, string>): Promise<{ url: URL; page: string }> {
+    const response = await fetch(url, {
+      redirect: 'manual',
+      headers: { cookie: [...cookies].map(([name, value]) => `${name}=${value}`).join('; ') },
+      ...(form && { method: 'POST', body: new URLSearchParams(form) }),
+    })
+    for (const line of response.headers.getSetCookie()) {
+      const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? []
+      cookies.set(name, value)
+    }
+    const location = response.headers.get('location')
+    if (location === null) return { url, page: await response.text() }
+    const next = new URL(location, url)
+    return next.origin === url.origin ? open(next) : { url: next, page: '' }
+  }
+
+  const verifier = randomBytes(32).toString('base64url')
+  const start = new URL('/auth', issuer)
+  start.search = new URLSearchParams({
+    client_id: 'behalf-cli',
+    response_type: 'code',
+    redirect_uri: redirectUri,
+    scope: 'openid profile',
+    resource,
+    code_challenge: createHash('sha256').update(verifier).digest('base64url'),
+    code_challenge_method: 'S256',
+  }).toString()
+  const { url: login } = await open(start)
+  const { url: end } = await open(login, { user })
+  const answer = await fetch(new URL('/token', issuer), {
+    method: 'POST',
+    body: new URLSearchParams({
+      grant_type: 'authorization_code',
+      client_id: 'behalf-cli',
+      redirect_uri: redirectUri,
+      code: end.searchParams.get('code') ?? '',
+      code_verifier: verifier,
+      resource,
+    }),
+  })
+  const { access_token: token } = (await answer.json()) as { access_token?: string }
+  if (token === undefined) throw new Error(`${user} was given no token (${answer.status}).`)
+
+  return {
+    token,
+    async signOut() {
+      const { page } = await open(new URL('/session/end', issuer))
+      const xsrf = /name="xsrf" value="(\w+)"/.exec(page)?.[1] ?? ''
+      const farewell = await open(new URL('/session/end/confirm', issuer), { xsrf, logout: 'yes' })
+      if (!farewell.page.includes('You are signed out')) throw new Error(`The provider did not sign ${user} out.`)
+    },
+  }
+}
