@@ -4,7 +4,8 @@ import { startSystem } from '../support/system.ts'
 const audience = 'https://api.example/graphql'
 
 attackGateway(async () => {
-  const issuer = await testIssuer({ audience, claims: { sub: 'ada', tenant: 'acme', client_id: 'behalf-cli' } })
+  const ada = { sub: 'ada', tenant: 'acme', client_id: 'behalf-cli', scope: 'delegations:manage' }
+  const issuer = await testIssuer({ audience, claims: ada })
   const system = await startSystem({
     env: { OIDC_ISSUER: issuer.issuer, GRAPHQL_RESOURCE: audience, LIMIT_ANONYMOUS: 'refusedCredentials=off' },
   })

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { aimAtGateway } from './attack-gateway.ts'
-import { brokenGateway, type GatewayFault, gatewayFaults, trustIn } from './fixtures/broken-gateway.ts'
+import { brokenGateway } from './fixtures/broken-gateway.ts'
+import { type GatewayFault, gatewayFaults } from './fixtures/gateway-faults.ts'
+import { trustIn } from './fixtures/lax-tokens.ts'
 import { sloppyServer } from './fixtures/sloppy-http.ts'
 import type { GatewayTarget } from './gateway-attacks/gateway-attack.ts'
 import { gatewayAttacks } from './gateway-attacks/gateway-attacks.ts'
@@ -8,39 +10,6 @@ import { startThief, type Thief } from './gateway-attacks/thief.ts'
 import { testIssuer, type TestIssuer } from './test-issuer.ts'
 
 const audience = 'https://api.example/graphql'
-
-/** The mistake by which an attack succeeds. */
-const successes: Readonly<Record<string, GatewayFault>> = {
-  'an unsigned token': 'none',
-  'a public key as a secret': 'confusion',
-  'a token that brings its key': 'embedded',
-  'a token that says where its key is': 'fetched',
-  'an injected key id': 'injected',
-  'a signature that is none': 'zeros',
-  'another spelling of a token': 'spelling',
-  'critical extensions': 'critical',
-  'members twice': 'first',
-  'another type of token': 'type',
-  'an ID token': 'idToken',
-  'a token for somebody else': 'audience',
-  'another issuer': 'issuer',
-  'a token out of its time': 'time',
-  'a token bound to a key': 'bound',
-  'claims of another type': 'shape',
-  'a user of nobody': 'anybody',
-  'a huge token': 'size',
-  'a token in a token': 'nested',
-  'two credentials': 'several',
-  'another scheme': 'scheme',
-  'a token in the URL': 'url',
-  'a token in another place': 'places',
-  'headers that say who calls': 'identity',
-  'headers that say who else calls': 'overruled',
-  "a client's own context token": 'context',
-  'a context token as a bearer': 'contextBearer',
-  'a bad token that is declared away': 'hop',
-  'a request in two readings': 'readings',
-}
 
 describe('the attack kit of gateways', () => {
   let issuer: TestIssuer
@@ -64,13 +33,14 @@ describe('the attack kit of gateways', () => {
   }
 
   it('has a broken gateway for every attack', () => {
-    expect(gatewayAttacks.map(({ name }) => name)).toEqual(Object.keys(successes))
-    expect(Object.values(successes)).toEqual([...gatewayFaults])
+    expect(gatewayAttacks.map(({ name }) => name)).toEqual(Object.keys(gatewayFaults))
+    expect(new Set(Object.values(gatewayFaults)).size).toBe(gatewayAttacks.length)
   })
 
   it.each(gatewayAttacks)('notices a gateway that falls for $name', async ({ name, withstand }) => {
-    const message = /should be (refused|answered as)[^]*: 200 |asked a stranger for/
-    await against(successes[name] ?? null, (target) => expect(withstand(target)).rejects.toThrow(message))
+    const message = /should be (refused|answered as without|answered as with its)[^]*: 200 |asked a stranger for/
+    const fault = new Map(Object.entries(gatewayFaults)).get(name) ?? null
+    await against(fault, (target) => expect(withstand(target)).rejects.toThrow(message))
   })
 
   it.each(gatewayAttacks)('takes a gateway without a fault for one that withstands $name', async ({ withstand }) => {

@@ -14,6 +14,8 @@ export interface GatewayUnderAttack {
   readonly mint: Mint
   /** Asks who is asking: nobody is answered otherwise than somebody. Default `{ viewer { id } }`. */
   readonly query?: string
+  /** What an agent may not ask, and a token of `mint` may. Default `{ viewer { delegations { id } } }`. */
+  readonly peopleQuery?: string
   readonly close?: () => Promise<unknown>
 }
 
@@ -46,12 +48,17 @@ export function attackGateway(start: () => Promise<GatewayUnderAttack>): void {
 
 /** Finds the issuer's public keys, as anybody can (OpenID Connect Discovery 1.0, section 4). */
 export async function aimAtGateway(
-  { url, mint, query = '{ viewer { id } }' }: GatewayUnderAttack,
+  {
+    url,
+    mint,
+    query = '{ viewer { id } }',
+    peopleQuery = '{ viewer { delegations { id } } }',
+  }: Omit<GatewayUnderAttack, 'close'>,
   thief: Thief,
 ): Promise<GatewayTarget> {
   const issuer = String(decodeToken(await mint()).claims['iss'])
   const read = async (location: string) => (await fetch(location)).json()
   const metadata = (await read(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`)) as { jwks_uri: string }
   const { keys } = (await read(metadata.jwks_uri)) as { keys: JsonWebKey[] }
-  return { url, mint, query, publicKeys: keys, thief }
+  return { url, mint, query, peopleQuery, publicKeys: keys, thief }
 }

@@ -1,12 +1,6 @@
 import { decodeToken } from '../sign-token.ts'
-import type { Mint, TokenChange, TokenTexts } from '../test-issuer.ts'
-import { type Attempt, gatewayAttack, type GatewayAttack, tokens } from './gateway-attack.ts'
-
-/** Tokens that the issuer signed, each with a change, by what is changed. */
-async function minted(mint: Mint, changes: Readonly<Record<string, TokenChange>>): Promise<Attempt[]> {
-  const made = Object.entries(changes).map(async ([what, change]) => [what, await mint(change)] as const)
-  return tokens(Object.fromEntries(await Promise.all(made)))
-}
+import type { TokenChange, TokenTexts } from '../test-issuer.ts'
+import { gatewayAttack, type GatewayAttack, minted } from './gateway-attack.ts'
 
 /** The same claim with each of several values. */
 const values = (claim: string, ...given: unknown[]): Record<string, TokenChange> =>
@@ -142,14 +136,14 @@ export const claimAttacks: readonly GatewayAttack[] = [
   }),
   gatewayAttack({
     name: 'claims of another type',
-    about: '`sub`, `client_id`, `scope` and `act` as numbers, lists, objects or nothing',
+    about: '`sub`, `client_id`, `scope` and `act` as numbers, lists, objects, nothing, or texts that no database keeps',
     outcome: 'refused',
     attempts: ({ mint }) =>
       minted(mint, {
         ...values('sub', 7, true, ['ada'], { toString: 'ada' }, '', null, undefined),
-        ...values('client_id', 7, ['test'], {}, '', null, undefined),
-        ...values('scope', 7, ['profile'], { profile: true }, null),
-        ...values('act', 'assistant', {}, { sub: '' }, { sub: 7 }, [], null),
+        ...values('client_id', 7, ['test'], {}, '', 'test\0', 'test\ud800', null, undefined),
+        ...values('scope', 7, ['profile'], { profile: true }, 'profile\0', 'profile\udc00', null),
+        ...values('act', 'assistant', {}, { sub: '' }, { sub: 7 }, { sub: 'a\0' }, { sub: '\ud800' }, [], null),
       }),
   }),
   gatewayAttack({
@@ -160,8 +154,22 @@ export const claimAttacks: readonly GatewayAttack[] = [
       const sub = String(decodeToken(token).claims['sub'])
       return minted(
         mint,
-        values('sub', 'nobody of ours', `${sub} `, ` ${sub}`, sub.toUpperCase(), `${sub}\0`, '*', '%'),
+        values('sub', 'nobody of ours', `${sub} `, ` ${sub}`, sub.toUpperCase(), `${sub}\0`, `${sub}\ud800`, '*', '%'),
       )
+    },
+  }),
+  gatewayAttack({
+    name: "an agent in a person's place",
+    about:
+      '`act` names whoever acts (RFC 8693 4.1), or the client has no person in front of it: asks what only people may',
+    outcome: 'agent',
+    attempts: ({ mint }, token) => {
+      const { sub, client_id: client } = decodeToken(token).claims
+      const inner = { sub: 'assistant', act: { sub } }
+      return minted(mint, {
+        ...values('act', { sub: 'assistant' }, { sub }, { sub: client }, { sub: 'somebody else' }, inner),
+        ...values('client_id', 'a client of nobody', `${client}x`, String(client).toUpperCase()),
+      })
     },
   }),
 ]

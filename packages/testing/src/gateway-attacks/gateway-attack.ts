@@ -2,7 +2,7 @@ import type { ErrorCode } from '@behalf/identity'
 import type { JsonWebKey } from 'node:crypto'
 import { type RawAnswer, send, sendLines } from '../send.ts'
 import { Breach } from '../subgraph-attacks/attack.ts'
-import type { Mint } from '../test-issuer.ts'
+import type { Mint, TokenChange } from '../test-issuer.ts'
 import type { Thief } from './thief.ts'
 
 /** What is attacked: a running gateway, and an issuer that it trusts. */
@@ -12,6 +12,8 @@ export interface GatewayTarget {
   readonly mint: Mint
   /** Asks who is asking: nobody is answered otherwise than somebody. */
   readonly query: string
+  /** What an agent may not ask. */
+  readonly peopleQuery: string
   /** The issuer's, as it publishes them. */
   readonly publicKeys: readonly JsonWebKey[]
   /** Keys and a server of somebody whom nobody trusts. */
@@ -30,14 +32,24 @@ export interface Attempt {
   readonly search?: string
   /** Members of the body beside the query. */
   readonly body?: object
+  /** This one is an acceptable twin of the others: answered as with its token alone. */
+  readonly passes?: true
 }
+
+/** What has to come of an attempt. */
+const outcomes = {
+  refused: 'refused',
+  nobody: 'answered as without a token',
+  itself: 'answered as with its token alone',
+  agent: 'refused to an agent (AGENT_DENIED)',
+} as const
+type Outcome = keyof typeof outcomes
 
 export interface GatewayAttack {
   readonly name: string
   /** What is tried, for those who read of it. */
   readonly about: string
-  /** `refused`: with a code. `nobody`: answered like a request without a token. `itself`: like one with its token alone. */
-  readonly outcome: 'refused' | 'nobody' | 'itself'
+  readonly outcome: Outcome
   readonly withstand: (target: GatewayTarget) => Promise<void>
 }
 
@@ -49,9 +61,11 @@ interface Attacking extends Omit<GatewayAttack, 'withstand'> {
 
 /** The twin is an acceptable token, which is answered as somebody, and as nobody without it. */
 export function gatewayAttack({ attempts, codes = ['CREDENTIAL_INVALID'], ...attack }: Attacking): GatewayAttack {
+  const { name, outcome } = attack
   return {
     ...attack,
-    async withstand(target) {
+    async withstand(given) {
+      const target = outcome === 'agent' ? { ...given, query: given.peopleQuery } : given
       const token = await target.mint()
       const somebody = await ask(target, { what: 'an acceptable token', headers: bearer(token) })
       const nobody = await ask(target, { what: 'no token' })
@@ -61,32 +75,32 @@ export function gatewayAttack({ attempts, codes = ['CREDENTIAL_INVALID'], ...att
         const answer = await ask(target, attempt)
         if (answer.status === 429)
           throw new Breach('The gateway limits how many credentials it refuses: raise LIMIT_ANONYMOUS for this test.')
+        const due = attempt.passes ? 'itself' : outcome
         const holds = {
           refused: () => isRefused(answer, codes),
           nobody: () => saysTheSame(answer, nobody),
           itself: () => saysTheSame(answer, somebody),
-        }[attack.outcome]()
-        if (!holds)
-          throw new Breach(
-            `${attack.name} (${attempt.what}) should be ${outcomes[attack.outcome]}: ${describe(answer)}`,
-          )
+          agent: () => read(answer).codes.includes('AGENT_DENIED') && !saysTheSame(answer, somebody),
+        }[due]()
+        if (!holds) throw new Breach(`${name} (${attempt.what}) should be ${outcomes[due]}: ${describe(answer)}`)
       }
       const found = target.thief.asked.slice(asked)
-      if (found.length > 0) throw new Breach(`${attack.name}: the gateway asked a stranger for ${found.join(', ')}.`)
+      if (found.length > 0) throw new Breach(`${name}: the gateway asked a stranger for ${found.join(', ')}.`)
     },
   }
 }
 
-const outcomes = {
-  refused: 'refused',
-  nobody: 'answered as without a token',
-  itself: 'answered as with its token alone',
-} as const
-
 export const bearer = (token: string): string[] => ['Authorization', `Bearer ${token}`]
+
 /** Each of these in place of the token. */
 export const tokens = (given: Readonly<Record<string, string>>): Attempt[] =>
   Object.entries(given).map(([what, token]) => ({ what, headers: bearer(token) }))
+
+/** Tokens that the issuer signed, each with a change. */
+export async function minted(mint: Mint, changes: Readonly<Record<string, TokenChange>>): Promise<Attempt[]> {
+  const made = Object.entries(changes).map(async ([what, change]) => [what, await mint(change)] as const)
+  return tokens(Object.fromEntries(await Promise.all(made)))
+}
 
 export async function ask(
   { url, query }: Pick<GatewayTarget, 'url' | 'query'>,
