@@ -37,7 +37,7 @@ export interface Attempt {
 }
 
 /** What has to come of an attempt. */
-const outcomes = {
+export const outcomes = {
   refused: 'refused',
   nobody: 'answered as without a token',
   itself: 'answered as with its token alone',
