@@ -15,5 +15,7 @@ export default defineConfig({
     reporters: ['default', ['json', { outputFile: '.reports/vitest.json' }]],
     testTimeout: 20_000,
     hookTimeout: 60_000,
+    // The modules are loaded once per workspace, and not once per file: most of the time went into that.
+    isolate: false,
   },
 })

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
+import { context, propagation, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import { InMemorySpanExporter, NodeTracerProvider, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-node'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { secretsIn, startTestGateway, type TestGateway } from './fixtures/test-gateway.ts'
@@ -14,7 +14,8 @@ beforeAll(async () => {
 afterAll(async () => {
   await gateway[Symbol.asyncDispose]()
   await provider.shutdown()
-  trace.disable()
+  // Other files run in this process, without an SDK.
+  for (const each of [trace, propagation, context]) each.disable()
 })
 afterEach(() => {
   exporter.reset()

@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url'
 import { readLogLine, worthShowing } from './log-line.ts'
 
 const exitWithParent = fileURLToPath(new URL('exit-with-parent.ts', import.meta.url))
+/** Of what was compiled at the last start: a third of the time that a start takes. */
+const compileCache = fileURLToPath(new URL('../../../../node_modules/.cache/node', import.meta.url))
 const keptLines = 30
 
 export interface ProcessPlan {
@@ -14,7 +16,7 @@ export interface ProcessPlan {
   /** Absolute path of the script. */
   readonly script: string
   readonly args?: readonly string[]
-  /** All that it gets. */
+  /** All that it gets, beside a folder for Node's compile cache. */
   readonly env: Readonly<Record<string, string>>
 }
 
@@ -51,7 +53,7 @@ export function startProcess(
 ): RunningProcess {
   const args = ['--conditions=@behalf/source', `--import=${exitWithParent}`, plan.script, ...(plan.args ?? [])]
   const child = spawn(process.execPath, args, {
-    env: plan.env,
+    env: { NODE_COMPILE_CACHE: compileCache, ...plan.env },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     detached: process.platform !== 'win32',
     windowsHide: true,
