@@ -40,7 +40,7 @@ export function attackGateway(start: () => Promise<GatewayUnderAttack>): void {
       await thief[Symbol.asyncDispose]()
     })
 
-    it.each(gatewayAttacks)('[P1] withstands $name', async ({ withstand }) => {
+    it.each(gatewayAttacks)('[$promise] withstands $name', async ({ withstand }) => {
       await expect(withstand(target)).resolves.toBeUndefined()
     })
   })

@@ -115,7 +115,8 @@ describe('the attack kit', () => {
     expect(subgraphAttacks.map(({ name }) => name)).toEqual(Object.keys(successes))
   })
 
-  it.each(subgraphAttacks)('takes a subgraph without a fault for one that withstands $name', async ({ withstand }) => {
+  const ofRequests = subgraphAttacks.filter(({ name }) => !successes[name]?.[0].every(isRuleFault))
+  it.each(ofRequests)('takes a front without a fault for one that withstands $name', async ({ withstand }) => {
     await expect(withstand(target)).resolves.toBeUndefined()
   })
 

@@ -9,7 +9,10 @@ const root = join(import.meta.dirname, '../../..')
 const guide = readFileSync(join(root, 'docs/guides/testing.md'), 'utf8')
 /** The blocks of the guide that begin with the name of their file. */
 const files = new Map(
-  Array.from(guide.matchAll(/^```\w+\n(?:\/\/|--|#) (\S+)\n\n?(.*?)^```$/gms), ([, name = '', text = '']) => [name, text]),
+  Array.from(guide.matchAll(/^```\w+\n(?:\/\/|--|#) (\S+)\n\n?(.*?)^```$/gms), ([, name = '', text = '']) => [
+    name,
+    text,
+  ]),
 )
 const ofTeam = [...files].filter(([name]) => !name.startsWith('test/'))
 

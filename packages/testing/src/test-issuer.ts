@@ -1,7 +1,6 @@
-import { createServer } from 'node:http'
-import { once } from 'node:events'
-import { generateKeyPairSync, type JsonWebKey, type KeyObject, randomUUID, sign } from 'node:crypto'
-import type { AddressInfo } from 'node:net'
+import { generateKeyPairSync, randomUUID } from 'node:crypto'
+import { serveJson } from './serve-json.ts'
+import { signEs256 } from './sign-token.ts'
 
 /** How a token differs from one that is accepted. */
 export interface TokenChange {
@@ -45,19 +44,13 @@ export async function testIssuer({ audience, claims: own = {}, port = 0 }: TestI
     ES256: generateKeyPairSync('ec', { namedCurve: 'P-256' }),
     RS256: generateKeyPairSync('rsa', { modulusLength: 2048 }),
   }
-  const published = Object.entries(keys).map(([alg, { publicKey }]) => ({
-    ...jwkOf(publicKey),
-    alg,
-    use: 'sig',
-    kid: alg,
-  }))
-  const server = createServer((request, response) => {
-    const document = request.url === '/jwks' ? { keys: published } : { issuer, jwks_uri: `${issuer}/jwks` }
-    response.setHeader('content-type', 'application/json').end(JSON.stringify(document))
+  const published = Object.entries(keys).map(([alg, { publicKey }]) => {
+    return { ...publicKey.export({ format: 'jwk' }), alg, use: 'sig', kid: alg }
   })
-  server.listen(port, '127.0.0.1')
-  await once(server, 'listening')
-  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const { url: issuer, close } = await serveJson(
+    (path, own) => (path === '/jwks' ? { keys: published } : { issuer: own, jwks_uri: `${own}/jwks` }),
+    port,
+  )
 
   const mint: Mint = ({ claims = {}, header = {}, rewrite = (texts: TokenTexts) => texts } = {}) => {
     const iat = Math.floor(Date.now() / 1000)
@@ -76,16 +69,7 @@ export async function testIssuer({ audience, claims: own = {}, port = 0 }: TestI
       }),
     })
     const input = [texts.header, texts.payload].map((text) => Buffer.from(text).toString('base64url')).join('.')
-    const signature = sign('sha256', Buffer.from(input), { key: keys.ES256.privateKey, dsaEncoding: 'ieee-p1363' })
-    return Promise.resolve(`${input}.${signature.toString('base64url')}`)
-  }
-
-  const close = async () => {
-    server.closeAllConnections()
-    server.close()
-    await once(server, 'close')
+    return Promise.resolve(signEs256(input, keys.ES256.privateKey))
   }
   return { issuer, mint, close, [Symbol.asyncDispose]: close }
 }
-
-const jwkOf = (key: KeyObject): JsonWebKey => key.export({ format: 'jwk' })

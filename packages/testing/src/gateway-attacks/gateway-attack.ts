@@ -47,13 +47,15 @@ type Outcome = keyof typeof outcomes
 
 export interface GatewayAttack {
   readonly name: string
+  /** The promise that would be broken. */
+  readonly promise: 'P1' | 'P8'
   /** What is tried, for those who read of it. */
   readonly about: string
   readonly outcome: Outcome
   readonly withstand: (target: GatewayTarget) => Promise<void>
 }
 
-interface Attacking extends Omit<GatewayAttack, 'withstand'> {
+interface Attacking extends Omit<GatewayAttack, 'withstand' | 'promise'> {
   /** With which it may be refused. Default `CREDENTIAL_INVALID`. */
   readonly codes?: readonly ErrorCode[]
   readonly attempts: (target: GatewayTarget, token: string) => Promise<readonly Attempt[]> | readonly Attempt[]
@@ -64,6 +66,7 @@ export function gatewayAttack({ attempts, codes = ['CREDENTIAL_INVALID'], ...att
   const { name, outcome } = attack
   return {
     ...attack,
+    promise: outcome === 'agent' ? 'P8' : 'P1',
     async withstand(given) {
       const target = outcome === 'agent' ? { ...given, query: given.peopleQuery } : given
       const token = await target.mint()

@@ -1,8 +1,6 @@
-import { createServer } from 'node:http'
-import { once } from 'node:events'
-import { generateKeyPairSync, type JsonWebKey, sign } from 'node:crypto'
-import type { AddressInfo } from 'node:net'
-import { encodePart } from '../sign-token.ts'
+import { generateKeyPairSync, type JsonWebKey } from 'node:crypto'
+import { serveJson } from '../serve-json.ts'
+import { encodePart, signEs256 } from '../sign-token.ts'
 import { selfSignedCertificate } from './self-signed-certificate.ts'
 
 /** Somebody who makes tokens for others, and publishes keys for them. */
@@ -23,32 +21,20 @@ export async function startThief(): Promise<Thief> {
   const jwk = publicKey.export({ format: 'jwk' })
   const certificate = selfSignedCertificate(privateKey, publicKey)
   const asked: string[] = []
-  const server = createServer((request, response) => {
-    asked.push(request.url ?? '')
+  const { url, close } = await serveJson((path, own) => {
+    asked.push(path)
     const keys = [
       { ...jwk, use: 'sig' },
       { ...jwk, use: 'sig', kid: 'thief', x5c: [certificate] },
     ]
-    const document = { issuer: url, jwks_uri: `${url}/jwks`, keys }
-    response.setHeader('content-type', 'application/json').end(JSON.stringify(document))
+    return { issuer: own, jwks_uri: `${own}/jwks`, keys }
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   return {
     url,
     asked,
     jwk,
     certificate,
-    sign(header, claims) {
-      const input = `${encodePart(header)}.${encodePart(claims)}`
-      const signature = sign('sha256', Buffer.from(input), { key: privateKey, dsaEncoding: 'ieee-p1363' })
-      return `${input}.${signature.toString('base64url')}`
-    },
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections()
-      server.close()
-      await once(server, 'close')
-    },
+    sign: (header, claims) => signEs256(`${encodePart(header)}.${encodePart(claims)}`, privateKey),
+    [Symbol.asyncDispose]: close,
   }
 }
