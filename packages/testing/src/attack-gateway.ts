@@ -21,7 +21,7 @@ export interface GatewayUnderAttack {
 
 /**
  * Registers tests that attack a gateway with the public catalogues of what is done to tokens, each with its acceptable
- * twin. Many hundred credentials are refused in a few seconds: lift `LIMIT_ANONYMOUS` for it.
+ * twin. Hundreds of credentials are refused in a few seconds: lift `LIMIT_ANONYMOUS` for it.
  *
  * @param start - before the first test; `close` is called after the last.
  */

@@ -48,7 +48,7 @@ export async function testIssuer({ audience, claims: own = {}, port = 0 }: TestI
     return { ...publicKey.export({ format: 'jwk' }), alg, use: 'sig', kid: alg }
   })
   const { url: issuer, close } = await serveJson(
-    (path, own) => (path === '/jwks' ? { keys: published } : { issuer: own, jwks_uri: `${own}/jwks` }),
+    (path, url) => (path === '/jwks' ? { keys: published } : { issuer: url, jwks_uri: `${url}/jwks` }),
     port,
   )
 

@@ -164,11 +164,12 @@ export const claimAttacks: readonly GatewayAttack[] = [
       '`act` names whoever acts (RFC 8693 4.1), or the client has no person in front of it: asks what only people may',
     outcome: 'agent',
     attempts: ({ mint }, token) => {
-      const { sub, client_id: client } = decodeToken(token).claims
+      const { sub, client_id } = decodeToken(token).claims
+      const client = String(client_id)
       const inner = { sub: 'assistant', act: { sub } }
       return minted(mint, {
         ...values('act', { sub: 'assistant' }, { sub }, { sub: client }, { sub: 'somebody else' }, inner),
-        ...values('client_id', 'a client of nobody', `${client}x`, String(client).toUpperCase()),
+        ...values('client_id', 'a client of nobody', `${client}x`, client.toUpperCase()),
       })
     },
   }),
