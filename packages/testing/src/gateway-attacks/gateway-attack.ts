@@ -105,7 +105,7 @@ export async function minted(mint: Mint, changes: Readonly<Record<string, TokenC
   return tokens(Object.fromEntries(await Promise.all(made)))
 }
 
-export async function ask(
+async function ask(
   { url, query }: Pick<GatewayTarget, 'url' | 'query'>,
   { headers = [], lines, search = '', body: more = {} }: Attempt,
 ): Promise<RawAnswer> {
