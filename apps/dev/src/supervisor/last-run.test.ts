@@ -76,7 +76,9 @@ test.runIf(process.platform === 'linux')(
   'what a killed supervisor left is waited for, then killed; what now has its process id is left alone',
   async () => {
     const marked = (source: string) => spawn(process.execPath, ['-e', source, 'exit-with-parent'], { stdio: 'pipe' })
-    const quick = marked(`process.once('SIGUSR2', () => process.exit(7)); setInterval(() => {}, 60_000); console.log(1)`)
+    const quick = marked(
+      `process.once('SIGUSR2', () => process.exit(7)); setInterval(() => {}, 60_000); console.log(1)`,
+    )
     const deaf = marked(`process.on('SIGTERM', () => {}); setInterval(() => {}, 60_000)`)
     const other = spawn(process.execPath, idle)
     const ends = Promise.all([once(quick, 'exit'), once(deaf, 'exit')])
