@@ -20,6 +20,7 @@ beforeAll(async () => {
       SUBGRAPHS: [...direct, `orchestrator=${proxy.url}/graphql`].join(','),
     },
   })
+  await Promise.all(['ada', 'ben', 'chloe'].map((user) => system.token(user)))
 })
 afterAll(async () => {
   await system.stop()
