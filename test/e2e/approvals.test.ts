@@ -130,8 +130,8 @@ describe('[P9] an orchestrator with other intentions', () => {
   it('[P13] moves money once, of 50 that send the same call', async () => {
     const { handle } = await delegationOf('ada')
     const { data } = await ask('ada', '{ viewer { balance { amount } payees { id name } } }')
-    const { amount } = data?.['viewer'].balance
-    const [{ id: payeeId }] = data?.['viewer'].payees
+    const amount = data?.['viewer'].balance.amount as string
+    const payeeId = data?.['viewer'].payees[0].id as string
     const given = { payeeId, amount: '10.00' }
     const { approval } = await call(handle, 'call_transfer', 'transfer', given)
     expect(approval.summary).toBe(`Transfer "10.00" to your payee "${payeeId}"`)

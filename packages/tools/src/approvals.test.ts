@@ -83,7 +83,7 @@ describe('[P9] a tool that needs approval', () => {
   it.each([
     ['do not fit', { orderId: 1 }],
     ['are of others', { orderId: 'ord_1', userId: 'usr_ben' }],
-    ['are beyond what RFC 8785 tells apart', { orderId: 'ord_1', first: 9007199254740993 }],
+    ['are beyond what RFC 8785 tells apart', { orderId: 'ord_1', first: Number.MAX_SAFE_INTEGER + 2 }],
     ['have half a character', { orderId: '\ud800' }],
   ])('asks nobody where arguments %s', async (_what, given) => {
     const { asked, executions, call } = registryOf({ approval })
