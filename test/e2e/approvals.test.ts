@@ -21,7 +21,7 @@ beforeAll(async () => {
     },
   })
   await Promise.all(['ada', 'ben', 'chloe'].map((user) => system.token(user)))
-})
+}, 180_000)
 afterAll(async () => {
   await system.stop()
   await proxy[Symbol.asyncDispose]()
@@ -74,7 +74,7 @@ async function cancellable(): Promise<string[]> {
   return nodes.filter(({ status }) => status === 'PLACED' || status === 'PROCESSING').map(({ id }) => id)
 }
 
-describe('[P9] an orchestrator with other intentions', () => {
+describe('[P9] an orchestrator with other intentions', { timeout: 60_000 }, () => {
   it('runs what its user approved: that call, with these arguments, once', async () => {
     const { handle } = await delegationOf('ada')
     const { tools } = await post('/internal/tools/list', JSON.stringify({ delegation: handle, run: 'run_1' }))
