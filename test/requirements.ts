@@ -30,7 +30,7 @@ export const requirements = {
   P9: {
     promise:
       "An approval is the user's own, for one call with exactly these arguments, once; the resolver verifies it.",
-    kept: false,
+    kept: true,
   },
   P10: {
     promise: 'Tools are listed and executable by the same rule, per user; chat and MCP share one registry.',

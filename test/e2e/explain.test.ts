@@ -97,7 +97,9 @@ describe('[P14] behalf explain', () => {
       '│  └─ given a ticket, with which it may start an agent',
     ])
     expect(stdout).toMatch(/^├─ delegation made: dlg_\S+, for assistant until /m)
-    expect(stdout).toMatch(/^├─ tools listed: get_balance, get_order_status, list_orders, list_transactions {2}/m)
+    expect(stdout).toMatch(
+      /^├─ tools listed: cancel_order, get_balance, get_order_status, list_orders, list_transactions, transfer {2}/m,
+    )
     const tool = lines.findIndex((line) => line.startsWith('└─ tool get_balance'))
     expect(lines.slice(tool + 1)).toEqual([
       '   ├─ by usr_ada of acme, for whom assistant acts, through behalf-cli',

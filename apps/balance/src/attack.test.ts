@@ -5,6 +5,8 @@ import { balance } from './subgraph.ts'
 attackSubgraph<Database>(balance, {
   mine: 'ada',
   theirs: 'ben',
+  // Moves money into the accounts of others: see migrations/002-transfer.sql.
+  allow: { allow: ['transfer_to_payee'] },
   async prepare({ admin }, { name, subject }) {
     const account = `acc_${name}1`
     const amount = { ada: '1250.00', ben: '77.00' }[name] ?? '0.00'

@@ -16,6 +16,6 @@ export const balance = (config: Config) =>
     policies,
     contextKeys: config.contextKeys,
     trustDomain: config.trustDomain,
-    db: postgres<Database>(config.databaseUrl),
+    db: postgres<Database>({ url: config.databaseUrl, isolation: 'serializable' }),
     logLevel: config.logLevel,
   })

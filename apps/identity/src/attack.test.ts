@@ -1,7 +1,7 @@
 import { attackSubgraph } from '@behalf/testing'
 import { sql } from 'kysely'
 import type { Database } from './database.ts'
-import { authority, delegate } from './delegation-fixture.ts'
+import { ask, authority, delegate } from './delegation-fixture.ts'
 import { identity } from './subgraph.ts'
 
 attackSubgraph<Database>(identity, {
@@ -13,7 +13,7 @@ attackSubgraph<Database>(identity, {
       .insertInto('users')
       .values({ id: subject, tenant, name, email: `${name}@acme.example`, tier: 'premium' })
       .execute()
-    await delegate(app, subject)
+    await ask(app, await delegate(app, subject), { summary: `Cancel the order of ${name}` })
     await sql`
       insert into behalf.audit_event (source, at, subject, what, target, outcome)
       values ('gateway', now(), ${subject}, 'field.denied', ${`field of ${name}`}, 'UNAUTHENTICATED')

@@ -32,4 +32,19 @@ export interface Database {
     last_used_at: Date | null
     revoked_at: Date | null
   }
+  'authority.approval': {
+    id: string
+    subject: string
+    delegation: string
+    agent: string
+    tool: string
+    arguments_hash: string
+    summary: string
+    created_at: Date
+    expires_at: Date
+    decision: 'APPROVE' | 'REJECT' | null
+    resolved_at: Date | null
+    ended_at: Date | null
+    used_at: Date | null
+  }
 }

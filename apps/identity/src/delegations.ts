@@ -38,6 +38,11 @@ export async function revokeDelegation(id: string, { db }: Context) {
     .where('revoked_at', 'is', null)
     .where('expires_at', '>', ({ fn }) => fn<Date>('now'))
     .execute()
+  return delegationById(id, { db })
+}
+
+/** One of the caller's, or null. */
+export async function delegationById(id: string, { db }: Pick<Context, 'db'>) {
   const row = await db.selectFrom('authority.delegation').select(columns).where('id', '=', id).executeTakeFirst()
   return row ?? null
 }

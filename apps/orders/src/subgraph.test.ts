@@ -56,6 +56,7 @@ describe('orders', () => {
         placed_at: moment(Math.floor(index / 3)),
         total: '1250.00',
         currency: 'EUR',
+        cancellation_reason: null,
       }))
     const rows = [...rowsOf('ada', 25), ...rowsOf('ben', 3)]
     await app.admin.insertInto('orders').values(rows).execute()

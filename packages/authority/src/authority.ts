@@ -1,4 +1,12 @@
-import type { Delegation, ResolvedSubject, RevocationReason, Revocations, Revoked, Ticket } from '@behalf/identity'
+import type {
+  Approvals,
+  Delegation,
+  ResolvedSubject,
+  RevocationReason,
+  Revocations,
+  Revoked,
+  Ticket,
+} from '@behalf/identity'
 import type { AuditWriter } from '@behalf/postgres'
 
 /**
@@ -23,6 +31,8 @@ export interface Authority {
   revoke(revoked: Revoked, reason: RevocationReason): Promise<boolean>
   /** What this process knows of revocations: nothing before `start`. */
   readonly revocations: Revocations
+  /** What users are asked for. */
+  readonly approvals: Approvals
   /** Records the single use of a workload token: true the first time, for whichever replica. */
   consume(id: string, expiresAt: Date): Promise<boolean>
   readonly limiter: Limiter

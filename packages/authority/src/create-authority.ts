@@ -3,10 +3,12 @@ import { AppError } from '@behalf/identity'
 import { createAuditWriter } from '@behalf/postgres'
 import { Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
+import { ask, readResolved, renew, renewable, use as useApproval } from './approvals.ts'
 import type { Authority } from './authority.ts'
 import type { Database } from './database.ts'
 import { redeem, use } from './delegations.ts'
 import { createLimiter } from './limiter.ts'
+import { createResolutionFeed } from './resolution-feed.ts'
 import { createRevocationFeed } from './revocations/revocation-feed.ts'
 import { revoke } from './revocations/revoke.ts'
 import { useOnce } from './use-once.ts'
@@ -35,10 +37,11 @@ export function createAuthority(options: string | AuthorityOptions): Authority {
   const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) }).withSchema('authority')
   const audit = createAuditWriter(pool)
   const feed = createRevocationFeed({ url })
+  const resolutions = createResolutionFeed({ url })
   const limiter = createLimiter({ url, timeoutMs, onFallback })
   let closing: Promise<void> | undefined
   async function close(): Promise<void> {
-    await Promise.all([feed.close(), limiter.close(), audit.close()])
+    await Promise.all([feed.close(), resolutions.close(), limiter.close(), audit.close()])
     await db.destroy()
   }
 
@@ -58,9 +61,17 @@ export function createAuthority(options: string | AuthorityOptions): Authority {
     useDelegation: (handle, agents) => answered(() => use(db, handle, agents)),
     revoke: (revoked, reason) => answered(() => revoke(db, revoked, reason)),
     revocations: feed.revocations,
+    approvals: {
+      ask: (request) => answered(() => ask(db, request)),
+      use: (id, txn) => answered(() => useApproval(db, id, txn)),
+      renewable: (handle, agents) => answered(() => renewable(db, handle, agents)),
+      renew: (proof, grant) => answered(() => renew(db, proof, grant)),
+      resolved: (after, agents, signal) =>
+        answered(() => resolutions.next(() => readResolved(db, after, agents), signal)),
+    },
     consume: (id, expiresAt) => answered(() => useOnce(db, 'used_workload_token', id, expiresAt)),
     limiter,
-    start: () => answered(() => feed.start()),
+    start: () => answered(async () => void (await Promise.all([feed.start(), resolutions.start()]))),
     close: () => (closing ??= close()),
   }
 }

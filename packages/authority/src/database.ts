@@ -18,14 +18,14 @@ export interface DelegationTable {
   agent: string
   scopes: string[]
   /** Written as JSON. */
-  facts: ColumnType<Facts, string>
+  facts: ColumnType<Facts, string, string>
   client: string
   session: string | null
   /** In seconds since the epoch. */
-  auth_time: ColumnType<string | null, number | null>
+  auth_time: ColumnType<string | null, number | null, number | null>
   acr: string | null
   /** In seconds since the epoch. */
-  issued_at: ColumnType<string, number>
+  issued_at: ColumnType<string, number, number>
   parent: string
   created_at: Generated<Date>
   expires_at: Date

@@ -99,11 +99,19 @@ export async function use(db: Kysely<Database>, handle: string, agents: readonly
 }
 
 /** Asked of the database and not of memory: a ticket or delegation that has ended is refused by every replica at once. */
-const isRevoked = ({ issuer, subject, session, issuedAt }: DelegationGrant) =>
+export const isRevoked = ({
+  issuer,
+  subject,
+  session,
+  issuedAt,
+}: Pick<DelegationGrant, 'issuer' | 'subject' | 'session' | 'issuedAt'>) =>
   sql<boolean>`authority.is_revoked(${issuer}, ${subject}, ${session}, ${issuedAt})`
 
-/** Of the request that granted it. Its end is recorded by a trigger, whoever ends it. */
-function grantedEvent({ id, subject, tenant, agent, scopes, client, parent, expiresAt }: Delegation): AuditEvent {
+/** Of the request that granted or renewed it. Its end is recorded by a trigger, whoever ends it. */
+export function grantedEvent(
+  { id, subject, tenant, agent, scopes, client, parent, expiresAt }: Omit<Delegation, 'createdAt'>,
+  renewed = false,
+): AuditEvent {
   return {
     txn: parent,
     parent: null,
@@ -116,12 +124,12 @@ function grantedEvent({ id, subject, tenant, agent, scopes, client, parent, expi
     rule: `@delegates(agent: "${agent}")`,
     outcome: 'OK',
     durationMs: null,
-    detail: { agent, scopes, client, expiresAt },
+    detail: { agent, scopes, client, expiresAt, ...(renewed && { renewed }) },
   }
 }
 
 /** A handle has 256 random bits: a plain hash is enough. */
-function hashOf(handle: string): Buffer {
+export function hashOf(handle: string): Buffer {
   return createHash('sha256').update(handle).digest()
 }
 

@@ -67,7 +67,7 @@ export async function openTrust(): Promise<Trust> {
     },
     async clear() {
       await admin.query(
-        'truncate behalf.audit_event, subject, delegation, used_ticket, used_workload_token, revocation',
+        'truncate behalf.audit_event, subject, delegation, approval, used_ticket, used_workload_token, revocation',
       )
     },
     async close() {

@@ -16,7 +16,7 @@ const ids = { ada: '', other: '', ben: '' }
 beforeAll(async () => {
   trust = await openTrust()
   const folder = await mkdtemp(join(tmpdir(), 'behalf-migrations-'))
-  await writeFile(join(folder, '001.sql'), `select authority.show_to('${app}')`)
+  await writeFile(join(folder, '001.sql'), `select authority.show_to('${app}'), authority.show_approvals_to('${app}')`)
   url = await trust.database.provision(app, folder)
   await rm(folder, { recursive: true })
 })

@@ -9,6 +9,7 @@ import { outputSchema } from './output-schema.ts'
 import type { Problems } from './problem.ts'
 import { proveInputs, type InputProof } from './prove-inputs.ts'
 import { proveLists } from './prove-lists.ts'
+import { proveSummary } from './prove-summary.ts'
 import type { ScalarSchemas } from './scalar-schemas.ts'
 import { executableDocument, readBindings, readToolMark } from './tool-directives.ts'
 
@@ -68,6 +69,7 @@ export function compileTool(source: ToolSource, graph: ToolGraph, problems: Prob
     policies,
     readOnly: operation.operation === OperationTypeNode.QUERY,
     approval: approved?.field.name ?? null,
+    summary: approved ? proveSummary(source, mark?.summary ?? null, bound, problems) : null,
     examples: mark?.examples ?? [],
   }
   return { ...tool, version: canonicalHash(tool) }

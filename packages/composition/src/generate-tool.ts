@@ -76,7 +76,7 @@ function operationText(
   kind: 'query' | 'mutation',
   field: GraphQLField<unknown, unknown>,
   coordinate: string,
-  mark: { readonly title: string | null; readonly examples: readonly string[] },
+  mark: { readonly title: string | null; readonly summary: string | null; readonly examples: readonly string[] },
 ): string | null {
   const selection = selectionOf(generation, field, 1)
   if (selection === null) return null
@@ -85,10 +85,11 @@ function operationText(
   )
   const given = field.args.map((argument) => `${argument.name}: $${argument.name}`)
   const title = mark.title === null ? '' : `title: ${JSON.stringify(mark.title)}, `
+  const summary = mark.summary === null ? '' : `summary: ${JSON.stringify(mark.summary)}, `
   const description = field.description
     ? `${print({ kind: Kind.STRING, value: field.description, block: true })}\n`
     : ''
-  return `${description}${kind} ${name}${inParentheses(variables)} @tool(${title}examples: ${JSON.stringify(mark.examples)}) {
+  return `${description}${kind} ${name}${inParentheses(variables)} @tool(${title}${summary}examples: ${JSON.stringify(mark.examples)}) {
     ${field.name}${inParentheses(given)} ${selection}
   }`
 }

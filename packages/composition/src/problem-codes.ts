@@ -50,6 +50,8 @@ export const adviceByCode = {
   TOOL_NOT_MARKED: 'Mark the operation with @tool.',
   TOOL_DESCRIPTION:
     'Put a description in """ before the operation: at most 1024 characters on what it does and when to use it.',
+  TOOL_SUMMARY:
+    'Say in @tool(summary: "Cancel order {orderId}") what the user is asked, in at most 300 characters, with every argument that a model gives in braces.',
   TOOL_DENIED_FIELD: 'Remove the field from the tool: @agent(access: DENY) keeps it from agents.',
   TOOL_ROOTS: 'Make one tool for each mutation field: a call is approved and performed as one.',
   TOOL_DIRECTIVE: 'Only @include, @skip, @tool and, on variables, @subject have a meaning in a tool.',

@@ -1,4 +1,5 @@
 import type {
+  Approvals,
   Audit,
   Delegation,
   ResolvedSubject,
@@ -20,6 +21,7 @@ export interface Authority {
   redeemTicket(ticket: Ticket): Promise<{ readonly handle: string; readonly delegation: Delegation } | null>
   /** Null for a delegation that is unknown, ended, revoked, or given to none of these agents. */
   useDelegation(handle: string, agents: readonly string[]): Promise<Delegation | null>
+  readonly approvals: Approvals
   /** True the first time an id is seen, by any replica. */
   consume(id: string, expiresAt: Date): Promise<boolean>
   /**

@@ -13,6 +13,7 @@ import {
 } from '@behalf/identity'
 import pino, { type Logger } from 'pino'
 import { addAgentApi } from './agent/agent-api.ts'
+import { type ApproveCall, createApproveCall, createOpenProof } from './agent/approve-call.ts'
 import { createTicketSealer } from './agent/ticket.ts'
 import { createAgentAudit } from './audit/audit-agents.ts'
 import { createRequestAudit } from './audit/audit-requests.ts'
@@ -55,7 +56,11 @@ export interface GatewayOptions {
   readonly issuers: readonly IssuerConfig[]
   readonly authority: Authority
   /** Makes the tool registry of the graph's tools and the way to run one. */
-  readonly registry: (parts: { readonly tools: Graph['tools']; readonly execute: ExecuteTool }) => Registry
+  readonly registry: (parts: {
+    readonly tools: Graph['tools']
+    readonly execute: ExecuteTool
+    readonly approve: ApproveCall
+  }) => Registry
   /** A function for each name that subgraphs use in `@policy`. */
   readonly policies?: Policies
   /** What becomes of an operation of which something is denied. Default `filter`. */
@@ -212,6 +217,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   })
   if (metadata !== undefined) addResourceMetadata(publicApp, metadata)
 
+  const openProof = createOpenProof(tickets)
   const agents = agentsByWorkload(graph)
   const internalApp = createApp({
     ...http,
@@ -223,11 +229,16 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     guard,
     rates,
     registry: toolAudit.audited(
-      options.registry({ tools: graph.tools, execute: createExecuteTool(server, toolAudit.recordOf) }),
+      options.registry({
+        tools: graph.tools,
+        execute: createExecuteTool(server, toolAudit.recordOf),
+        approve: createApproveCall(authority.approvals, openProof),
+      }),
     ),
     audit: createAgentAudit({ audit, counter: agentCounter }),
     toolAudit,
     tickets,
+    openProof,
     workloads: createWorkloadVerifier({
       rootKey,
       epochs: acceptedEpochs(epoch),

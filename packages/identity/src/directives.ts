@@ -49,8 +49,8 @@ enum identity__AgentAccess {
 "A call here may start an agent."
 directive @delegates(agent: String!) on FIELD_DEFINITION
 
-"A tool: an operation, or a root field that one is generated for."
-directive @tool(name: String, title: String, examples: [String!]! = []) on FIELD_DEFINITION | QUERY | MUTATION
+"A tool: an operation, or a root field that one is generated for. \`summary\` is what a user is asked to approve, such as \`Cancel order {orderId}\`."
+directive @tool(name: String, title: String, summary: String, examples: [String!]! = []) on FIELD_DEFINITION | QUERY | MUTATION
 `
 
 /** Names of the directives that {@link identityDirectives} defines. */

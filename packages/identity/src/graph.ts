@@ -65,6 +65,8 @@ export interface ToolDefinition {
   readonly readOnly: boolean
   /** The Mutation field that needs the user's approval when an agent calls it; null if none does. */
   readonly approval: string | null
+  /** What a user who is to approve a call is shown, with `{variable}` for its arguments; null where none is asked for. */
+  readonly summary: string | null
   /** Questions that this tool answers, for retrieval and for keyword-router. */
   readonly examples: readonly string[]
   /** base64url SHA-256 of the RFC 8785 form of everything above. */

@@ -29,7 +29,9 @@ export { createSubjectBinders } from './bind-subjects.ts'
 export type { BindSubjects, BoundArguments, SubjectInputs, SubjectRule } from './bind-subjects.ts'
 export type { AgentAccess, FieldRule, Graph, GraphSubgraph, JsonSchema, ToolDefinition } from './graph.ts'
 export type { Delegation, DelegationGrant, ResolvedSubject, Ticket } from './delegation.ts'
-export { agentApiPaths, agentApiTypes, type OfferedTool, type ToolCall, type ToolOutcome } from './agent-api.ts'
+export { agentApiPaths, agentApiTypes } from './agent-api.ts'
+export type { ApprovalState, AskedApproval, OfferedTool, ResolvedApproval, ToolCall, ToolOutcome } from './agent-api.ts'
+export type { ApprovalProof, ApprovalRequest, Approvals, StoredApproval } from './stored-approval.ts'
 export {
   acceptedEpochs,
   deriveContextKeys,

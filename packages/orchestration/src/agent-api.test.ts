@@ -176,3 +176,15 @@ test('[P15] a call that is one too many fails, with what a model is told, and is
   // Where there is no call to fail, the run does.
   await expect(api.tools({ delegation: 'handle', run: 'run_1' })).rejects.toMatchObject({ code: 'RATE_LIMITED' })
 })
+
+test('[P9] what a user is asked is passed on, and what they decided is waited for', async () => {
+  const approval = { id: 'apr_1', summary: 's', argumentsHash: 'h', expiresAt: '2026-01-01T00:00:00.000Z' }
+  const waits = { ok: false, error: { code: 'APPROVAL_REQUIRED', message: 'm' }, approval }
+  const resolutions = [{ sequence: 8, approval: 'apr_1', run: 'run_1', call: 'call_1', state: 'APPROVED' }]
+  const { api, received } = await serve((response, { url }) =>
+    json(response, 200, url === '/internal/tools/call' ? waits : { resolutions }),
+  )
+  expect(await api.call(call)).toEqual(waits)
+  expect(await api.resolvedApprovals(7)).toEqual(resolutions)
+  expect(received[1]).toMatchObject({ path: '/internal/approvals/resolved', body: '{"after":7}' })
+})

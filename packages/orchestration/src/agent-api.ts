@@ -8,6 +8,7 @@ import {
   workloadTokenHeader,
   type ErrorCode,
   type OfferedTool,
+  type ResolvedApproval,
   type ToolCall,
   type ToolOutcome,
 } from '@behalf/identity'
@@ -33,6 +34,11 @@ export interface AgentApi {
   ): Promise<readonly OfferedTool[]>
   /** @throws {AppError} `DELEGATION_REFUSED` when the delegation has ended. */
   call(request: DelegatedCall, signal?: AbortSignal): Promise<ToolOutcome>
+  /**
+   * What users decided of approvals, and what of them ended with its delegation, after the sequence number `after`.
+   * Waits for up to 25 s where there is nothing, then is empty: ask again.
+   */
+  resolvedApprovals(after: number, signal?: AbortSignal): Promise<readonly ResolvedApproval[]>
 }
 
 export interface AgentApiOptions {
@@ -69,8 +75,25 @@ const offeredTool = z.object({
 const toolsAnswer = z.object({ tools: z.array(offeredTool) })
 const callAnswer = z.discriminatedUnion('ok', [
   z.object({ ok: z.literal(true), result: z.unknown(), truncated: z.boolean() }),
-  z.object({ ok: z.literal(false), error: z.object({ code: z.string(), message: z.string() }) }),
+  z.object({
+    ok: z.literal(false),
+    error: z.object({ code: z.string(), message: z.string() }),
+    approval: z
+      .object({ id: z.string(), summary: z.string(), argumentsHash: z.string(), expiresAt: z.string() })
+      .optional(),
+  }),
 ])
+const resolvedAnswer = z.object({
+  resolutions: z.array(
+    z.object({
+      sequence: z.int(),
+      approval: z.string(),
+      run: z.string(),
+      call: z.string(),
+      state: z.enum(['APPROVED', 'REJECTED', 'USED', 'EXPIRED']),
+    }),
+  ),
+})
 const errorAnswer = z.object({ error: z.object({ code: z.string(), message: z.string() }) })
 
 /** A client that proves itself with a workload token, made anew for every attempt. */
@@ -138,7 +161,12 @@ export function createAgentApi(options: AgentApiOptions): AgentApi {
     async call(request, signal) {
       const answer = await postJson(agentApiPaths.callTool, request, signal).catch(limitedOutcome)
       const outcome = shaped(callAnswer, answer)
-      return outcome.ok ? { ok: true, result: outcome.result ?? null, truncated: outcome.truncated } : outcome
+      if (outcome.ok) return { ok: true, result: outcome.result ?? null, truncated: outcome.truncated }
+      const { error, approval } = outcome
+      return { ok: false, error, ...(approval && { approval }) }
+    },
+    async resolvedApprovals(after, signal) {
+      return shaped(resolvedAnswer, await postJson(agentApiPaths.resolvedApprovals, { after }, signal)).resolutions
     },
   }
 }

@@ -83,6 +83,7 @@ export function setUp({ script, bounds = {}, answer, tools, delegation = 'handle
   const agentApi: AgentApi = {
     redeem: () => Promise.reject(new Error('not here')),
     tools: tools ?? (() => Promise.resolve([tool])),
+    resolvedApprovals: () => Promise.reject(new Error('not here')),
     call(request) {
       log.push(`send ${request.name}`)
       sent.push(request)

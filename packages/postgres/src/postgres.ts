@@ -2,6 +2,7 @@ import { AppError, type Identity } from '@behalf/identity'
 import pg from 'pg'
 import { type AuditWriter, createAuditWriter } from './audit-writer.ts'
 import { bindTransaction, type BoundTransaction } from './bound-transaction.ts'
+import type { Isolation } from './caller-connection.ts'
 import type { StoredCaller } from './caller.ts'
 import { listenOn, type Listener } from './listen-on.ts'
 
@@ -12,6 +13,8 @@ export interface PostgresOptions {
   readonly max?: number
   /** For each statement, and for getting a connection; 10 s by default. */
   readonly statementTimeoutMs?: number
+  /** Of transactions that write; `read committed` by default. A subgraph's mutation that fails to serialize is run again. */
+  readonly isolation?: Isolation
 }
 
 /** A database that is reached as a caller only: there is no other way to a connection. */
@@ -38,7 +41,12 @@ const date = 1082
 
 /** Opens a pool of connections, the first one when it is needed. `date` columns come as text, `YYYY-MM-DD`. */
 export function postgres<Tables>(options: string | PostgresOptions): Postgres<Tables> {
-  const { url, max = 10, statementTimeoutMs = 10_000 } = typeof options === 'string' ? { url: options } : options
+  const {
+    url,
+    max = 10,
+    statementTimeoutMs = 10_000,
+    isolation,
+  } = typeof options === 'string' ? { url: options } : options
   const types = new pg.TypeOverrides()
   types.setTypeParser(date, (text: string) => text)
   const pool = new pg.Pool({
@@ -63,7 +71,7 @@ export function postgres<Tables>(options: string | PostgresOptions): Postgres<Ta
 
   return {
     audit,
-    bind: (caller, mode) => bindTransaction(pool, caller, mode, statementTimeoutMs),
+    bind: (caller, mode) => bindTransaction(pool, caller, mode, statementTimeoutMs, isolation),
     consume: (id, expiresAt) => consume(pool, id, expiresAt),
     listen: (channel, onPayload) => listenOn(url, channel, onPayload),
     async ready() {

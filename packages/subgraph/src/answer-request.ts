@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import { anonymousSubject, AppError, type Identity, type VerifiedBody, type VerifiedContext } from '@behalf/identity'
 import type { Postgres } from '@behalf/postgres'
 import { trace } from '@opentelemetry/api'
@@ -47,27 +48,42 @@ export function createAnswerRequest({ db, executor, readOperationType, answerMs 
     const isMutation = operation === 'mutation'
     // What happens once is recorded under the name of whoever asked for it.
     if (isMutation && identity.subject === anonymousSubject) throw new AppError('UNAUTHENTICATED')
-    const open = db && new RequestTransaction(db.bind(identity, isMutation ? 'write' : 'read'))
     // A mutation is carried through when its caller has gone: whether it happened must not depend on who listens.
     const givenUp = isMutation ? null : gone
-    const execute = async (): Promise<Answer> => {
-      const context = new RequestContext(verified, open, createWithheldReport(identity, log, db?.audit ?? null))
-      const work = executor.execute(request, context)
-      return await unlessStopped(work, answerMs, givenUp).catch((error: unknown) => {
-        // Execution cannot be cancelled. What it had asked for before it was given up may have run after that.
-        void work.catch(() => undefined).then(() => open?.end())
-        throw error
-      })
+    const lastMoment = performance.now() + answerMs
+
+    async function attempt(): Promise<Answer | null> {
+      const open = db && new RequestTransaction(db.bind(identity, isMutation ? 'write' : 'read'))
+      const execute = async (): Promise<Answer> => {
+        const context = new RequestContext(verified, open, createWithheldReport(identity, log, db?.audit ?? null))
+        const work = executor.execute(request, context)
+        return await unlessStopped(work, lastMoment - performance.now(), givenUp).catch((error: unknown) => {
+          // Execution cannot be cancelled. What it had asked for before it was given up may have run after that.
+          void work.catch(() => undefined).then(() => open?.end())
+          throw error
+        })
+      }
+      try {
+        return isMutation && open ? await runOnce(open, verified, execute) : await execute()
+      } catch (thrown) {
+        if (isMutation && open?.mayBeRepeated && performance.now() < lastMoment) return null
+        return failed(toAppError(thrown), identity, log)
+      } finally {
+        await open?.end()
+      }
     }
-    try {
-      return isMutation && open ? await runOnce(open, verified, execute) : await execute()
-    } catch (thrown) {
-      return failed(toAppError(thrown), identity, log)
-    } finally {
-      await open?.end()
+
+    for (;;) {
+      const answer = await attempt()
+      if (answer) return answer
+      // Those who got in each other's way do not all come back at the same moment.
+      await setTimeout(Math.random() * longestPauseMs)
     }
   }
 }
+
+/** Before a mutation is run again that others at the same time kept from being serialized. */
+const longestPauseMs = 20
 
 /**
  * A mutation as a whole is one effect, recorded with its answer: a repeat is given that answer and changes nothing.
@@ -82,6 +98,7 @@ async function runOnce(
   if (id === null) throw new AppError('INTERNAL', undefined, { cause: 'a mutation without an id' })
   const work = async (): Promise<Answer> => {
     const answer = await execute()
+    if (open.mayBeRepeated) throw new AppError('UNAVAILABLE', undefined, { cause: 'not serialized' })
     if (!open.hasEffect) throw new NothingDone(answer)
     return answer
   }
@@ -118,7 +135,7 @@ async function unlessStopped<T>(work: Promise<T>, afterMs: number, gone: AbortSi
   const stopped = Promise.withResolvers<never>()
   const stop = (cause: string) => () => stopped.reject(new AppError('UNAVAILABLE', undefined, { cause }))
   const leave = stop('the caller has gone')
-  const timer = setTimeout(stop(`not answered in ${afterMs} ms`), afterMs)
+  const timer = globalThis.setTimeout(stop(`not answered in ${Math.round(afterMs)} ms`), afterMs)
   gone?.addEventListener('abort', leave, { once: true })
   if (gone?.aborted) leave()
   try {

@@ -87,6 +87,8 @@ export function createTestCaller(options: CallerOptions): TestCaller {
       txn: randomUUID(),
       facts: Object.keys(principal.facts),
       scopes: principal.scopes,
+      // What a `@delegates` field is given of a person; only a gateway could open it.
+      ...(operation === 'mutation' && name !== null && principal.actor === null && { ticket: 'sealed' }),
       ...(approval !== undefined && { approval: { id: `apr_${randomUUID()}`, field: approval } }),
     })
     return { token, headers: headersOf(body, token), body }

@@ -7,6 +7,8 @@ import { principal, tool } from './fixtures.ts'
 const call = (name: string, given: unknown) => ({ name, arguments: given, call: 'call_1' })
 const txn = '01980f6e-1111-7abc-8def-0123456789ab'
 
+const approve = () => Promise.reject(new Error('nothing here is approved'))
+
 function registryOf(
   tools: ToolDefinition[],
   answer: () => ToolAnswer = () => ({ data: { order: { id: 'ord_1' } }, errors: [] }),
@@ -18,6 +20,7 @@ function registryOf(
       executions.push(execution)
       return answer()
     },
+    approve,
   })
   return { registry, executions }
 }
@@ -138,10 +141,10 @@ describe('arguments', () => {
     ['a reference to nowhere', { $ref: '#/$defs/none' }],
   ])('a schema with %s fails the start, before any caller', (_what, inputSchema) => {
     const execute = () => Promise.reject(new Error('not called'))
-    expect(() => createRegistry({ tools: [tool(), tool({ name: 'broken', inputSchema })], execute })).toThrow(
+    expect(() => createRegistry({ approve, tools: [tool(), tool({ name: 'broken', inputSchema })], execute })).toThrow(
       '"broken"',
     )
-    expect(() => createRegistry({ tools: [tool(), tool({ name: 'broken' })], execute })).not.toThrow()
+    expect(() => createRegistry({ approve, tools: [tool(), tool({ name: 'broken' })], execute })).not.toThrow()
   })
 
   it('binds even where a schema forgot to leave the variable out', async () => {
@@ -154,7 +157,11 @@ describe('arguments', () => {
 
 describe('outcomes', () => {
   const run = async (execute: () => Promise<ToolAnswer>, parts: Partial<ToolDefinition> = {}) =>
-    createRegistry({ tools: [tool(parts)], execute }).call(principal(), call('get_order_status', { orderId: 'a' }), txn)
+    createRegistry({ approve, tools: [tool(parts)], execute }).call(
+      principal(),
+      call('get_order_status', { orderId: 'a' }),
+      txn,
+    )
 
   it('passes on the data', async () => {
     expect(await run(async () => ({ data: { order: null }, errors: [] }))).toEqual({

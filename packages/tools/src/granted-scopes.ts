@@ -8,9 +8,10 @@ import { anonymousSubject, type Principal, type ToolDefinition } from '@behalf/i
  */
 export function grantedScopes(tool: ToolDefinition, principal: Principal): readonly string[] | null {
   if (principal.subject === anonymousSubject) return null
-  const approvalsAreDecided = tool.approval === null
+  // An approval is asked for under a delegation.
+  const canBeApproved = tool.approval === null || principal.actor?.delegation != null
   const bindingsAreKnown = tool.bindings.every(({ claim }) => claim !== 'tenant' || principal.tenant !== null)
-  if (!approvalsAreDecided || !bindingsAreKnown) return null
+  if (!canBeApproved || !bindingsAreKnown) return null
   if (tool.scopes.length === 0) return []
   return tool.scopes.find((alternative) => alternative.every((scope) => principal.scopes.includes(scope))) ?? null
 }

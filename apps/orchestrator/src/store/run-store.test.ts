@@ -71,6 +71,7 @@ function recordingApi() {
   const agentApi: AgentApi = {
     redeem: () => Promise.reject(new Error('not here')),
     tools: () => Promise.resolve([balanceTool]),
+    resolvedApprovals: () => Promise.reject(new Error('not here')),
     call(call) {
       sent.push(call)
       // At most once per id, as the gateway and subgraphs have it.

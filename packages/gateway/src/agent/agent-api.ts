@@ -16,11 +16,13 @@ import type { AgentAudit } from '../audit/audit-agents.ts'
 import type { ToolAudit } from '../audit/audit-tools.ts'
 import { principalFromDelegation } from '../authenticate/principal.ts'
 import type { Authority } from '../authority.ts'
+import { goneSignal } from '../http/gone-signal.ts'
 import { parseForm } from '../http/parse-form.ts'
 import { parseJson } from '../http/parse-json.ts'
 import type { RateLimits } from '../limits/rate-limits.ts'
 import type { Registry } from '../registry.ts'
 import type { RevocationGuard } from '../revocation/revocation-guard.ts'
+import type { OpenProof } from './approve-call.ts'
 import type { TicketSealer } from './ticket.ts'
 
 const id = z.string().regex(/^[\w-]{1,64}$/)
@@ -38,9 +40,13 @@ const callRequest = z.object({
   arguments: z.unknown(),
 })
 
+const resolvedRequest = z.object({ after: z.int().nonnegative() })
+/** For how long a request for what was resolved waits where there is nothing. */
+const longestWaitMs = 25_000
+
 /**
  * What an orchestrator may ask of the gateway, on the internal port: to make a delegation of a ticket (RFC 8693),
- * which tools a delegation may use, and to run one. It proves itself with a workload token for exactly this request,
+ * which tools a delegation may use, to run one, and what became of approvals it waits for. It proves itself with a workload token for exactly this request,
  * and learns nothing with which a subgraph could be asked.
  */
 export function addAgentApi(
@@ -51,6 +57,7 @@ export function addAgentApi(
     readonly rates: RateLimits
     readonly registry: Registry
     readonly tickets: TicketSealer
+    readonly openProof: OpenProof
     readonly workloads: WorkloadVerifier
     readonly audit: AgentAudit
     readonly toolAudit: Pick<ToolAudit, 'refused'>
@@ -58,7 +65,10 @@ export function addAgentApi(
     readonly agentsOf: (workload: string) => readonly string[]
   },
 ): void {
-  const { authority, guard, rates, registry, tickets, workloads, audit, toolAudit, agentsOf } = options
+  const { authority, guard, rates, registry, tickets, openProof, workloads, audit, toolAudit, agentsOf } = options
+  const { approvals } = authority
+  const closing = new AbortController()
+  app.addHook('preClose', async () => closing.abort())
 
   /** Counts what is refused because nobody of ours asked. */
   async function orRefused<T>(credential: Promise<T>): Promise<T> {
@@ -90,13 +100,22 @@ export function addAgentApi(
     return { workload, asked: asked.data }
   }
 
+  /** Whoever approves something grants their rights of that moment anew. */
+  async function renew(handle: string, agents: readonly string[]): Promise<void> {
+    const proof = await approvals.renewable(handle, agents)
+    const grant = proof && (await orRefused(openProof(proof)).catch(() => null))
+    if (proof && grant) await approvals.renew(proof, grant)
+  }
+
   /** A delegation is used by the agent it was given to, and that agent only by the workload it runs on. */
   async function principalOf(
     { delegation: handle, run }: { readonly delegation: string; readonly run: string },
     workload: string,
     txn: string,
   ): Promise<Principal> {
-    const delegation = await authority.useDelegation(handle, agentsOf(workload))
+    const agents = agentsOf(workload)
+    await renew(handle, agents)
+    const delegation = await authority.useDelegation(handle, agents)
     const note = (outcome: 'OK' | ErrorCode) => audit.delegationUsed(delegation, { txn, workload, outcome })
     return orNoted(note, async () => {
       if (delegation === null) throw new AppError('DELEGATION_REFUSED')
@@ -144,6 +163,12 @@ export function addAgentApi(
       () => rates.toolCall(principal),
     )
     return registry.call(principal, call, txn)
+  })
+
+  app.post(agentApiPaths.resolvedApprovals, async (request, reply) => {
+    const { workload, asked } = await admit(request, resolvedRequest, parseJson)
+    const waited = AbortSignal.any([closing.signal, AbortSignal.timeout(longestWaitMs), goneSignal(reply)])
+    return { resolutions: await approvals.resolved(asked.after, agentsOf(workload), waited) }
   })
 }
 

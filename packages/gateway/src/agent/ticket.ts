@@ -34,8 +34,11 @@ export interface TicketSealer {
     principal: Principal,
     start: { readonly agent: string; readonly to: string; readonly txn: string },
   ): Promise<string | null>
-  /** @throws {AppError} `TICKET_REFUSED` unless `workload` is whom it was made for. */
-  open(ticket: string, workload: string): Promise<Ticket>
+  /**
+   * @param at - when it was used. Default: now.
+   * @throws {AppError} `TICKET_REFUSED` unless `receiver` is whom it was made for.
+   */
+  open(ticket: string, receiver: string, at?: Date): Promise<Ticket>
 }
 
 /** JWE `dir` with A256GCM (RFC 7516), key from info `behalf/ticket/<epoch>`; tickets of the previous epoch are opened, too. */
@@ -68,17 +71,17 @@ export function createTicketSealer(options: {
         .encrypt(keyOf(kid))
     },
 
-    async open(ticket, workload) {
+    async open(ticket, receiver, at = new Date(clock())) {
       try {
         const { payload } = await jwtDecrypt(ticket, ({ kid: id }) => keyOf(id), {
           typ: use,
           keyManagementAlgorithms: ['dir'],
           contentEncryptionAlgorithms: ['A256GCM'],
           requiredClaims: ['exp', 'jti'],
-          currentDate: new Date(clock()),
+          currentDate: at,
         })
         const { jti, exp, to, grant } = claimsSchema.parse(payload)
-        if (to !== workload) throw new Error(`made for ${to}`)
+        if (to !== receiver) throw new Error(`made for ${to}`)
         return { id: jti, expiresAt: new Date(exp * 1000), grant }
       } catch (cause) {
         throw new AppError('TICKET_REFUSED', undefined, { cause })

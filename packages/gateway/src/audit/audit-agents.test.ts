@@ -110,16 +110,17 @@ describe('[P14] a tool call', () => {
     expect(sent).toContain('assistant')
   })
 
-  it('that needs an approval says which field was denied, and why', async () => {
+  it('that needs an approval is recorded as asked for, and not run', async () => {
     const { handle } = await delegated()
     await call(handle, 'cancel_order', { id: 'ord_1' })
-    expect(events('field.denied')).toMatchObject([
-      { ...agent, target: 'Mutation.cancelOrder', rule: '@agent(access: APPROVE)', outcome: 'APPROVAL_REQUIRED' },
-    ])
     expect(events('tool.called')).toMatchObject([
-      { outcome: 'APPROVAL_REQUIRED', rule: '@requiresScopes(scopes: [["orders:write"]]) @agent(access: APPROVE)' },
+      {
+        outcome: 'APPROVAL_REQUIRED',
+        rule: '@requiresScopes(scopes: [["orders:write"]]) @agent(access: APPROVE)',
+        detail: { hops: [] },
+      },
     ])
-    expect(events('field.denied')[0]?.txn).toBe(events('tool.called')[0]?.txn)
+    expect(events('field.denied')).toEqual([])
   })
 
   it('of no tool is denied, without the name that a model made up', async () => {

@@ -20,6 +20,7 @@ const tool: Graph['tools'][number] = {
   policies: [['paid']],
   readOnly: true,
   approval: null,
+  summary: null,
   examples: [],
   version: 'v7',
 }

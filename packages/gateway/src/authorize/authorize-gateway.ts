@@ -50,9 +50,9 @@ function authorizeExecutor(execute: Executor, options: AuthorizationOptions): Ex
 
   return async (context) => {
     const { schema, document, operationName, queryHash: hash, request } = context
-    const { principal, txn, record } = context.context as unknown as RequestContext
+    const { principal, txn, record, approval } = context.context as unknown as RequestContext
     const variables = request.variables ?? {}
-    const decided = authorizeFor(schema)({ hash, document, operationName, variables, principal })
+    const decided = authorizeFor(schema)({ hash, document, operationName, variables, principal, approval })
     const authorization = decided instanceof Promise ? await decided : decided
     if (authorization === null) return execute(context)
     const causes = new Set(authorization.denials.flatMap(({ cause }) => cause ?? []))

@@ -1,4 +1,5 @@
 import {
+  type Approval,
   createPolicyDecisions,
   type FieldRule,
   type Graph,
@@ -7,7 +8,7 @@ import {
   type Refusal,
   refusalOf,
 } from '@behalf/identity'
-import { buildSchema, type DocumentNode, getVariableValues, type GraphQLSchema, printSchema } from 'graphql'
+import { buildSchema, type DocumentNode, getVariableValues, type GraphQLSchema, Kind, printSchema } from 'graphql'
 import { LRUCache } from 'lru-cache'
 import { type Authorization, createAuthorization, unusableVariables, type Variables } from './authorization.ts'
 import { withoutArguments } from './complete-answer.ts'
@@ -23,6 +24,8 @@ export interface AuthorizeRequest {
   /** As the client gave them. */
   readonly variables: Variables
   readonly principal: Principal
+  /** The user's, of this operation. */
+  readonly approval?: Approval | null
 }
 
 /**
@@ -106,12 +109,13 @@ export function createAuthorize(options: {
   function decideByRules(
     key: string,
     operation: Operation,
-    { document, operationName, principal }: AuthorizeRequest,
+    { document, operationName, principal, approval = null }: AuthorizeRequest,
   ): Decided {
+    const isApproved = approval !== null && onlyAsks(document, operationName, approval.field)
     const refusals = new Map<FieldRule, Refusal>()
     let met = ''
     for (const rule of operation.rules) {
-      const refusal = refusalOf(rule, principal)
+      const refusal = refusalOf(rule, principal, isApproved)
       if (refusal) refusals.set(rule, refusal)
       met += refusal ? letters[refusal.code] : '+'
     }
@@ -161,6 +165,12 @@ export function createAuthorize(options: {
     return decided.places.length === 0 ? decided.authorization : decideByRequest(decided, request)
   }
 }
+
+/** Equal rules are one: so a whole operation is approved, or nothing of it, and it has one field. */
+const onlyAsks = (document: DocumentNode, operationName: string | null, field: string) =>
+  operationOf(document, operationName).selectionSet.selections.every(
+    (selection) => selection.kind === Kind.FIELD && selection.name.value === field,
+  )
 
 /** By which it is known, together with the rule, what a caller is told. */
 const letters: Readonly<Record<Refusal['code'], string>> = {

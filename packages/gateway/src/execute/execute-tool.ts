@@ -1,4 +1,4 @@
-import type { ErrorCode, Principal } from '@behalf/identity'
+import type { Approval, ErrorCode, Principal } from '@behalf/identity'
 import type { RequestRecord } from '../audit/request-record.ts'
 import { inSpan } from '../tracing.ts'
 import { narrowToTool } from '../authenticate/principal.ts'
@@ -11,6 +11,8 @@ export type ExecuteTool = (execution: {
   /** Scopes that this call needs. */
   readonly scopes: readonly string[]
   readonly variables: Readonly<Record<string, unknown>>
+  /** Of exactly this call; null where none is needed. */
+  readonly approval: Approval | null
   /** Id of the call, under which a subgraph records its effect once. */
   readonly call: string
   /** Of the call as a whole. */
@@ -24,13 +26,14 @@ export interface ToolAnswer {
 
 export const createExecuteTool =
   (server: GraphQLServer, recordOf: (txn: string) => RequestRecord): ExecuteTool =>
-  async ({ principal, tool, scopes, variables, call, txn }) => {
+  async ({ principal, tool, scopes, variables, approval, call, txn }) => {
     const contextValue = {
       principal: narrowToTool(principal, { name: tool.name, call, scopes }),
       txn,
       trace: {},
       signal: null,
       address: null,
+      approval,
       record: recordOf(txn),
     }
     const { parent = null } = principal.actor ?? {}

@@ -1,4 +1,4 @@
-import type { Principal } from '@behalf/identity'
+import type { Approval, Principal } from '@behalf/identity'
 import type { RequestRecord } from '../audit/request-record.ts'
 
 /** Trace context (W3C): the only headers of a client that go on to subgraphs. */
@@ -17,6 +17,8 @@ export interface RequestContext {
   readonly signal: AbortSignal | null
   /** Under which a caller without a credential is counted; null for a tool. */
   readonly address: string | null
+  /** The user's, of this operation of an agent's; its only Mutation field is the one that was approved. */
+  readonly approval: Approval | null
   /** What is decided meanwhile. */
   readonly record: RequestRecord
 }

@@ -1,6 +1,7 @@
 import type { GraphQLDataSource } from '@apollo/gateway'
 import {
   AppError,
+  type Approval,
   contextTokenHeader,
   type ContextSigner,
   disclose,
@@ -47,7 +48,7 @@ export function createSubgraphDataSource(options: {
         throw new TypeError(`The gateway asks subgraphs nothing on its own behalf, not for ${fetch.kind}.`)
       }
       const { query = '', operationName, variables } = fetch.request
-      const { principal, txn, trace, signal, record } = fetch.context
+      const { principal, txn, trace, signal, record, approval } = fetch.context
       const shape = shapeOf(query)
       const body = Buffer.from(JSON.stringify({ query, operationName, variables }))
       const ticket = await ticketFor(shape, fetch.context)
@@ -58,6 +59,8 @@ export function createSubgraphDataSource(options: {
         txn,
         ...declared,
         ...(ticket !== null && { ticket }),
+        // A fetch of entities after the mutation is a query, and is given none.
+        ...(approval !== null && isOf(approval, shape) && { approval }),
       })
       const isQuery = shape.type === 'query'
       const attributes = { 'behalf.txn': txn, 'behalf.subgraph': name, 'graphql.operation.type': shape.type }
@@ -103,6 +106,9 @@ export function createSubgraphDataSource(options: {
     },
   }
 }
+
+const isOf = ({ field }: Approval, { type, rootFields }: OperationShape) =>
+  type === 'mutation' && rootFields.every((name) => name === field)
 
 const fixedHeaders = { 'content-type': 'application/json', accept: 'application/json' }
 

@@ -8,6 +8,7 @@ import { RequestRecord } from '../audit/request-record.ts'
 import type { GraphQLServer } from '../execute/graphql-server.ts'
 import type { RequestContext, TraceContext } from '../execute/request-context.ts'
 import type { Admit } from './admission.ts'
+import { goneSignal } from './gone-signal.ts'
 import { parseJson } from './parse-json.ts'
 import { inSpan, traceOfClient } from '../tracing.ts'
 
@@ -68,7 +69,7 @@ export function addGraphQLRoute(
         search: new URL(request.url, 'http://gateway').search,
         body: Buffer.isBuffer(request.body) ? parseJson(request.body) : undefined,
       },
-      context: async () => ({ ...caller, txn, trace: traceOf(request) }),
+      context: async () => ({ ...caller, approval: null, txn, trace: traceOf(request) }),
     })
     if (body.kind !== 'complete')
       throw new AppError('INTERNAL', undefined, { cause: 'incremental delivery was not asked for' })
@@ -79,15 +80,6 @@ export function addGraphQLRoute(
   }
 
   app.all('/graphql', handle)
-}
-
-/** Aborts when the client goes away before it has its answer. */
-function goneSignal(reply: FastifyReply): AbortSignal {
-  const gone = new AbortController()
-  reply.raw.once('close', () => {
-    if (!reply.raw.writableFinished) gone.abort()
-  })
-  return gone.signal
 }
 
 /** What Apollo Server refuses before there is an operation passes no plugin that could say the `txn`. */
