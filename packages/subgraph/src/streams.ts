@@ -70,7 +70,7 @@ export function createStreams({ schema, db, noteErrors, answerMs, clock }: Strea
     const end = (reason: AppError | null) => over.abort(reason)
     const leave = () => end(null)
     const msLeft = (until ?? 0) * 1000 - clock()
-    const timer = setTimeout(() => end(new AppError('STREAM_EXPIRED')), Math.min(msLeft, longestMs))
+    const timer = setTimeout(() => end(new AppError('STREAM_EXPIRED')), Math.min(Math.max(0, msLeft), longestMs))
     gone.addEventListener('abort', leave, { once: true })
     endings.add(end)
     if (gone.aborted) leave()

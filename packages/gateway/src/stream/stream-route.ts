@@ -127,7 +127,7 @@ export function addStreamRoute(
     const until = principal.expiresAt ?? Math.ceil((clock() + times.anonymousMs) / 1000)
     const timer = setTimeout(
       () => end(new AppError('STREAM_EXPIRED')),
-      Math.min(until * 1000 - clock(), longestMs),
+      Math.min(Math.max(0, until * 1000 - clock()), longestMs),
     )
     try {
       for await (const event of ask(subscription, { ...stream, until })) {
