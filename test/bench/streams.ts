@@ -39,7 +39,10 @@ const query = `subscription ($id: ID!) { chatRunEvents(runId: $id) { event { ...
 type Data = { readonly chatRunEvents: { readonly event: { readonly text?: string } } }
 
 function follow(replica: Replica, token: string, id: string) {
-  const client = createClient({ url: `${replica.gateway}/graphql/stream`, headers: { authorization: `Bearer ${token}` } })
+  const client = createClient({
+    url: `${replica.gateway}/graphql/stream`,
+    headers: { authorization: `Bearer ${token}` },
+  })
   const took: number[] = []
   const done = (async () => {
     for await (const { data } of client.iterate<Data>({ query, variables: { id } })) {
@@ -86,7 +89,9 @@ for (const [name, took] of [
   ['same replica', same],
   ['other replica', others],
 ] as const)
-  console.log(`${name}: p50 ${rank(took, 0.5)} ms, p95 ${rank(took, 0.95)} ms, p99 ${rank(took, 0.99)} ms (${took.length} tokens)`)
+  console.log(
+    `${name}: p50 ${rank(took, 0.5)} ms, p95 ${rank(took, 0.95)} ms, p99 ${rank(took, 0.99)} ms (${took.length} tokens)`,
+  )
 
 const held = await send()
 await pause(500)
@@ -99,7 +104,7 @@ for (let count = 0; count < idle; count++) streams.push(follow(other, token, hel
 await pause(3000)
 const after = await memory()
 console.log(
-  `${idle} streams: gateway ${((after[0]! - before[0]!) / idle).toFixed(1)} KB each, orchestrator ${((after[1]! - before[1]!) / idle).toFixed(1)} KB each (resident)`,
+  `${idle} streams: gateway ${((after[0] - before[0]) / idle).toFixed(1)} KB each, orchestrator ${((after[1] - before[1]) / idle).toFixed(1)} KB each (resident)`,
 )
 await Promise.all(streams.map(({ done }) => done))
 model.closeAllConnections()

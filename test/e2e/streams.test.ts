@@ -39,11 +39,15 @@ beforeEach(() => {
 interface RunEvent {
   readonly seq: number | null
   readonly event: {
-    readonly __typename: string
+    readonly kind: string
     readonly offset: number
     readonly text: string
     readonly toolCall?: { readonly tool: string; readonly status: string }
-    readonly run?: { readonly status: string; readonly lastSeq: number; readonly message: { readonly text: string } | null }
+    readonly run?: {
+      readonly status: string
+      readonly lastSeq: number
+      readonly message: { readonly text: string } | null
+    }
   }
 }
 interface Result {
@@ -51,7 +55,7 @@ interface Result {
   readonly errors?: readonly { readonly extensions?: Readonly<Record<string, unknown>> }[]
 }
 
-const query = `subscription ($id: ID!, $after: Int) { chatRunEvents(runId: $id, afterSeq: $after) { seq event { __typename
+const query = `subscription ($id: ID!, $after: Int) { chatRunEvents(runId: $id, afterSeq: $after) { seq event { kind: __typename
   ... on ChatTextDelta { offset text } ... on ChatToolCallChanged { toolCall { tool status } }
   ... on ChatRunEnded { run { status lastSeq message { text } } } } } }`
 
@@ -88,17 +92,27 @@ function listen(replica: Replica, token: string | null, variables: { id: string;
 }
 const events = (results: readonly Result[]) => results.flatMap(({ data }) => data?.chatRunEvents ?? [])
 const stored = (results: readonly Result[]) =>
-  events(results).flatMap(({ seq, event }) => (seq === null ? [] : [[seq, event.toolCall?.status ?? event.run?.status]]))
+  events(results).flatMap(({ seq, event }) =>
+    seq === null ? [] : [[seq, event.toolCall?.status ?? event.run?.status]],
+  )
 /** As a client that follows offsets has it. */
 const textOf = (results: readonly Result[], before = '') =>
-  events(results).reduce((text, { event }) => (event.__typename === 'ChatTextDelta' ? text.slice(0, event.offset) + event.text : text), before)
-const codes = (results: readonly Result[]) => results.flatMap(({ errors = [] }) => errors.map(({ extensions }) => extensions?.['code']))
-const isText = ({ event }: RunEvent) => event.__typename === 'ChatTextDelta'
+  events(results).reduce(
+    (text, { event }) => (event.kind === 'ChatTextDelta' ? text.slice(0, event.offset) + event.text : text),
+    before,
+  )
+const codes = (results: readonly Result[]) =>
+  results.flatMap(({ errors = [] }) => errors.map(({ extensions }) => extensions?.['code']))
+const isText = ({ event }: RunEvent) => event.kind === 'ChatTextDelta'
 
 let texts = 0
 async function send(token: string, replica = one): Promise<string> {
   const input = { text: 'what did I order?', idempotencyKey: `stream-${++texts}`, waitMs: 0 }
-  const { body } = await replica.graphql(token, 'mutation ($input: ChatSendInput!) { chatSend(input: $input) { run { id } } }', { input })
+  const { body } = await replica.graphql(
+    token,
+    'mutation ($input: ChatSendInput!) { chatSend(input: $input) { run { id } } }',
+    { input },
+  )
   return body.data?.['chatSend'].run.id as string
 }
 const whole = [

@@ -80,7 +80,7 @@ export async function* runEvents(
       for (const each of stored) {
         seq = each.seq
         yield { userId, seq, event: each.event }
-        if (each.event.__typename === 'ChatRunEnded') return
+        if (each.isLast) return
       }
       if (stored.length === pageSize) continue
       // Deleted, or ended before there were events.
@@ -117,7 +117,13 @@ async function readText(db: Db, run: string): Promise<string> {
   return answerText(await db.selectFrom('step').select('text').where('run_id', '=', run).orderBy('number').execute())
 }
 
-async function readEvents(db: Db, run: string, after: number): Promise<{ seq: number; event: ChatEvent }[]> {
+interface StoredEvent {
+  readonly seq: number
+  readonly event: ChatEvent
+  readonly isLast: boolean
+}
+
+async function readEvents(db: Db, run: string, after: number): Promise<StoredEvent[]> {
   const rows = await db
     .selectFrom('run_event')
     .select(['seq', 'kind', 'tool_call_id as call', 'status'])
@@ -126,8 +132,9 @@ async function readEvents(db: Db, run: string, after: number): Promise<{ seq: nu
     .orderBy('seq')
     .limit(pageSize)
     .execute()
-  return rows.map(({ seq, call, status }) => ({
+  return rows.map(({ seq, kind, call, status }) => ({
     seq,
+    isLast: kind === 'ENDED',
     event:
       call !== null && status !== null
         ? { __typename: 'ChatToolCallChanged', call, status }

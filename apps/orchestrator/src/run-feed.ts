@@ -97,7 +97,10 @@ export async function openRunFeed(
   return {
     say(run, piece) {
       const known = written.get(run)
-      written.set(run, known && follows({ run, ...known }, { run, ...piece }) ? { ...known, text: known.text + piece.text } : piece)
+      written.set(
+        run,
+        known && follows({ run, ...known }, { run, ...piece }) ? { ...known, text: known.text + piece.text } : piece,
+      )
       tell(run, piece)
       send({ from: me, run, ...piece })
     },
@@ -128,7 +131,7 @@ function pieces(message: Message): Message[] {
   if (!('text' in message)) return [message]
   const { text, offset } = message
   const all: Message[] = []
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     const end = Math.min(text.length, at + pieceLength)
     // Half a character is no text.
     const cut = end < text.length && /[\ud800-\udbff]$/.test(text.slice(at, end)) ? end - 1 : end

@@ -36,7 +36,13 @@ export type AnswerRequest = (
   log: FastifyBaseLogger,
 ) => Promise<Answer | EventStream>
 
-export function createAnswerRequest({ db, executor, readOperationType, streams, answerMs }: AnswerOptions): AnswerRequest {
+export function createAnswerRequest({
+  db,
+  executor,
+  readOperationType,
+  streams,
+  answerMs,
+}: AnswerOptions): AnswerRequest {
   const consume = (id: string, expiresAt: Date) =>
     db?.consume(id, expiresAt) ?? Promise.reject(new Error('there is no replay store'))
 

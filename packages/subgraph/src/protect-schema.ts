@@ -69,7 +69,9 @@ export function protectSchema(schema: GraphQLSchema, policies: Policies = {}): G
         }
         return policyGuard ? policyGuard(identity, bound).then(run) : run()
       }
-      return isEvent ? { ...config, resolve, subscribe: protectSource(config, guard, policyGuard, bind) } : { ...config, resolve }
+      return isEvent
+        ? { ...config, resolve, subscribe: protectSource(config, guard, policyGuard, bind) }
+        : { ...config, resolve }
     },
   })
 }

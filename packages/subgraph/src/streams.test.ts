@@ -1,6 +1,20 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { createSubgraph, type ListeningSubgraph } from './create-subgraph.ts'
-import { ada, agentOf, ben, contextKeys, encode, headersOf, links, logBook, principal, receiver, send, sign, trustDomain } from './fixtures.ts'
+import {
+  ada,
+  agentOf,
+  ben,
+  contextKeys,
+  encode,
+  headersOf,
+  links,
+  logBook,
+  principal,
+  receiver,
+  send,
+  sign,
+  trustDomain,
+} from './fixtures.ts'
 
 const typeDefs = `${links}
   type Query { ping: String }
@@ -23,7 +37,11 @@ async function start(limits = {}, log = logBook()) {
   ended = []
   /** Gives `values`, then waits until nobody listens. */
   const source = (name: string, values: readonly unknown[]) =>
-    async function* (_root: unknown, _args: unknown, { signal, identity }: { signal: AbortSignal; identity: { subject: string } }) {
+    async function* (
+      _root: unknown,
+      _args: unknown,
+      { signal, identity }: { signal: AbortSignal; identity: { subject: string } },
+    ) {
       subscribed.push(`${name} ${identity.subject}`)
       try {
         yield* values
@@ -41,7 +59,12 @@ async function start(limits = {}, log = logBook()) {
     log,
     resolvers: {
       Subscription: {
-        note: { subscribe: source('note', [{ id: 'a', userId: 'usr_ada' }, { id: 'b', userId: 'usr_ben' }]) },
+        note: {
+          subscribe: source('note', [
+            { id: 'a', userId: 'usr_ada' },
+            { id: 'b', userId: 'usr_ben' },
+          ]),
+        },
         scoped: { subscribe: source('scoped', [1]) },
         counted: {
           async *subscribe(_root: unknown, { upTo }: { upTo: number }) {
@@ -68,7 +91,9 @@ async function open(query: string, signing: Parameters<typeof sign>[1] = {}) {
   const headers = headersOf(body, sign(body, { operation: 'subscription', until: inAnHour(), ...signing }))
   const response = await fetch(listening.url, {
     method: 'POST',
-    headers: headers.flatMap((name, at) => (at % 2 === 0 && name !== 'Content-Length' ? [[name, headers[at + 1] ?? ''] as [string, string]] : [])),
+    headers: headers.flatMap((name, at) =>
+      at % 2 === 0 && name !== 'Content-Length' ? [[name, headers[at + 1] ?? ''] as [string, string]] : [],
+    ),
     body,
     signal: gone.signal,
   })
@@ -106,7 +131,10 @@ describe('a subscription', () => {
     const subscription = 'subscription { counted(upTo: 1) }'
     const body = encode({ query: subscription })
     const ofQuery = sign(body, { operation: 'query' })
-    expect(await send(listening.url, { headers: headersOf(body, ofQuery), body })).toMatchObject({ status: 401, text: expect.stringContaining('CONTEXT_WRONG_OPERATION') })
+    expect(await send(listening.url, { headers: headersOf(body, ofQuery), body })).toMatchObject({
+      status: 401,
+      text: expect.stringContaining('CONTEXT_WRONG_OPERATION'),
+    })
     const query = await open('{ ping }')
     expect([query.status, await query.rest()]).toEqual([401, expect.stringContaining('CONTEXT_WRONG_OPERATION')])
     expect((await open(subscription)).status).toBe(200)
@@ -177,5 +205,7 @@ describe('a subscription', () => {
 })
 
 it('does not start with a Subscription field that has no source', () => {
-  expect(() => createSubgraph({ name: receiver, typeDefs, contextKeys, trustDomain, resolvers: {} })).toThrow('Subscription.note has no `subscribe`')
+  expect(() => createSubgraph({ name: receiver, typeDefs, contextKeys, trustDomain, resolvers: {} })).toThrow(
+    'Subscription.note has no `subscribe`',
+  )
 })

@@ -105,10 +105,9 @@ export function addStreamRoute(
     writer: EventWriter,
   ): Promise<AuthorizedSubscription | null> {
     let authorized: AuthorizedSubscription | null = null
-    const { body } = await server.executeOperation(
-      asked,
-      { contextValue: { ...context, subscribe: (subscription) => (authorized = subscription) } },
-    )
+    const { body } = await server.executeOperation(asked, {
+      contextValue: { ...context, subscribe: (subscription) => (authorized = subscription) },
+    })
     if (authorized === null) writer.complete(body.kind === 'single' ? body.singleResult : undefined)
     return authorized
   }

@@ -29,8 +29,7 @@ export function readSubscriptionParts(supergraph: DocumentNode): ReadonlyMap<str
   for (const [value, name] of subgraphsOf(supergraph)) {
     const definitions = supergraph.definitions.flatMap((node) => definitionIn(node, value))
     const schema = buildASTSchema({ kind: Kind.DOCUMENT, definitions }, { assumeValid: true, assumeValidSDL: true })
-    for (const field of Object.keys(schema.getSubscriptionType()?.getFields() ?? {}))
-      parts.set(field, { name, schema })
+    for (const field of Object.keys(schema.getSubscriptionType()?.getFields() ?? {})) parts.set(field, { name, schema })
   }
   return parts
 }
@@ -52,7 +51,8 @@ function subgraphsOf({ definitions }: DocumentNode): Map<string, string> {
 }
 
 function definitionIn(node: DefinitionNode, graph: string): DefinitionNode[] {
-  const inGraph = (from: Directives, directive: string) => applied(from, directive).filter((each) => each['graph'] === graph)
+  const inGraph = (from: Directives, directive: string) =>
+    applied(from, directive).filter((each) => each['graph'] === graph)
   const hasField = (field: FieldDefinitionNode | InputValueDefinitionNode) => {
     const all = applied(field, 'field')
     return all.length === 0 || inGraph(field, 'field').some(isServed)
