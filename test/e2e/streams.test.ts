@@ -19,7 +19,8 @@ beforeAll(async () => {
   system = await startReplicas({ orchestrator: { MODEL_BASE_URL: model.baseUrl, MODEL_NAME: 'scripted' } })
   ;[one, other] = system.all
   operator = createAuthority({ url: system.database.gatewayUrl, max: 1 })
-}, 300_000)
+  // Eleven processes: a machine that has other things to do may need long.
+}, 600_000)
 afterAll(async () => {
   await operator?.close()
   await system?.[Symbol.asyncDispose]()

@@ -6,8 +6,12 @@ let system: Awaited<ReturnType<typeof startNotices>>
 afterEach(() => system?.[Symbol.asyncDispose]())
 
 const start = async (change: Parameters<typeof startNotices>[0] = {}) => (system = await startNotices(change))
-const heard = () => expect.poll(() => system.notices.listeners).toBeGreaterThan(0)
-const silent = () => expect.poll(() => system.notices.listeners).toBe(0)
+async function heard() {
+  await expect.poll(() => system.notices.listeners).toBeGreaterThan(0)
+}
+async function silent() {
+  await expect.poll(() => system.notices.listeners).toBe(0)
+}
 const notice = { id: 'n1', userId: 'usr_ada', text: 'hello', secret: 's', must: { value: 1 } }
 const codes = ({ data }: Seen) => data.errors?.map(({ extensions }) => extensions.code)
 const complete = { event: 'complete', data: {} }
