@@ -12,8 +12,7 @@ const query = `subscription ($id: ID!, $after: Int) { chatRunEvents(runId: $id, 
 /** What a client that follows offsets has of the message in the end. */
 function textOf(events: Awaited<ReturnType<ChatStream['rest']>>): string {
   let text = ''
-  for (const { event } of events)
-    if (event.kind === 'ChatTextDelta') text = text.slice(0, event.offset) + event.text
+  for (const { event } of events) if (event.kind === 'ChatTextDelta') text = text.slice(0, event.offset) + event.text
   return text
 }
 const stored = (events: Awaited<ReturnType<ChatStream['rest']>>) =>

@@ -62,12 +62,12 @@ function definitionIn(node: DefinitionNode, graph: string): DefinitionNode[] {
   switch (node.kind) {
     case Kind.OBJECT_TYPE_DEFINITION:
     case Kind.INTERFACE_TYPE_DEFINITION: {
-      const interfaces = inGraph(node, 'implements').map((each) => String(each['interface']))
+      const interfaces = new Set(inGraph(node, 'implements').map((each) => String(each['interface'])))
       return [
         {
           ...node,
           directives: [],
-          interfaces: node.interfaces?.filter(({ name }) => interfaces.includes(name.value)) ?? [],
+          interfaces: node.interfaces?.filter(({ name }) => interfaces.has(name.value)) ?? [],
           fields: node.fields?.filter(hasField).map((field) => ({ ...field, ...typeIn(field, graph) })) ?? [],
         },
       ]
@@ -80,8 +80,8 @@ function definitionIn(node: DefinitionNode, graph: string): DefinitionNode[] {
         },
       ]
     case Kind.UNION_TYPE_DEFINITION: {
-      const members = inGraph(node, 'unionMember').map((each) => String(each['member']))
-      return [{ ...node, types: node.types?.filter(({ name }) => members.includes(name.value)) ?? [] }]
+      const members = new Set(inGraph(node, 'unionMember').map((each) => String(each['member'])))
+      return [{ ...node, types: node.types?.filter(({ name }) => members.has(name.value)) ?? [] }]
     }
     default:
       return [node]
