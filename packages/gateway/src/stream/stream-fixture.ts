@@ -13,7 +13,7 @@ export interface Seen {
 }
 
 /** One topic: whoever listens hears what is said from then on. */
-export function createTopic<T>() {
+function createTopic<T>() {
   const listeners = new Set<(value: T) => void>()
   return {
     get listeners() {
