@@ -219,7 +219,8 @@ function startProcess(script: string, env: Record<string, string>) {
     /** Resolves once `url` answers 200. @throws if the process ends before, with what it printed */
     async untilReady(url: string): Promise<void> {
       const isReady = () =>
-        fetch(url).then(
+        // What is asked while a process is about to answer may stay without an answer.
+        fetch(url, { signal: AbortSignal.timeout(2000) }).then(
           ({ ok }) => ok,
           () => false,
         )
