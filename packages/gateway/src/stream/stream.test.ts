@@ -117,6 +117,8 @@ describe('who may listen', () => {
       ])
     }
     expect(notices.listeners).toBe(0)
+    // The subgraph would have refused it, too: it was not asked.
+    expect(system.logs['notices']?.join('')).not.toContain('field refused')
     const stream = await openStream(system, mine, { token: await system.token({ scope: 'notices:read' }) })
     await heard()
     notices.say(notice)
