@@ -26,6 +26,8 @@ export interface Replica {
   /** Between the gateway and its subgraphs. */
   readonly wire: Readonly<Record<Subgraph, RecordingProxy>>
   graphql(token: string | null, query: string, variables?: Record<string, unknown>): Promise<GraphqlAnswer>
+  /** Its processes. */
+  readonly processes: Readonly<Record<Subgraph | 'edge', ChildProcess>>
 }
 
 export interface Replicas extends AsyncDisposable {
@@ -40,14 +42,20 @@ export interface Replicas extends AsyncDisposable {
     stop(): Promise<void>
     start(): Promise<void>
   }
-  /** An access token of a demo user, each time a new one. */
-  token(user: string): Promise<string>
+  /** An access token of a demo user, each time a new one; default: with all scopes of the user. */
+  token(user: string, ...scopes: string[]): Promise<string>
 }
 
 const audience = 'http://127.0.0.1/graphql'
 
 /** Two of every process before one PostgreSQL, with ada and ben as users. */
-export async function startReplicas(): Promise<Replicas> {
+export async function startReplicas(
+  more: {
+    readonly orchestrator?: Record<string, string>
+    readonly gateway?: Record<string, string>
+    readonly direct?: boolean
+  } = {},
+): Promise<Replicas> {
   await using started = new AsyncDisposableStack()
   const dataDir = await temporaryDataDir()
   started.defer(() => rm(dataDir, { recursive: true, force: true }))
@@ -69,7 +77,7 @@ export async function startReplicas(): Promise<Replicas> {
   const run = (script: string, env: Record<string, string>, ready: string) => {
     const child = startProcess(join(root, script), { LOG_LEVEL: 'warn', ...env })
     children.push(child.process)
-    return child.untilReady(ready)
+    return { process: child.process, ready: child.untilReady(ready) }
   }
   const provider = run('apps/dev/src/provider/main.ts', providerEnv, `${issuer}/healthz`)
 
@@ -93,6 +101,7 @@ export async function startReplicas(): Promise<Replicas> {
           ...(name === 'orchestrator' && {
             BEHALF_WORKLOAD_KEY: deriveWorkloadKey(rootKey, name, 1),
             GATEWAY_INTERNAL_URL: internal,
+            ...more.orchestrator,
           }),
         },
         `${new URL(urls[name]).origin}/readyz`,
@@ -110,16 +119,21 @@ export async function startReplicas(): Promise<Replicas> {
         GRAPHQL_RESOURCE: audience,
         INTERACTIVE_CLIENTS: 'behalf-cli',
         GRAPH: graph,
-        SUBGRAPHS: subgraphs.map((name) => `${name}=${wire[name].url}/graphql`).join(','),
+        SUBGRAPHS: subgraphs
+          .map((name) => `${name}=${more.direct ? urls[name] : `${wire[name].url}/graphql`}`)
+          .join(','),
+        ...more.gateway,
       },
       `${gateway}/readyz`,
     )
-    await Promise.all([...apps, edge])
+    await Promise.all([...apps, edge].map(({ ready }) => ready))
+    const processOf = subgraphs.map((name, index) => [name, apps[index]?.process] as const)
     return {
       gateway,
       internal,
       subgraphs: urls,
       wire,
+      processes: { ...Object.fromEntries(processOf), edge: edge.process } as Replica['processes'],
       async graphql(token, query, variables = {}) {
         const response = await fetch(`${gateway}/graphql`, {
           method: 'POST',
@@ -135,7 +149,7 @@ export async function startReplicas(): Promise<Replicas> {
   const [first, second] = await Promise.all([
     startReplica(ports.slice(0, half)),
     startReplica(ports.slice(half)),
-    provider,
+    provider.ready,
   ])
   const running = started.move()
   return {
@@ -150,7 +164,7 @@ export async function startReplicas(): Promise<Replicas> {
         postgres = await startEmbeddedPostgres(postgresOptions)
       },
     },
-    token: (user) => askForToken([user], { ...providerEnv, PATH: process.env['PATH'] ?? '' }),
+    token: (user, ...scopes) => askForToken([user, ...scopes], { ...providerEnv, PATH: process.env['PATH'] ?? '' }),
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }
 }
@@ -205,7 +219,8 @@ function startProcess(script: string, env: Record<string, string>) {
     /** Resolves once `url` answers 200. @throws if the process ends before, with what it printed */
     async untilReady(url: string): Promise<void> {
       const isReady = () =>
-        fetch(url).then(
+        // What is asked while a process is about to answer may stay without an answer.
+        fetch(url, { signal: AbortSignal.timeout(2000) }).then(
           ({ ok }) => ok,
           () => false,
         )

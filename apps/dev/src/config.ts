@@ -65,6 +65,7 @@ const gatewayVariables = [
   'LIMIT_USER',
   'LIMIT_TENANT',
   'LIMIT_ANONYMOUS',
+  'LIMIT_STREAMS',
   'TRUSTED_PROXIES',
 ]
 

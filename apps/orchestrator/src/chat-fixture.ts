@@ -19,7 +19,10 @@ import { testDatabase } from '@behalf/postgres/embedded'
 import { testPrincipal } from '@behalf/testing'
 import pg from 'pg'
 import { readConfig } from './config.ts'
+import { openChatStream } from './chat-stream-fixture.ts'
 import { orchestrator } from './subgraph.ts'
+
+export type { ChatStream } from './chat-stream-fixture.ts'
 
 const trustDomain = 'behalf.test'
 
@@ -123,6 +126,19 @@ export async function startChat(backend: ModelBackend, replicas = 1) {
       })
       return (await response.json()) as Answer
     },
+    /** A subscription, as the gateway opens one. */
+    stream: (query: string, variables: object = {}, { replica = 0, until = Math.floor(Date.now() / 1000) + 60 } = {}) =>
+      openChatStream(urlOf(replica), { query, variables }, (body) =>
+        signer.sign(testPrincipal(name, { scopes, actor }), {
+          to: 'orchestrator',
+          body,
+          operation: 'subscription',
+          until,
+          txn: randomUUID(),
+          facts: [],
+          scopes,
+        }),
+      ),
     send(input: object, options?: { ticket?: string; replica?: number }) {
       return this.run(sendText, { input: { idempotencyKey: randomUUID(), ...input } }, options)
     },

@@ -23,6 +23,15 @@ export interface Database {
     created_at: Generated<Date>
     started_at: Date | null
     finished_at: Date | null
+    last_seq: Generated<number>
+  }
+  run_event: {
+    run_id: string
+    seq: number
+    user_id: Generated<string>
+    kind: 'TOOL_CALL' | 'ENDED'
+    tool_call_id: string | null
+    status: ToolCallStatus | null
   }
   message: {
     id: string

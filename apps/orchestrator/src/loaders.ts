@@ -13,6 +13,7 @@ export const runColumns = [
   'backend_name as backendName',
   'error_code as errorCode',
   'retry_after_ms as retryAfterMs',
+  'last_seq as lastSeq',
   'created_at as createdAt',
   'finished_at as finishedAt',
 ] as const
@@ -53,27 +54,37 @@ export const answers = defineLoader(async (runIds: readonly string[], { db }: Co
   return oneByKey(runIds, rows, (row) => row.runId)
 })
 
+const toolCallColumns = [
+  'id',
+  'run_id as runId',
+  'tool',
+  'arguments',
+  'status',
+  'result',
+  'result_truncated as resultTruncated',
+  'error_code as errorCode',
+  'started_at as startedAt',
+  'finished_at as finishedAt',
+] as const
+
 export const toolCalls = defineLoader(async (runIds: readonly string[], { db }: Context) => {
   const rows = await db
     .selectFrom('tool_call')
-    .select([
-      'id',
-      'run_id as runId',
-      'tool',
-      'arguments',
-      'status',
-      'result',
-      'result_truncated as resultTruncated',
-      'error_code as errorCode',
-      'started_at as startedAt',
-      'finished_at as finishedAt',
-    ])
+    .select(toolCallColumns)
     .where('run_id', 'in', runIds)
     .orderBy('step')
     .orderBy('position')
     .execute()
   return manyByKey(runIds, rows, (row) => row.runId)
 })
+
+export const toolCallsById = defineLoader(async (ids: readonly string[], { db }: Context) =>
+  oneByKey(
+    ids,
+    await db.selectFrom('tool_call').select(toolCallColumns).where('id', 'in', ids).execute(),
+    ({ id }) => id,
+  ),
+)
 
 export const steps = defineLoader(async (runIds: readonly string[], { db }: Context) => {
   const rows = await db

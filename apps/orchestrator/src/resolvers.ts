@@ -1,6 +1,6 @@
 import { AppError } from '@behalf/identity'
 import { answerText, chatErrors, type ChatErrorCode } from '@behalf/orchestration'
-import { readConnection, scalars, type ConnectionArguments } from '@behalf/subgraph'
+import { readConnection, scalars, type ConnectionArguments, type SubscribeContext } from '@behalf/subgraph'
 import {
   activeRuns,
   answers,
@@ -11,9 +11,13 @@ import {
   runs,
   steps,
   toolCalls,
+  toolCallsById,
   type Context,
 } from './loaders.ts'
+import type { Database } from './database.ts'
 import { readNumberedPage, type PageArguments } from './messages-page.ts'
+import { runEvents, type RunEventsArguments, type ShownEvent } from './run-events.ts'
+import type { RunFeed } from './run-feed.ts'
 import type { RunWatch } from './run-watch.ts'
 import { sendMessage, type SendInput, type SendOptions } from './send-message.ts'
 import { endRun } from './store/end-run.ts'
@@ -25,6 +29,7 @@ type ToolCall = Awaited<ReturnType<ReturnType<typeof toolCalls>['load']>>[number
 export interface ResolverOptions extends SendOptions {
   /** Runs that ended; awaited only by those who wait for one. */
   readonly watch: () => Promise<RunWatch>
+  readonly feed: () => Promise<RunFeed>
 }
 
 export const createResolvers = (options: ResolverOptions) => ({
@@ -89,6 +94,26 @@ export const createResolvers = (options: ResolverOptions) => ({
       const { numDeletedRows } = await db.deleteFrom('conversation').where('id', '=', id).executeTakeFirst()
       return numDeletedRows > 0n
     },
+  },
+
+  Subscription: {
+    chatRunEvents: {
+      subscribe: (_root: unknown, given: RunEventsArguments, context: SubscribeContext<Database>) =>
+        runEvents(given, context, options.feed),
+    },
+  },
+
+  ChatToolCallChanged: {
+    async toolCall({ call, status }: ShownEvent<'ChatToolCallChanged'>, _arguments: unknown, context: Context) {
+      const found = await toolCallsById(context).load(call)
+      if (found === null || found.status === status) return found
+      // It is told as it was: what came of it is in an event of its own.
+      return { ...found, status, result: null, resultTruncated: false, errorCode: null, finishedAt: null }
+    },
+  },
+
+  ChatRunEnded: {
+    run: ({ run }: ShownEvent<'ChatRunEnded'>, _arguments: unknown, context: Context) => runs(context).load(run),
   },
 
   ChatConversation: {

@@ -6,6 +6,7 @@ import { createSubgraph, type Subgraph } from '@behalf/subgraph'
 import type { Config } from './config.ts'
 import type { Database } from './database.ts'
 import { createResolvers } from './resolvers.ts'
+import { openRunFeed, type RunFeed } from './run-feed.ts'
 import { watchRuns } from './run-watch.ts'
 import { startWorker } from './worker.ts'
 
@@ -28,11 +29,12 @@ export function orchestrator(
       trustDomain: config.trustDomain,
     })
   const watch = Promise.withResolvers<Awaited<ReturnType<typeof watchRuns>>>()
+  const feed = Promise.withResolvers<RunFeed>()
 
   const subgraph = createSubgraph<Database>({
     name: 'orchestrator',
     typeDefs,
-    resolvers: createResolvers({ agentApi, backend, watch: () => watch.promise }),
+    resolvers: createResolvers({ agentApi, backend, watch: () => watch.promise, feed: () => feed.promise }),
     contextKeys: config.contextKeys,
     trustDomain: config.trustDomain,
     db,
@@ -50,12 +52,15 @@ export function orchestrator(
       }
       const runs = await watchRuns(db)
       watch.resolve(runs)
-      const worker = await startWorker({ config, db, backend, agentApi, watch: runs, log })
+      const live = await openRunFeed(db, { key: config.workloadKey, log })
+      feed.resolve(live)
+      const worker = await startWorker({ config, db, backend, agentApi, watch: runs, feed: live, log })
       const listening = await subgraph.listen(address)
       let closing: Promise<void> | null = null
       async function close(): Promise<void> {
         await worker.stop()
         await runs.close()
+        await live.close()
         await listening.close()
       }
       return { url: listening.url, close: () => (closing ??= close()) }

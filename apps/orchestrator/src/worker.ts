@@ -4,6 +4,7 @@ import type { Logger } from '@behalf/process'
 import type { Config } from './config.ts'
 import type { Database } from './database.ts'
 import { startRunQueue, type QueuedRun, type RunQueue } from './queue/run-queue.ts'
+import type { RunFeed } from './run-feed.ts'
 import type { RunWatch } from './run-watch.ts'
 import { createRunStore } from './store/run-store.ts'
 
@@ -13,6 +14,7 @@ export interface WorkerOptions {
   readonly backend: ModelBackend
   readonly agentApi: AgentApi
   readonly watch: RunWatch
+  readonly feed: Pick<RunFeed, 'say' | 'forget'>
   readonly log: Logger
 }
 
@@ -20,7 +22,7 @@ export interface WorkerOptions {
 const maxAttempts = 6
 
 /** Takes runs from the queue and works them, each as its owner. */
-export function startWorker({ config, db, backend, agentApi, watch, log }: WorkerOptions): Promise<RunQueue> {
+export function startWorker({ config, db, backend, agentApi, watch, feed, log }: WorkerOptions): Promise<RunQueue> {
   async function work({ run, subject, tenant, attempt, signal }: QueuedRun): Promise<void> {
     const store = createRunStore(db, storedCaller({ subject, tenant }))
     if (attempt > maxAttempts) {
@@ -38,6 +40,7 @@ export function startWorker({ config, db, backend, agentApi, watch, log }: Worke
         backend,
         agentApi,
         instructions: config.instructions,
+        onText: (_run, delta) => feed.say(run, delta),
         // Its message only: the cause holds what was sent, the conversation included.
         onModelError: (_run, { code, cause }) =>
           log.warn({ run, code, reason: cause instanceof Error ? cause.message : cause }, 'model failed'),
@@ -50,6 +53,7 @@ export function startWorker({ config, db, backend, agentApi, watch, log }: Worke
       throw err
     } finally {
       forget()
+      feed.forget(run)
     }
   }
 

@@ -39,8 +39,11 @@ import { addLogoutRoutes } from './http/logout-routes.ts'
 import { addResourceMetadata, describeResource } from './http/resource-metadata.ts'
 import { defaultOperationLimits, type OperationLimits } from './limits/operation-limits.ts'
 import { createRateLimits, type RateLimitOptions } from './limits/rate-limits.ts'
+import type { StreamLimits } from './limits/stream-limits.ts'
 import type { Registry } from './registry.ts'
 import { createRevocationGuard } from './revocation/revocation-guard.ts'
+import { addStreams } from './stream/add-streams.ts'
+import type { StreamTimes } from './stream/stream-route.ts'
 
 export interface GatewayOptions {
   /** Path of `graph.json`. */
@@ -79,6 +82,7 @@ export interface GatewayOptions {
 export interface GatewayLimits extends RateLimitOptions {
   /** What one operation may ask for. */
   readonly operation: Partial<OperationLimits>
+  readonly streams: Partial<StreamLimits & StreamTimes>
   /** Bytes of a request. Default 256 KiB. */
   readonly bodyBytes: number
   /** Bytes of a subgraph's answer. Default 8 MiB. */
@@ -91,6 +95,7 @@ export interface GatewayLimits extends RateLimitOptions {
 
 const defaultLimits: GatewayLimits = {
   operation: {},
+  streams: {},
   bodyBytes: 256 * 1024,
   subgraphResponseBytes: 8 * 1024 * 1024,
   subgraphPending: 1000,
@@ -150,6 +155,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const operationLimits = { ...defaultOperationLimits, ...limits.operation }
   const rates = createRateLimits({ limiter: authority.limiter, limits, maxCost: operationLimits.cost })
   const clients: SubgraphClient[] = []
+  const urls = new Map<string, string>()
   const guard = createRevocationGuard(authority.revocations)
   const metadata = describeResource(
     issuers,
@@ -181,6 +187,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     rates,
     log,
     dataSource({ name, url = '' }) {
+      urls.set(name, url)
       const client = createSubgraphClient(subgraphUrls[name] ?? url, {
         timeout: graph.subgraphs[name]?.timeoutMs ?? defaultTimeoutMs,
         maxBytes: limits.subgraphResponseBytes,
@@ -209,6 +216,20 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const requestAudit = createRequestAudit({ audit, counter })
   const admit = createAdmission({ authenticate, guard, rates, audit: requestAudit })
   addGraphQLRoute(publicApp, { admit, server, audit: requestAudit })
+  const streams = addStreams(publicApp, {
+    graph,
+    urlOf: (name) => subgraphUrls[name] ?? urls.get(name) ?? '',
+    timeoutOf: (name) => graph.subgraphs[name]?.timeoutMs ?? defaultTimeoutMs,
+    limits: limits.streams,
+    maxEventBytes: limits.subgraphResponseBytes,
+    shapeOf,
+    signer,
+    admit,
+    server,
+    guard,
+    revocations: authority.revocations,
+    audit: requestAudit,
+  })
   addLogoutRoutes(publicApp, {
     admit,
     verifyLogoutToken: createLogoutTokenVerifier(trusted),
@@ -251,6 +272,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   async function close(): Promise<void> {
     draining = true
     if (limits.drainDelay > 0) await setTimeout(limits.drainDelay)
+    await streams.close()
     await Promise.all([publicApp.close(), internalApp.close()] satisfies Promise<unknown>[])
     counter.flush()
     agentCounter.flush()

@@ -196,6 +196,18 @@ export const errorTable = {
     message: 'The operation asks for too much at once.',
     model: 'That asks for too much at once. Ask for less.',
   },
+  SUBSCRIPTION_NOT_SERVED: {
+    status: 400,
+    message: 'A subscription asks for one field, and for nothing that is not in the subgraph of that field.',
+    model: null,
+  },
+  STREAM_EXPIRED: {
+    status: 401,
+    fromSubgraph: true,
+    message: 'The time of this stream is over, as that of its access token. Continue with a new one.',
+    model: null,
+  },
+  STREAM_TOO_SLOW: { status: 408, message: 'Events came faster than they were read.', model: null },
   RATE_LIMITED: {
     status: 429,
     message: 'Too many requests. Try again later.',

@@ -1,6 +1,7 @@
 // This file is the complete public surface of @behalf/orchestration.
 export { createAgentApi } from './agent-api.ts'
 export type { AgentApi, AgentApiOptions, DelegatedCall } from './agent-api.ts'
+export type { AnswerDelta } from './answer-progress.ts'
 export { answerText } from './answer-text.ts'
 export { chatErrors, type ChatErrorCode } from './chat-error.ts'
 export { keywordRouter } from './keyword-router/keyword-router.ts'

@@ -53,6 +53,7 @@ export function setUp({ script, bounds = {}, answer, tools, delegation = 'handle
         state.end
           ? null
           : {
+              holder: 1,
               delegation,
               startedAt,
               turns: [{ role: 'user', text: 'Hi' }],

@@ -45,6 +45,8 @@ export interface RunStore {
 }
 
 export interface TakenRun {
+  /** Counts who took it: what an earlier one said of it is out of date. */
+  readonly holder: number
   /** Handle of the delegation the run acts under; null when none is stored (any more). */
   readonly delegation: string | null
   /** When it was first taken, in milliseconds since the epoch. */

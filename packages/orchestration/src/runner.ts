@@ -1,5 +1,6 @@
 import { AppError, type ToolOutcome } from '@behalf/identity'
 import type { AgentApi } from './agent-api.ts'
+import { type AnswerDelta, createAnswerProgress } from './answer-progress.ts'
 import { answerText } from './answer-text.ts'
 import type { ChatErrorCode } from './chat-error.ts'
 import { ModelError, type ModelBackend, type ModelMessage } from './model-backend.ts'
@@ -23,6 +24,8 @@ export interface RunnerOptions {
   readonly bounds?: Partial<RunBounds>
   /** Text of a deployment, before the fixed part of the system prompt. */
   readonly instructions?: string
+  /** Told of the answer as it is written, of which nothing is stored before its step is; `holder` as the store counts. */
+  readonly onText?: (run: string, delta: AnswerDelta & { readonly holder: number }) => void
   /** Told of every failure of the model that ends a run: its user learns the code, and an operator wants the cause. */
   readonly onModelError?: (run: string, error: ModelError) => void
   readonly clock?: () => number
@@ -39,7 +42,7 @@ export interface Runner {
 }
 
 export function createRunner(options: RunnerOptions): Runner {
-  const { store, backend, agentApi, instructions = '', onModelError, clock = Date.now } = options
+  const { store, backend, agentApi, instructions = '', onText, onModelError, clock = Date.now } = options
   const bounds = { ...defaultBounds, ...options.bounds }
 
   return {
@@ -98,7 +101,11 @@ export function createRunner(options: RunnerOptions): Runner {
         ...taken.turns.map(turnMessage),
         ...steps.flatMap(stepMessages),
       ]
-      const step = await readModelStep(backend.generate({ messages, tools, signal }), tools, bounds)
+      const progress = createAnswerProgress(steps)
+      const step = await readModelStep(backend.generate({ messages, tools, signal }), tools, bounds, (text) => {
+        const delta = progress(text)
+        if (delta) onText?.(run, { ...delta, holder: taken.holder })
+      })
       // A backend may end its stream quietly when it is aborted.
       signal.throwIfAborted()
       if (step.reason === 'done' && step.text.trim() === '' && step.calls.length === 0) {

@@ -29,8 +29,15 @@ export interface Postgres<Tables> {
   consume(id: string, expiresAt: Date): Promise<boolean>
   /** Where decisions are recorded, in the name of the app's role. */
   readonly audit: AuditWriter
-  /** Hears `NOTIFY channel`, on a connection of its own that is made again when it is lost. */
-  listen(channel: string, onPayload: (payload: string) => void): Promise<Listener>
+  /** Hears `NOTIFY channel`, on a connection of its own that is made again when it is lost: see `listenOn`. */
+  listen(channel: string, onPayload: (payload: string) => void, onGap?: () => void): Promise<Listener>
+  /**
+   * Sends `NOTIFY channel` for each payload, of less than 8,000 bytes. Every role of the database can hear it, and send
+   * the like.
+   *
+   * @throws AppError UNAVAILABLE if it cannot be sent now
+   */
+  notify(channel: string, payloads: readonly string[]): Promise<void>
   /** @throws AppError UNAVAILABLE if the database does not answer */
   ready(): Promise<void>
   /** Writes what was recorded, and waits for bound transactions to end. */
@@ -73,7 +80,14 @@ export function postgres<Tables>(options: string | PostgresOptions): Postgres<Ta
     audit,
     bind: (caller, mode) => bindTransaction(pool, caller, mode, statementTimeoutMs, isolation),
     consume: (id, expiresAt) => consume(pool, id, expiresAt),
-    listen: (channel, onPayload) => listenOn(url, channel, onPayload),
+    listen: (channel, onPayload, onGap) => listenOn(url, channel, onPayload, onGap),
+    async notify(channel, payloads) {
+      try {
+        await pool.query('select pg_notify($1, payload) from unnest($2::text[]) payload', [channel, payloads])
+      } catch (cause) {
+        throw new AppError('UNAVAILABLE', undefined, { cause })
+      }
+    },
     async ready() {
       try {
         await pool.query('select 1')

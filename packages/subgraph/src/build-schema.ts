@@ -32,6 +32,7 @@ export function buildSchema<Tables>(
     { typeDefs: concatAST([document, definitions(document)]), resolvers: resolvers as unknown as GraphQLResolverMap },
   ])
   refuseUnknownResolvers(schema, resolvers)
+  requireSources(schema)
   return schema
 }
 
@@ -112,4 +113,10 @@ function refuseUnknownResolvers(schema: GraphQLSchema, resolvers: object): void 
       }
     }
   }
+}
+
+/** Without one a stream would never have an event, and say nothing of it. */
+function requireSources(schema: GraphQLSchema): void {
+  for (const { name, subscribe } of Object.values(schema.getSubscriptionType()?.getFields() ?? {}))
+    if (!subscribe) throw new Error(`Subscription.${name} has no \`subscribe\`, from which its events would come.`)
 }

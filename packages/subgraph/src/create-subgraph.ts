@@ -7,9 +7,11 @@ import { buildSchema } from './build-schema.ts'
 import { createExecutor } from './execute-operation.ts'
 import { createHttpServer } from './http-server.ts'
 import { defaultLimits, type Limits } from './limits.ts'
+import { createNoteErrors } from './note-errors.ts'
 import { createReadOperationType } from './operation-type.ts'
 import { protectSchema } from './protect-schema.ts'
 import type { Resolvers } from './resolvers.ts'
+import { createStreams } from './streams.ts'
 
 export interface SubgraphOptions<Tables> {
   /** As in behalf.json: the gateway makes context tokens for this name. */
@@ -45,7 +47,7 @@ export interface Subgraph {
 export interface ListeningSubgraph {
   /** Of `POST /graphql`. */
   readonly url: string
-  /** Turns `/readyz` red, lets requests that are under way end (within limits), and closes the database. */
+  /** Turns `/readyz` red, ends streams, lets requests that are under way end (within limits), and closes the database. */
   close(): Promise<void>
 }
 
@@ -83,10 +85,13 @@ export function createSubgraph<Tables = unknown>(options: SubgraphOptions<Tables
       const audit = db?.audit ?? null
       audit?.onLost((count, err) => log.error({ count, err }, 'audit events lost'))
       const refusals = audit && createEventCounter(audit)
-      const executor = createExecutor(schema, log, audit)
+      const noteErrors = createNoteErrors(log, audit)
+      const executor = createExecutor(schema, log, noteErrors)
+      const streams = createStreams({ schema, db, noteErrors, answerMs: limits.answerMs, clock })
       const answerRequest = createAnswerRequest({
         db,
         executor,
+        streams,
         readOperationType: createReadOperationType(),
         answerMs: limits.answerMs,
       })
@@ -105,6 +110,7 @@ export function createSubgraph<Tables = unknown>(options: SubgraphOptions<Tables
           app.server.closeAllConnections()
           late.resolve()
         }, limits.drainMs)
+        streams.close()
         await app.close()
         await executor.stop()
         refusals?.flush()

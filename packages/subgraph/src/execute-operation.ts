@@ -6,12 +6,11 @@ import {
   ApolloServerPluginSchemaReportingDisabled,
   ApolloServerPluginUsageReportingDisabled,
 } from '@apollo/server/plugin/disabled'
-import { unwrapResolverError } from '@apollo/server/errors'
-import { AppError, type Audit, RefusalError } from '@behalf/identity'
+import { AppError } from '@behalf/identity'
 import type { FastifyBaseLogger } from 'fastify'
 import type { GraphQLSchema } from 'graphql'
-import { denied } from './audit-events.ts'
 import { maskError } from './mask-error.ts'
+import type { NoteErrors } from './note-errors.ts'
 import type { GraphQLRequest } from './read-request.ts'
 import type { RequestContext } from './request-context.ts'
 
@@ -31,11 +30,11 @@ export interface Executor {
  * Executes operations by Apollo Server. What it could be told by the environment (reporting to Apollo, development
  * mode) is told here.
  */
-export function createExecutor(schema: GraphQLSchema, log: FastifyBaseLogger, audit: Audit | null): Executor {
+export function createExecutor(schema: GraphQLSchema, log: FastifyBaseLogger, noteErrors: NoteErrors): Executor {
   const server = new ApolloServer<RequestContext<unknown>>({
     schema,
     plugins: [
-      logErrors(log, audit),
+      noteErrorsOf(noteErrors),
       ApolloServerPluginCacheControlDisabled(),
       ApolloServerPluginInlineTraceDisabled(),
       ApolloServerPluginLandingPageDisabled(),
@@ -70,40 +69,12 @@ export function createExecutor(schema: GraphQLSchema, log: FastifyBaseLogger, au
   }
 }
 
-/** The log has what {@link maskError} withholds, and the audit trail what was denied once more. */
-function logErrors(log: FastifyBaseLogger, audit: Audit | null): ApolloServerPlugin<RequestContext<unknown>> {
+const noteErrorsOf = (noteErrors: NoteErrors): ApolloServerPlugin<RequestContext<unknown>> => {
   const listener = {
     didEncounterErrors({ errors, contextValue }: { errors: readonly Error[]; contextValue: RequestContext<unknown> }) {
-      const { identity } = contextValue
-      const { txn } = identity
-      const recorded = new Set<string>()
-      for (const thrown of errors) {
-        const error = unwrapResolverError(thrown)
-        const path = 'path' in thrown ? thrown.path : undefined
-        if (error instanceof AppError && error.code !== 'INTERNAL') {
-          log.info({ txn, code: error.code, path, reason: reasonOf(error) }, 'field refused')
-          if (error instanceof RefusalError && isFirst(recorded, `${error.coordinate} ${error.rule}`))
-            audit?.record(denied(identity, error))
-        } else if (path === undefined) log.info({ txn, ...refusalOf(thrown) }, 'operation refused')
-        else log.error({ txn, path, err: error }, 'resolver failed')
-      }
+      noteErrors(errors, contextValue.identity)
       return Promise.resolve()
     },
   }
   return { requestDidStart: () => Promise.resolve(listener) }
-}
-
-/** A list may be refused for each of its objects. */
-const isFirst = (seen: Set<string>, key: string) => !seen.has(key) && seen.add(key).has(key)
-
-/** Why GraphQL refuses a request. Where variables are at fault the message holds their values, which are the user's. */
-function refusalOf({ message, extensions }: Error & { extensions?: { code?: unknown } }): object {
-  const code = extensions?.code
-  return code === 'BAD_USER_INPUT' ? { code } : { code, reason: message }
-}
-
-/** Why, in one line: causes are texts or errors. */
-export function reasonOf({ cause }: AppError): string | undefined {
-  if (cause instanceof Error) return cause.message
-  return typeof cause === 'string' ? cause : undefined
 }

@@ -9,9 +9,10 @@ import Fastify, {
 import type { Socket } from 'node:net'
 import type { AnswerRequest } from './answer-request.ts'
 import { refusedContext } from './audit-events.ts'
-import { reasonOf } from './execute-operation.ts'
 import type { Limits } from './limits.ts'
 import { errorBody } from './mask-error.ts'
+import { reasonOf } from './note-errors.ts'
+import { sendEvents } from './send-events.ts'
 import { inServerSpan } from './tracing.ts'
 
 export interface HttpOptions {
@@ -105,6 +106,11 @@ export function createHttpServer({
     const trace = traceOf(request)
     const traced = trace ? request.log.child(trace) : request.log
     const answer = await inServerSpan(trace, head.txn, () => answerRequest(body, bytes, gone.signal, traced))
+    if ('events' in answer) {
+      reply.hijack()
+      await sendEvents(reply.raw, answer.events, limits)
+      return
+    }
     return reply.code(answer.status).type(json).send(answer.body)
   })
   return app

@@ -2,6 +2,7 @@ import type { GraphQLReferenceResolver } from '@apollo/subgraph'
 import {
   type BoundArguments,
   createSubjectBinders,
+  type Identity,
   type Policies,
   readSubject,
   RefusalError,
@@ -24,6 +25,8 @@ import { type RequestContext, transaction } from './request-context.ts'
 
 type Context = RequestContext<unknown>
 type FieldConfig = GraphQLFieldConfig<unknown, Context>
+type Arguments = Record<string, unknown>
+type Bind = (args: Arguments, identity: Identity) => Arguments
 type Resolver = GraphQLFieldResolver<unknown, Context>
 
 /**
@@ -35,6 +38,7 @@ type Resolver = GraphQLFieldResolver<unknown, Context>
  */
 export function protectSchema(schema: GraphQLSchema, policies: Policies = {}): GraphQLSchema {
   const mutation = schema.getMutationType()?.name
+  const subscription = schema.getSubscriptionType()?.name
   const binderOf = createSubjectBinders(schema, (_coordinate, { astNode }) => {
     const subject = astNode ? readSubject(astNode) : null
     return subject ? [subject] : []
@@ -52,23 +56,47 @@ export function protectSchema(schema: GraphQLSchema, policies: Policies = {}): G
       const policyGuard = policyGuardOf(rules)
       const bind = binderOf(declaredArguments(schema, typeName, fieldName, config))
       const owned = ownerCheck(schema, config.type)
-      if (!guard && !policyGuard && !bind && !owned && typeName !== mutation) return undefined
+      const isEvent = typeName === subscription
+      if (!guard && !policyGuard && !bind && !owned && typeName !== mutation && !isEvent) return undefined
 
-      const original = config.resolve ?? defaultFieldResolver
+      const bindAll = (args: Arguments, identity: Identity) =>
+        bind ? boundValues(bind(args, identity), `${typeName}.${fieldName}`) : args
+      const original = config.resolve ?? (isEvent ? asItIs : defaultFieldResolver)
       const isolated = typeName === mutation ? inSavepoint(original) : original
       const resolve: Resolver = (parent, args, context, info) => {
         const { identity } = context
         guard?.(identity)
-        const bound = bind ? boundValues(bind(args, identity), `${typeName}.${fieldName}`) : args
+        const bound = bindAll(args, identity)
         const run = () => {
           const value = isolated(parent, bound, context, info)
           return owned ? owned(value, context, info) : value
         }
         return policyGuard ? policyGuard(identity, bound).then(run) : run()
       }
-      return { ...config, resolve }
+      return isEvent
+        ? { ...config, resolve, subscribe: protectSource(config, guard, policyGuard, bindAll) }
+        : { ...config, resolve }
     },
   })
+}
+
+/** An event is the value of its field, unless a resolver says otherwise. */
+const asItIs: Resolver = (event) => event
+
+/** Nothing is listened to for somebody who may not; each event is decided by its field's resolver once more. */
+function protectSource(
+  { subscribe }: FieldConfig,
+  guard: Guard | null,
+  policyGuard: PolicyGuard | null,
+  bind: Bind,
+): Resolver {
+  return async (root, args, context, info): Promise<unknown> => {
+    const { identity } = context
+    guard?.(identity)
+    const bound = bind(args, identity)
+    await policyGuard?.(identity, bound)
+    return subscribe?.(root, bound, context, info)
+  }
 }
 
 function boundValues(bound: BoundArguments, coordinate: string) {

@@ -2,7 +2,8 @@ import type { RunEnd } from '@behalf/orchestration'
 import { sql, type Kysely } from 'kysely'
 import type { Database } from '../database.ts'
 import { runEnded } from '../run-watch.ts'
-import { newId } from './new-id.ts'
+import { answerIdOf, newId } from './new-id.ts'
+import { addEvents } from './run-events.ts'
 import { storable } from './storable.ts'
 
 /** How a run is ended, by whoever works it or by the user. */
@@ -37,7 +38,7 @@ export async function endRun(
   if (!ended) return false
 
   // A call that was sent and not answered may have happened; one that was not sent did not.
-  await db
+  const cancelled = await db
     .updateTable('tool_call')
     .set((eb) => ({
       status: 'CANCELLED',
@@ -46,10 +47,15 @@ export async function endRun(
     }))
     .where('run_id', '=', run)
     .where('status', 'in', ['PROPOSED', 'RUNNING'])
+    .returning('id')
     .execute()
   if (ending.text !== '')
     await addMessage(db, { run, conversation: ended.conversation_id, role: 'ASSISTANT', text: ending.text })
   await db.deleteFrom('run_delegation').where('run_id', '=', run).execute()
+  await addEvents(db, run, [
+    ...cancelled.map(({ id }) => ({ kind: 'TOOL_CALL', call: id, status: 'CANCELLED' }) as const),
+    { kind: 'ENDED' },
+  ])
   await sql`select pg_notify(${runEnded}, ${run})`.execute(db)
   return true
 }
@@ -62,7 +68,7 @@ export async function addMessage(
   await db
     .insertInto('message')
     .values((eb) => ({
-      id: newId('msg'),
+      id: message.role === 'ASSISTANT' ? answerIdOf(message.run) : newId('msg'),
       run_id: message.run,
       conversation_id: message.conversation,
       role: message.role,

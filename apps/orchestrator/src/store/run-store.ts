@@ -4,6 +4,7 @@ import type { Postgres, StoredCaller } from '@behalf/postgres'
 import { sql, type Kysely } from 'kysely'
 import type { Database } from '../database.ts'
 import { endRun } from './end-run.ts'
+import { addEvents } from './run-events.ts'
 import { storable } from './storable.ts'
 
 /** Texts of the conversation that a run is told, newest kept. */
@@ -75,6 +76,7 @@ export function createRunStore(postgres: Postgres<Database>, owner: StoredCaller
 
     return {
       ...stored,
+      holder,
       async addStep(step) {
         await write((db) => insertStep(db, run, steps + 1, step))
         steps++
@@ -86,6 +88,7 @@ export function createRunStore(postgres: Postgres<Database>, owner: StoredCaller
             .set({ status: 'RUNNING', started_at: sql<Date>`coalesce(started_at, now())` })
             .where('id', '=', id)
             .execute()
+          await addEvents(db, run, [{ kind: 'TOOL_CALL', call: id, status: 'RUNNING' }])
         }),
       settleCall: (id, { status, outcome }) =>
         write(async (db) => {
@@ -94,6 +97,7 @@ export function createRunStore(postgres: Postgres<Database>, owner: StoredCaller
             .set({ status, ...outcomeColumns(outcome), finished_at: sql<Date>`now()` })
             .where('id', '=', id)
             .execute()
+          await addEvents(db, run, [{ kind: 'TOOL_CALL', call: id, status }])
         }),
       end: (end) =>
         transact(async (db) => {
@@ -173,21 +177,27 @@ async function insertStep(db: Kysely<Database>, run: string, number: number, ste
     })
     .execute()
   if (calls.length === 0) return
+  const statusOf = ({ outcome }: Step['calls'][number]) => (outcome === null ? 'PROPOSED' : 'FAILED')
   await db
     .insertInto('tool_call')
     .values(
-      calls.map(({ id, name, arguments: args, outcome }, position) => ({
-        id,
+      calls.map((call, position) => ({
+        id: call.id,
         run_id: run,
         step: number,
         position,
-        tool: storable(name),
-        arguments: JSON.stringify(args),
-        status: outcome === null ? ('PROPOSED' as const) : ('FAILED' as const),
-        ...(outcome === null ? {} : { ...outcomeColumns(outcome), finished_at: sql<Date>`now()` }),
+        tool: storable(call.name),
+        arguments: JSON.stringify(call.arguments),
+        status: statusOf(call),
+        ...(call.outcome === null ? {} : { ...outcomeColumns(call.outcome), finished_at: sql<Date>`now()` }),
       })),
     )
     .execute()
+  await addEvents(
+    db,
+    run,
+    calls.map((call) => ({ kind: 'TOOL_CALL', call: call.id, status: statusOf(call) })),
+  )
 }
 
 function outcomeColumns(outcome: ToolOutcome) {

@@ -89,9 +89,9 @@ function describe(document: DocumentNode): AuthorizedOperation {
   return { document, operation: operationOf(document, null), source, key }
 }
 
-/** Values of variables that are no longer declared are not passed on. */
-function variablesOf(
-  { operation: { variableDefinitions = [] } }: AuthorizedOperation,
+/** Values of variables that are not, or no longer, declared are not passed on. */
+export function variablesOf(
+  { operation: { variableDefinitions = [] } }: Pick<AuthorizedOperation, 'operation'>,
   variables: Variables,
 ): Record<string, unknown> {
   const names = variableDefinitions.map(({ variable }) => variable.name.value)

@@ -5,6 +5,7 @@ import type { Logger } from 'pino'
 import type { RequestContext } from '../execute/request-context.ts'
 import { type AuthorizationMode, type ChallengeOf, rejection, reportOf } from './authorization-mode.ts'
 import type { Authorization } from './authorization.ts'
+import { authorizeSubscription } from './authorize-subscription.ts'
 import { type Authorize, createAuthorize } from './authorize.ts'
 
 type GatewayInterface = ApolloServerOptionsWithGateway<BaseContext>['gateway']
@@ -50,11 +51,15 @@ function authorizeExecutor(execute: Executor, options: AuthorizationOptions): Ex
 
   return async (context) => {
     const { schema, document, operationName, queryHash: hash, request } = context
-    const { principal, txn, record, approval } = context.context as unknown as RequestContext
+    const { principal, txn, record, approval, subscribe } = context.context as unknown as RequestContext
     const variables = request.variables ?? {}
     const decided = authorizeFor(schema)({ hash, document, operationName, variables, principal, approval })
     const authorization = decided instanceof Promise ? await decided : decided
-    if (authorization === null) return execute(context)
+    const run = (rest: Authorization | null) => {
+      if (subscribe) return authorizeSubscription({ schema, document, operationName, variables }, rest, subscribe)
+      return rest === null ? execute(context) : answerRest(context, rest)
+    }
+    if (authorization === null) return run(null)
     const causes = new Set(authorization.denials.flatMap(({ cause }) => cause ?? []))
     for (const err of causes) log.error({ txn, err }, 'a policy could not be decided')
 
@@ -65,11 +70,11 @@ function authorizeExecutor(execute: Executor, options: AuthorizationOptions): Ex
     }
     if (mode !== 'dry-run' || starting.some(authorization.denies)) {
       record.denied(denials, principal)
-      return answerRest(context, authorization)
+      return run(authorization)
     }
     const report = reportOf(denials)
     if (denials.length > 0) log.warn({ txn, ...report }, 'would have been denied')
-    const result = await execute(context)
+    const result = await run(null)
     return { ...result, extensions: { ...result.extensions, authorization: report } }
   }
 }

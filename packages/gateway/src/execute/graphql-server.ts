@@ -80,14 +80,16 @@ const finishAnswer = (
     // The stock executor has no code for either.
     didResolveOperation: async ({
       operation,
-      contextValue: { record },
+      contextValue: { record, subscribe },
     }: {
       readonly operation?: OperationDefinitionNode
       readonly contextValue: RequestContext
     }) => {
       if (operation === undefined) throw requestError('OPERATION_RESOLUTION_FAILURE')
-      if (operation.operation === OperationTypeNode.SUBSCRIPTION)
-        throw requestError('BAD_REQUEST', 'Subscriptions are not served here.')
+      const isSubscription = operation.operation === OperationTypeNode.SUBSCRIPTION
+      if (isSubscription && !subscribe)
+        throw requestError('BAD_REQUEST', 'Subscriptions are served as streams, by another path.')
+      if (!isSubscription && subscribe) throw requestError('BAD_REQUEST', 'Only subscriptions are served as streams.')
       if (operation.variableDefinitions?.some(({ variable }) => variable.name.value === planVariable))
         throw requestError('BAD_REQUEST', `Give the variable "$${planVariable}" another name.`)
       record.resolved(operation)

@@ -1,5 +1,6 @@
 import type { Approval, Principal } from '@behalf/identity'
 import type { RequestRecord } from '../audit/request-record.ts'
+import type { AuthorizedSubscription } from '../authorize/authorize-subscription.ts'
 
 /** Trace context (W3C): the only headers of a client that go on to subgraphs. */
 export interface TraceContext {
@@ -21,4 +22,6 @@ export interface RequestContext {
   readonly approval: Approval | null
   /** What is decided meanwhile. */
   readonly record: RequestRecord
+  /** Where a subscription goes once it is authorized; without it none is served. */
+  readonly subscribe?: (subscription: AuthorizedSubscription) => void
 }

@@ -6,10 +6,11 @@ import type { RequestAudit } from '../audit/audit-requests.ts'
 import { ignoredHeaders } from '../audit/ignored-headers.ts'
 import { RequestRecord } from '../audit/request-record.ts'
 import type { GraphQLServer } from '../execute/graphql-server.ts'
-import type { RequestContext, TraceContext } from '../execute/request-context.ts'
+import type { RequestContext } from '../execute/request-context.ts'
 import type { Admit } from './admission.ts'
 import { goneSignal } from './gone-signal.ts'
 import { parseJson } from './parse-json.ts'
+import { traceOf } from './trace-of.ts'
 import { inSpan, traceOfClient } from '../tracing.ts'
 
 /** `/graphql`: the credential ends in `admit`; of the client's headers, execution sees trace context only. */
@@ -100,14 +101,4 @@ function negotiationHeaders({ headers }: FastifyRequest): HeaderMap {
     if (value !== undefined) map.set(name, value)
   }
   return map
-}
-
-/** W3C Trace Context: forwarded only when it has the form of one. */
-function traceOf({ headers: { traceparent, tracestate } }: FastifyRequest): TraceContext {
-  if (typeof traceparent !== 'string' || !/^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(traceparent))
-    return {}
-  return {
-    traceparent,
-    ...(typeof tracestate === 'string' && /^[\x20-\x7e]{1,512}$/.test(tracestate) && { tracestate }),
-  }
 }
