@@ -14,6 +14,7 @@ import {
 import pino, { type Logger } from 'pino'
 import { addAgentApi } from './agent/agent-api.ts'
 import { type ApproveCall, createApproveCall, createOpenProof } from './agent/approve-call.ts'
+import { createReadApproved } from './agent/read-approved.ts'
 import { createTicketSealer } from './agent/ticket.ts'
 import { createAgentAudit } from './audit/audit-agents.ts'
 import { createRequestAudit } from './audit/audit-requests.ts'
@@ -152,6 +153,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const signer = createContextSigner({ rootKey, epoch, trustDomain })
   const tickets = createTicketSealer({ rootKey, epoch })
   const shapeOf = createOperationShapes(graph.supergraph)
+  const readApproved = createReadApproved(graph)
   const operationLimits = { ...defaultOperationLimits, ...limits.operation }
   const rates = createRateLimits({ limiter: authority.limiter, limits, maxCost: operationLimits.cost })
   const clients: SubgraphClient[] = []
@@ -194,7 +196,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
         maxPending: limits.subgraphPending,
       })
       clients.push(client)
-      return createSubgraphDataSource({ name, graph, client, shapeOf, signer, tickets, log })
+      return createSubgraphDataSource({ name, graph, client, shapeOf, signer, tickets, readApproved, log })
     },
   })
 

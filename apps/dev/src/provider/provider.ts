@@ -35,7 +35,11 @@ export async function startProvider({
   resources: ProviderResources
   consoleUrl: string
 }): Promise<DevelopmentProvider> {
-  const server = createServer()
+  let answer = (_request: IncomingMessage, response: ServerResponse): void => {
+    // It listens before it is configured, since its issuer names the port that it was given.
+    response.writeHead(503, { 'retry-after': '1' }).end()
+  }
+  const server = createServer((request, response) => answer(request, response))
   server.listen(listenPort, host)
   await once(server, 'listening')
   const authority = `${host}:${port || (server.address() as AddressInfo).port}`
@@ -99,7 +103,7 @@ export async function startProvider({
     })
   }
 
-  server.on('request', (request, response) => {
+  answer = (request, response) => {
     handle(request, response).catch((error: unknown) => {
       if (error instanceof errors.OIDCProviderError) {
         return sendPage(response, error.statusCode, errorPage(error.error, error.error_description ?? ''))
@@ -107,7 +111,7 @@ export async function startProvider({
       console.error(error)
       sendPage(response, 500, errorPage('server_error', 'Something went wrong in the development provider.'))
     })
-  })
+  }
 
   return {
     issuer,

@@ -8,6 +8,7 @@ const asks = (change: Partial<FieldRule>): FieldRule => ({
   policies: [],
   agent: 'ALLOW',
   delegates: null,
+  approves: null,
   ...change,
 })
 const rules = {

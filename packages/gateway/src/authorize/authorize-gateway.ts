@@ -47,7 +47,9 @@ function authorizeExecutor(execute: Executor, options: AuthorizationOptions): Ex
     })
 
   /** The ticket that goes along with these is authority: it is not handed out to see what would happen. */
-  const starting = Object.keys(rules).filter((coordinate) => rules[coordinate]?.delegates)
+  const starting = Object.keys(rules).filter(
+    (coordinate) => rules[coordinate]?.delegates || rules[coordinate]?.approves,
+  )
 
   return async (context) => {
     const { schema, document, operationName, queryHash: hash, request } = context
