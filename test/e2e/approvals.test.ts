@@ -20,7 +20,8 @@ beforeAll(async () => {
       SUBGRAPHS: [...direct, `orchestrator=${proxy.url}/graphql`].join(','),
     },
   })
-})
+  await Promise.all(['ada', 'ben', 'chloe'].map((user) => system.token(user)))
+}, 180_000)
 afterAll(async () => {
   await system.stop()
   await proxy[Symbol.asyncDispose]()
@@ -73,7 +74,7 @@ async function cancellable(): Promise<string[]> {
   return nodes.filter(({ status }) => status === 'PLACED' || status === 'PROCESSING').map(({ id }) => id)
 }
 
-describe('[P9] an orchestrator with other intentions', () => {
+describe('[P9] an orchestrator with other intentions', { timeout: 60_000 }, () => {
   it('runs what its user approved: that call, with these arguments, once', async () => {
     const { handle } = await delegationOf('ada')
     const { tools } = await post('/internal/tools/list', JSON.stringify({ delegation: handle, run: 'run_1' }))
@@ -129,8 +130,8 @@ describe('[P9] an orchestrator with other intentions', () => {
   it('[P13] moves money once, of 50 that send the same call', async () => {
     const { handle } = await delegationOf('ada')
     const { data } = await ask('ada', '{ viewer { balance { amount } payees { id name } } }')
-    const { amount } = data?.['viewer'].balance
-    const [{ id: payeeId }] = data?.['viewer'].payees
+    const amount = data?.['viewer'].balance.amount as string
+    const payeeId = data?.['viewer'].payees[0].id as string
     const given = { payeeId, amount: '10.00' }
     const { approval } = await call(handle, 'call_transfer', 'transfer', given)
     expect(approval.summary).toBe(`Transfer "10.00" to your payee "${payeeId}"`)

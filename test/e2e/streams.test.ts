@@ -1,9 +1,12 @@
 import { once } from 'node:events'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { type Authority, createAuthority } from '@behalf/authority'
 import { createClient } from 'graphql-sse'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type ModelServer, type Reply, startModelServer } from '../support/model-server.ts'
 import { type Replica, type Replicas, startReplicas } from '../support/replicas.ts'
+import { root } from '../support/system.ts'
 
 let model: ModelServer
 let system: Replicas
@@ -16,7 +19,8 @@ beforeAll(async () => {
   system = await startReplicas({ orchestrator: { MODEL_BASE_URL: model.baseUrl, MODEL_NAME: 'scripted' } })
   ;[one, other] = system.all
   operator = createAuthority({ url: system.database.gatewayUrl, max: 1 })
-}, 300_000)
+  // Eleven processes: a machine that has other things to do may need long.
+}, 600_000)
 afterAll(async () => {
   await operator?.close()
   await system?.[Symbol.asyncDispose]()
@@ -36,7 +40,7 @@ beforeEach(() => {
 interface RunEvent {
   readonly seq: number | null
   readonly event: {
-    readonly __typename: string
+    readonly kind: string
     readonly offset: number
     readonly text: string
     readonly toolCall?: { readonly tool: string; readonly status: string }
@@ -52,7 +56,7 @@ interface Result {
   readonly errors?: readonly { readonly extensions?: Readonly<Record<string, unknown>> }[]
 }
 
-const query = `subscription ($id: ID!, $after: Int) { chatRunEvents(runId: $id, afterSeq: $after) { seq event { __typename
+const query = `subscription ($id: ID!, $after: Int) { chatRunEvents(runId: $id, afterSeq: $after) { seq event { kind: __typename
   ... on ChatTextDelta { offset text } ... on ChatToolCallChanged { toolCall { tool status } }
   ... on ChatRunEnded { run { status lastSeq message { text } } } } } }`
 
@@ -95,12 +99,12 @@ const stored = (results: readonly Result[]) =>
 /** As a client that follows offsets has it. */
 const textOf = (results: readonly Result[], before = '') =>
   events(results).reduce(
-    (text, { event }) => (event.__typename === 'ChatTextDelta' ? text.slice(0, event.offset) + event.text : text),
+    (text, { event }) => (event.kind === 'ChatTextDelta' ? text.slice(0, event.offset) + event.text : text),
     before,
   )
 const codes = (results: readonly Result[]) =>
   results.flatMap(({ errors = [] }) => errors.map(({ extensions }) => extensions?.['code']))
-const isText = ({ event }: RunEvent) => event.__typename === 'ChatTextDelta'
+const isText = ({ event }: RunEvent) => event.kind === 'ChatTextDelta'
 
 let texts = 0
 async function send(token: string, replica = one): Promise<string> {
@@ -147,6 +151,44 @@ describe('a run that is listened to', () => {
     const results = await second.rest()
     expect(stored(results)).toEqual(whole.slice(2))
     expect(textOf(results, textOf(first.seen))).toBe(words)
+  })
+})
+
+/** The client of the guide. */
+async function fromGuide() {
+  const markdown = await readFile(join(root, 'docs/guides/streams.md'), 'utf8')
+  const [, code = ''] = /^```ts\n(.*?)^```$/ms.exec(markdown) ?? []
+  const file = join(import.meta.dirname, '../.reports/streams-guide.ts')
+  await mkdir(dirname(file), { recursive: true })
+  await writeFile(file, code)
+  return (await import(/* @vite-ignore */ file)) as {
+    followRun(options: {
+      gateway: string
+      runId: string
+      accessToken: () => Promise<string>
+      show: (text: string) => void
+    }): Promise<{ status: string; text: string }>
+  }
+}
+
+describe('docs/guides/streams.md', () => {
+  it('has a client that shows an answer as it is written, once', async () => {
+    const { followRun } = await fromGuide()
+    const token = await system.token('ada')
+    const shown: string[] = []
+    const show = (text: string) => {
+      shown.push(text)
+      go()
+    }
+    const follow = (runId: string, as = token) =>
+      followRun({ gateway: one.gateway, runId, accessToken: () => Promise.resolve(as), show })
+    const runId = await send(token)
+    expect(await follow(runId)).toEqual({ status: 'COMPLETED', text: words })
+    expect(shown.length).toBeGreaterThan(1)
+    expect(shown.at(-1)).toBe(words)
+    for (const text of shown) expect(words.startsWith(text)).toBe(true)
+    await expect(follow(`run_${'0'.repeat(32)}`)).rejects.toThrow('There is no such run.')
+    await expect(follow(runId, await system.token('ada', 'profile'))).rejects.toThrow('UNAUTHORIZED_FIELD_OR_TYPE')
   })
 })
 

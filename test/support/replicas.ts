@@ -50,7 +50,11 @@ const audience = 'http://127.0.0.1/graphql'
 
 /** Two of every process before one PostgreSQL, with ada and ben as users. */
 export async function startReplicas(
-  more: { readonly orchestrator?: Record<string, string>; readonly gateway?: Record<string, string> } = {},
+  more: {
+    readonly orchestrator?: Record<string, string>
+    readonly gateway?: Record<string, string>
+    readonly direct?: boolean
+  } = {},
 ): Promise<Replicas> {
   await using started = new AsyncDisposableStack()
   const dataDir = await temporaryDataDir()
@@ -115,7 +119,9 @@ export async function startReplicas(
         GRAPHQL_RESOURCE: audience,
         INTERACTIVE_CLIENTS: 'behalf-cli',
         GRAPH: graph,
-        SUBGRAPHS: subgraphs.map((name) => `${name}=${wire[name].url}/graphql`).join(','),
+        SUBGRAPHS: subgraphs
+          .map((name) => `${name}=${more.direct ? urls[name] : `${wire[name].url}/graphql`}`)
+          .join(','),
         ...more.gateway,
       },
       `${gateway}/readyz`,
@@ -213,7 +219,8 @@ function startProcess(script: string, env: Record<string, string>) {
     /** Resolves once `url` answers 200. @throws if the process ends before, with what it printed */
     async untilReady(url: string): Promise<void> {
       const isReady = () =>
-        fetch(url).then(
+        // What is asked while a process is about to answer may stay without an answer.
+        fetch(url, { signal: AbortSignal.timeout(2000) }).then(
           ({ ok }) => ok,
           () => false,
         )

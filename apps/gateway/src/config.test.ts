@@ -30,7 +30,7 @@ describe('the configuration', () => {
         },
       ],
       authorization: { mode: 'filter' },
-      limits: { operation: {}, user: {}, tenant: {}, anonymous: {} },
+      limits: { operation: {}, user: {}, tenant: {}, anonymous: {}, streams: {} },
       trustedProxies: [],
       introspection: true,
       logLevel: 'info',
@@ -84,6 +84,7 @@ describe('the configuration', () => {
       LIMIT_USER: 'requests=60,cost=off,toolCalls=10',
       LIMIT_TENANT: 'requests=off',
       LIMIT_ANONYMOUS: 'refusedCredentials=5',
+      LIMIT_STREAMS: 'user=3',
       TRUSTED_PROXIES: '10.0.0.0/8, ::1,192.0.2.7,fd00::/8',
     })
     expect(config.limits).toEqual({
@@ -91,6 +92,7 @@ describe('the configuration', () => {
       user: { requests: 60, cost: null, toolCalls: 10 },
       tenant: { requests: null },
       anonymous: { refusedCredentials: 5 },
+      streams: { user: 3 },
     })
     expect(config.trustedProxies).toEqual(['10.0.0.0/8', '::1', '192.0.2.7', 'fd00::/8'])
   })

@@ -113,7 +113,10 @@ describe('a start that fails says why, without a stack, and exits', () => {
         agent: 'ALLOW',
       }
       const path = join(folder, 'policies.json')
-      await writeFile(path, JSON.stringify({ ...graph, rules: { 'Query.ping': { ...rule, delegates: null } } }))
+      await writeFile(
+        path,
+        JSON.stringify({ ...graph, rules: { 'Query.ping': { ...rule, delegates: null, approves: null } } }),
+      )
       return [{ GRAPH: path }, 1, ['the policy "by_moonlight", which nobody gave', 'createGateway']]
     },
     'a subgraph that is not in the graph': async () => [{ SUBGRAPHS: 'pong=http://127.0.0.1:1/graphql' }, 1, ['pong']],

@@ -3,7 +3,7 @@ import { contextTokenHeader } from '@behalf/identity'
 interface RunEvent {
   readonly seq: number | null
   readonly event: {
-    readonly __typename: string
+    readonly kind: string
     readonly messageId?: string
     readonly offset: number
     readonly text: string

@@ -1,13 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import type { ModelEvent } from '@behalf/orchestration'
-import { afterEach, describe, expect, it } from 'vitest'
-import { callTool, say, scripted, type Script } from './scripted-model-fixture.ts'
+import type { ModelBackend } from '@behalf/orchestration'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { callTool, say } from './scripted-model-fixture.ts'
 import { type ChatStream, startChat } from './chat-fixture.ts'
 
-let chat: Awaited<ReturnType<typeof startChat>>
-afterEach(() => chat?.[Symbol.asyncDispose]())
-
-const query = `subscription ($id: ID!, $after: Int) { chatRunEvents(runId: $id, afterSeq: $after) { seq event { __typename
+const query = `subscription ($id: ID!, $after: Int) { chatRunEvents(runId: $id, afterSeq: $after) { seq event { kind: __typename
   ... on ChatTextDelta { messageId offset text }
   ... on ChatToolCallChanged { toolCall { id tool status result errorCode } }
   ... on ChatRunEnded { run { id status lastSeq message { id text } } } } } }`
@@ -15,56 +12,51 @@ const query = `subscription ($id: ID!, $after: Int) { chatRunEvents(runId: $id, 
 /** What a client that follows offsets has of the message in the end. */
 function textOf(events: Awaited<ReturnType<ChatStream['rest']>>): string {
   let text = ''
-  for (const { event } of events)
-    if (event.__typename === 'ChatTextDelta') text = text.slice(0, event.offset) + event.text
+  for (const { event } of events) if (event.kind === 'ChatTextDelta') text = text.slice(0, event.offset) + event.text
   return text
 }
 const stored = (events: Awaited<ReturnType<ChatStream['rest']>>) =>
   events.flatMap(({ seq, event }) => (seq === null ? [] : [[seq, event.toolCall?.status ?? event.run?.status]]))
 
+/** By the text that was sent: when the model goes on. */
+const gates = new Map<string, PromiseWithResolvers<void>>()
+
 /** Says a few words, waits to be told to go on, calls a tool, then answers. */
-function inSteps() {
-  const go = Promise.withResolvers<void>()
-  let step = 0
-  const script: Script = async () => {
-    if (++step > 1) return say('You have 1250.00 EUR.')
-    return [{ type: 'text', text: 'Let me look. ' } as ModelEvent, ...callTool('get_balance')]
-  }
-  const backend = scripted(script)
-  return {
-    go: go.resolve,
-    backend: {
-      ...backend,
-      async *generate(request: Parameters<typeof backend.generate>[0]) {
-        for await (const event of backend.generate(request)) {
-          yield event
-          if (event.type === 'text' && step === 1) await go.promise
-        }
-      },
-    },
-  }
+const backend: ModelBackend = {
+  kind: 'LANGUAGE_MODEL',
+  name: 'scripted',
+  async *generate({ messages, signal }) {
+    if (messages.at(-1)?.role === 'tool') return yield* say('You have 1250.00 EUR.')
+    yield { type: 'text', text: 'Let me look. ' }
+    const gate = gates.get(messages.flatMap((each) => (each.role === 'user' ? each.text : [])).at(-1) ?? '')
+    signal.addEventListener('abort', () => gate?.resolve())
+    await gate?.promise
+    yield* callTool('get_balance')
+  },
 }
 
-async function begin(replicas = 1) {
-  const model = inSteps()
-  chat = await startChat(model.backend, replicas)
-  const { data } = await chat.as('ada').send({ text: 'my balance?', waitMs: 0 })
-  return { run: data.chatSend.run.id as string, go: model.go }
+let chat: Awaited<ReturnType<typeof startChat>>
+beforeAll(async () => {
+  chat = await startChat(backend, 2)
+})
+afterAll(() => chat?.[Symbol.asyncDispose]())
+
+async function begin() {
+  const text = `my balance? ${randomUUID()}`
+  const gate = Promise.withResolvers<void>()
+  gates.set(text, gate)
+  const { data } = await chat.as('ada').send({ text, waitMs: 0 })
+  return { run: data.chatSend.run.id as string, go: gate.resolve }
 }
 
 describe('chatRunEvents', () => {
-  it.each([
-    ['its own replica', 1],
-    ['either of two', 2],
-  ])('tells of a run as it happens, on %s', async (_where, replicas) => {
-    const { run, go } = await begin(replicas)
-    const streams = await Promise.all(
-      Array.from({ length: replicas }, (_, replica) => chat.as('ada').stream(query, { id: run }, { replica })),
-    )
+  it('tells of a run as it happens, on either replica', async () => {
+    const { run, go } = await begin()
+    const streams = await Promise.all([0, 1].map((replica) => chat.as('ada').stream(query, { id: run }, { replica })))
     for (const stream of streams)
       expect(await stream.next()).toMatchObject({
         seq: null,
-        event: { __typename: 'ChatTextDelta', messageId: run.replace('run_', 'msg_'), offset: 0, text: 'Let me look.' },
+        event: { kind: 'ChatTextDelta', messageId: run.replace('run_', 'msg_'), offset: 0, text: 'Let me look.' },
       })
     go()
     for (const stream of streams) {
@@ -91,7 +83,7 @@ describe('chatRunEvents', () => {
   })
 
   it('gives whoever comes later the text that was written before', async () => {
-    const { run, go } = await begin(2)
+    const { run, go } = await begin()
     const first = await chat.as('ada').stream(query, { id: run }, { replica: 0 })
     await first.next()
     for (const replica of [0, 1]) {
@@ -156,7 +148,7 @@ describe('chatRunEvents', () => {
   })
 
   it('[P7] tells nothing of the text to those who hear the channel, and believes nothing that they say', async () => {
-    const { run, go } = await begin(2)
+    const { run, go } = await begin()
     const [notices, client] = [[] as string[], await chat.admin.connect()]
     client.on('notification', ({ payload = '' }) => notices.push(payload))
     await client.query('listen chat_text')

@@ -81,7 +81,7 @@ export async function* runEvents(
       for (const each of stored) {
         seq = each.seq
         yield { userId, seq, event: each.event }
-        if (each.event.__typename === 'ChatRunEnded') return
+        if (each.isLast) return
       }
       if (stored.length === pageSize) continue
       // Deleted, or ended before there were events.
@@ -118,7 +118,13 @@ async function readText(db: Db, run: string): Promise<string> {
   return answerText(await db.selectFrom('step').select('text').where('run_id', '=', run).orderBy('number').execute())
 }
 
-async function readEvents(db: Db, run: string, after: number): Promise<{ seq: number; event: ChatEvent }[]> {
+interface StoredEvent {
+  readonly seq: number
+  readonly event: ChatEvent
+  readonly isLast: boolean
+}
+
+async function readEvents(db: Db, run: string, after: number): Promise<StoredEvent[]> {
   const rows = await db
     .selectFrom('run_event')
     .select(['seq', 'user_id as userId', 'tool_call_id as call', 'status'])
@@ -127,10 +133,11 @@ async function readEvents(db: Db, run: string, after: number): Promise<{ seq: nu
     .orderBy('seq')
     .limit(pageSize)
     .execute()
-  return rows.map(({ seq, userId, call, status }): { seq: number; event: ChatEvent } => {
-    if (call === null) return { seq, event: { __typename: 'ChatRunEnded', run } }
-    if (status === null) return { seq, event: { __typename: 'ChatApprovalRequested', call, userId } }
-    return { seq, event: { __typename: 'ChatToolCallChanged', call, status } }
+  return rows.map(({ seq, userId, call, status }): StoredEvent => {
+    if (call === null) return { seq, isLast: true, event: { __typename: 'ChatRunEnded', run } }
+    if (status === null)
+      return { seq, isLast: false, event: { __typename: 'ChatApprovalRequested', call, userId } }
+    return { seq, isLast: false, event: { __typename: 'ChatToolCallChanged', call, status } }
   })
 }
 

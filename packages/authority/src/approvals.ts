@@ -14,14 +14,14 @@ import type { Database } from './database.ts'
 import { grantedEvent, hashOf, isRevoked } from './delegations.ts'
 
 interface Row extends ProofRow {
-  readonly id: string
-  readonly argumentsHash: string
   readonly summary: string
   readonly state: ApprovalState
   readonly expiresAt: Date
 }
 
 interface ProofRow {
+  readonly id: string
+  readonly argumentsHash: string
   readonly delegation: string
   readonly subject: string
   readonly agent: string
@@ -30,7 +30,7 @@ interface ProofRow {
   readonly resolvedAt: Date | null
 }
 
-const proofColumns = sql`a.delegation, a.subject, a.agent, a.ticket, a.resolver, a.resolved_at as "resolvedAt"`
+const proofColumns = sql`a.id, a.arguments_hash as "argumentsHash", a.delegation, a.subject, a.agent, a.ticket, a.resolver, a.resolved_at as "resolvedAt"`
 const state = sql`authority.approval_state(a.decision, a.used_at, a.ended_at, a.expires_at)`
 const inForce = sql`d.revoked_at is null and not authority.is_revoked(d.issuer, d.subject, d.session, d.issued_at)`
 /** As long as a delegation lives. */
@@ -48,7 +48,7 @@ export async function ask(db: Kysely<Database>, request: ApprovalRequest): Promi
     from authority.delegation d where d.id = ${delegation} and d.expires_at > now() and ${inForce}
     on conflict (delegation, call) do nothing`.execute(db)
   const { rows } = await sql<Row>`
-    select a.id, a.arguments_hash as "argumentsHash", a.summary, ${state} as state, a.expires_at as "expiresAt",
+    select a.summary, ${state} as state, a.expires_at as "expiresAt",
       ${proofColumns}
     from authority.approval a where a.delegation = ${delegation} and a.call = ${call}`.execute(db)
   const [row] = rows
@@ -128,7 +128,8 @@ export async function readResolved(
   return rows.map((row) => ({ ...row, sequence: Number(row.sequence) }))
 }
 
-function proofOf({ delegation, subject, agent, ticket, resolver, resolvedAt }: ProofRow): ApprovalProof | null {
+function proofOf(row: ProofRow): ApprovalProof | null {
+  const { id: approval, argumentsHash, delegation, subject, agent, ticket, resolver, resolvedAt } = row
   if (ticket === null || resolver === null || resolvedAt === null) return null
-  return { delegation, subject, agent, ticket, resolver, resolvedAt }
+  return { delegation, subject, agent, approval, argumentsHash, ticket, resolver, resolvedAt }
 }

@@ -20,7 +20,7 @@ export function createResolutionFeed({ url, pollMs = 1000 }: { url: string; poll
   const closed = new AbortController()
   let listener: Listener | undefined
   const wake = () => {
-    for (const go of [...waiting]) go()
+    for (const go of waiting) go()
   }
 
   function change(signal: AbortSignal): Promise<void> {

@@ -135,12 +135,14 @@ describe('rules', () => {
 
   it('list every mutation, which needs approval unless it says otherwise', async () => {
     const { graph } = await composed({
-      orders: `extend type Mutation { free: Int @agent(access: ALLOW) secret: Int @agent(access: DENY) chat: Int @delegates(agent: "assistant") plain: Int }`,
+      orders: `extend type Mutation { free: Int @agent(access: ALLOW) secret: Int @agent(access: DENY) chat: Int @delegates(agent: "assistant") plain: Int ${deciding} }`,
     })
     expect(graph.rules['Mutation.free']?.agent).toBe('ALLOW')
     expect(graph.rules['Mutation.secret']?.agent).toBe('DENY')
     expect(graph.rules['Mutation.plain']?.agent).toBe('APPROVE')
     expect(graph.rules['Mutation.chat']?.delegates).toEqual({ agent: 'assistant', subgraph: 'orders' })
+    expect(graph.rules['Mutation.chat']?.approves).toBeNull()
+    expect(graph.rules['Mutation.decide']).toMatchObject({ agent: 'DENY', delegates: null, approves: 'orders' })
   })
 
   it('take the strictest where subgraphs disagree about an agent, and say so', async () => {
@@ -166,6 +168,16 @@ const named = (name: string, port: number) => ({ name, port, schema: 'src/schema
 /** "@authenticated" of somebody else's specification. */
 const elsewhere = `${header.replace('"@authenticated", ', '')}
   extend schema @link(url: "https://example.com/auth/v1.0", import: ["@authenticated", "@other"])`
+const agentsIn = (...agents: string[]) =>
+  Object.assign(
+    {},
+    ...agents.map((agent, index) => {
+      const fields = `type Query { q${index}: Int } type Mutation { m${index}: Int @delegates(agent: "${agent}") }`
+      return app(`extra${index}`, named(`extra${index}`, 4200 + index), `${header} ${fields}`)
+    }),
+  ) as Record<string, string>
+const deciding = 'decide(id: ID!, argumentsHash: String!, decision: String!): Int @agent(access: DENY) @approves'
+const decides = (field: string) => schemaOf(`${header} type Query { a: Int } type Mutation { ${field} }`)
 const schemaOf = (schema: string) => app('extra', named('extra', 4200), schema)
 
 describe.each([
@@ -284,6 +296,20 @@ describe.each([
     },
     {},
   ],
+  ['DIRECTIVE_MISPLACED', schemaOf(`${header} type Query { ${deciding} }`), decides(deciding)],
+  ['DIRECTIVE_MISPLACED', decides(deciding.replace('DENY', 'APPROVE')), decides(deciding)],
+  ['DIRECTIVE_MISPLACED', decides(`${deciding} @delegates(agent: "x")`), decides(deciding)],
+  ['DIRECTIVE_MISPLACED', decides(deciding.replace('id: ID!', 'id: ID')), decides(deciding)],
+  ['DIRECTIVE_MISPLACED', decides(deciding.replace('argumentsHash', 'hash')), decides(deciding)],
+  [
+    'APPROVES_TWICE',
+    {
+      ...app('extra', named('extra', 4200), `${header} type Query { a: Int } type Mutation { ${deciding} @shareable }`),
+      ...app('more', named('more', 4201), `${header} type Query { c: Int } type Mutation { ${deciding} @shareable }`),
+    },
+    {},
+  ],
+  ['AGENT_TWICE', agentsIn('x', 'x'), agentsIn('x', 'y')],
 ])('%s', (code, bad, good) => {
   it('is refused, and its twin composes', async () => {
     expect((await refused({ files: bad })).map((problem) => problem.code)).toContain(code)

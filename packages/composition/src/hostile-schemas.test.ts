@@ -72,4 +72,6 @@ const cases: readonly RefusalCase[] = [
   ],
 ]
 
-describe('[P3] a schema whose author', () => testRefusals(cases, inTool))
+describe('[P3] a schema that would let a model choose somebody', () => {
+  testRefusals(cases, inTool)
+})

@@ -14,6 +14,7 @@ import {
 import pino, { type Logger } from 'pino'
 import { addAgentApi } from './agent/agent-api.ts'
 import { type ApproveCall, createApproveCall, createOpenProof } from './agent/approve-call.ts'
+import { createReadApproved } from './agent/read-approved.ts'
 import { createTicketSealer } from './agent/ticket.ts'
 import { createAgentAudit } from './audit/audit-agents.ts'
 import { createRequestAudit } from './audit/audit-requests.ts'
@@ -152,6 +153,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const signer = createContextSigner({ rootKey, epoch, trustDomain })
   const tickets = createTicketSealer({ rootKey, epoch })
   const shapeOf = createOperationShapes(graph.supergraph)
+  const readApproved = createReadApproved(graph)
   const operationLimits = { ...defaultOperationLimits, ...limits.operation }
   const rates = createRateLimits({ limiter: authority.limiter, limits, maxCost: operationLimits.cost })
   const clients: SubgraphClient[] = []
@@ -163,7 +165,14 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   )
   const { audit } = authority
   const counter = createEventCounter(audit)
-  const toolAudit = createToolAudit({ audit, graph, hashArguments: createHashArguments({ rootKey, epoch }) })
+  // Of their own, so that nobody outside can crowd out what agents were refused.
+  const agentCounter = createEventCounter(audit)
+  const toolAudit = createToolAudit({
+    audit,
+    counter: agentCounter,
+    graph,
+    hashArguments: createHashArguments({ rootKey, epoch }),
+  })
 
   const server = await startGraphQLServer({
     supergraph: graph.supergraph,
@@ -187,7 +196,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
         maxPending: limits.subgraphPending,
       })
       clients.push(client)
-      return createSubgraphDataSource({ name, graph, client, shapeOf, signer, tickets, log })
+      return createSubgraphDataSource({ name, graph, client, shapeOf, signer, tickets, readApproved, log })
     },
   })
 
@@ -223,7 +232,12 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     revocations: authority.revocations,
     audit: requestAudit,
   })
-  addLogoutRoutes(publicApp, { admit, verifyLogoutToken: createLogoutTokenVerifier(trusted), authority })
+  addLogoutRoutes(publicApp, {
+    admit,
+    verifyLogoutToken: createLogoutTokenVerifier(trusted),
+    authority,
+    audit: requestAudit,
+  })
   if (metadata !== undefined) addResourceMetadata(publicApp, metadata)
 
   const openProof = createOpenProof(tickets)
@@ -244,7 +258,8 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
         approve: createApproveCall(authority.approvals, openProof),
       }),
     ),
-    audit: createAgentAudit({ audit, counter }),
+    audit: createAgentAudit({ audit, counter: agentCounter }),
+    toolAudit,
     tickets,
     openProof,
     workloads: createWorkloadVerifier({
@@ -262,6 +277,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     await streams.close()
     await Promise.all([publicApp.close(), internalApp.close()] satisfies Promise<unknown>[])
     counter.flush()
+    agentCounter.flush()
     await server.stop()
     await Promise.all(clients.map((client) => client.close()))
   }

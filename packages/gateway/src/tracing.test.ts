@@ -29,7 +29,7 @@ const spans = (name: string) => exporter.getFinishedSpans().filter((span) => spa
 const traceparent = () => `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-01`
 const sent = (name: string) => (_value: string, index: number, raw: readonly string[]) => raw[index - 1] === name
 
-describe('with an SDK, a request', () => {
+describe('[P14] with an SDK, a request', () => {
   it("is a span of the client's trace, and each subgraph is told of its own fetch as the parent", async () => {
     const client = traceparent()
     const [, traceId, clientSpan] = client.split('-')

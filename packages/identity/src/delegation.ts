@@ -27,6 +27,19 @@ export interface DelegationGrant {
   readonly parent: string
 }
 
+/** Opened, that is: what a user approved by an `@approves` field. It starts nothing, whoever has it. */
+export interface Proof {
+  readonly grant: Omit<DelegationGrant, 'agent'>
+  readonly approved: readonly ApprovedHash[]
+}
+
+/** An approval, and what the user was shown of the call. */
+export interface ApprovedHash {
+  /** `apr_...` */
+  readonly id: string
+  readonly argumentsHash: string
+}
+
 /** Opened, that is: only the gateway can read or make one. */
 export interface Ticket {
   readonly id: string

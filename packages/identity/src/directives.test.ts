@@ -22,6 +22,7 @@ describe('identityDirectives', () => {
     const schema = buildASTSchema(parse(`${identityDirectives} type Query { a: Int @agent(access: DENY) }`))
     expect([...identityDirectiveNames].toSorted()).toEqual([
       'agent',
+      'approves',
       'delegates',
       'identity',
       'notSubject',
@@ -50,6 +51,7 @@ describe('readRule', () => {
       policies: [['p']],
       agent: 'DENY',
       delegates: 'assistant',
+      approves: false,
     })
   })
 
@@ -62,9 +64,10 @@ describe('readRule', () => {
   })
 
   it('asks nothing of a field that says nothing', () => {
-    const open = { authenticated: false, scopes: [], policies: [], agent: 'ALLOW', delegates: null }
+    const open = { authenticated: false, scopes: [], policies: [], agent: 'ALLOW', delegates: null, approves: false }
     expect(readRule(field('a: Int'), 'query')).toEqual(open)
     expect(readRule({}, 'query')).toEqual(open)
+    expect(readRule(field('a: Int @approves'), 'query')).toEqual({ ...open, approves: true })
     expect(
       readRule({ directives: [{ kind: Kind.DIRECTIVE, name: { kind: Kind.NAME, value: 'authenticated' } }] }, null),
     ).toEqual({ ...open, authenticated: true })

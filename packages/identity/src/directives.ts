@@ -49,6 +49,9 @@ enum identity__AgentAccess {
 "A call here may start an agent."
 directive @delegates(agent: String!) on FIELD_DEFINITION
 
+"With a call here a person decides what an agent asked for: its id, argumentsHash and decision (APPROVE or another) say what. It starts no agent."
+directive @approves on FIELD_DEFINITION
+
 "A tool: an operation, or a root field that one is generated for. \`summary\` is what a user is asked to approve, such as \`Cancel order {orderId}\`."
 directive @tool(name: String, title: String, summary: String, examples: [String!]! = []) on FIELD_DEFINITION | QUERY | MUTATION
 `
@@ -76,6 +79,8 @@ export type ScopeSets = readonly (readonly string[])[]
 export interface DeclaredRule extends Pick<FieldRule, 'authenticated' | 'scopes' | 'policies' | 'agent'> {
   /** The agent that `@delegates` names. */
   readonly delegates: string | null
+  /** Whether it has `@approves`. */
+  readonly approves: boolean
 }
 
 /** Whatever carries directives in SDL. */
@@ -95,6 +100,7 @@ export function readRule(node: FieldDefinitionNode | Declaration, root: Operatio
     policies: scopeSets(argumentsOf(node, 'policy')?.['policies']),
     agent: agentAccess(argumentsOf(node, 'agent'), root === 'mutation' ? 'APPROVE' : 'ALLOW'),
     delegates: text(argumentsOf(node, 'delegates')?.['agent']),
+    approves: argumentsOf(node, 'approves') !== null,
   }
 }
 

@@ -40,6 +40,8 @@ export interface FieldRule {
   readonly agent: AgentAccess
   /** Agent that a call here may start (`@delegates`), and the subgraph that is given the ticket. */
   readonly delegates: { readonly agent: string; readonly subgraph: string } | null
+  /** The subgraph that is given the proof of what a person decides by a call here (`@approves`). */
+  readonly approves: string | null
 }
 
 /** A JSON Schema (2020-12) document. */

@@ -22,6 +22,9 @@ export interface ApprovalProof {
   readonly delegation: string
   readonly subject: string
   readonly agent: string
+  /** `apr_...` */
+  readonly approval: string
+  readonly argumentsHash: string
   readonly ticket: string
   /** The role of the database that stored the decision: the subgraph that the ticket has to be made for. */
   readonly resolver: string

@@ -74,7 +74,7 @@ export interface VerifiedContext {
   readonly jti: string | null
   /** When a subscription has to end, in seconds since the epoch; null for other operations. */
   readonly until: number | null
-  /** Given for `@delegates` fields: to be redeemed at the gateway, unreadable here. */
+  /** Given for `@delegates` fields, to be redeemed at the gateway, and for `@approves` fields, as proof; unreadable here. */
   readonly ticket: string | null
 }
 

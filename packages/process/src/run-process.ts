@@ -35,11 +35,13 @@ export async function runProcess<Config>(life: ProcessLife<Config>): Promise<voi
   // It was started with a channel, which was closed before anything could listen for that.
   if ('connected' in process && !process.connected) told.resolve()
   let isStarting = true
-  void told.promise.then(() => {
+  async function endInTime(): Promise<void> {
+    await told.promise
     // Nobody waits for an answer yet, and it may be waiting for what is gone, too.
     if (isStarting) process.exit(0)
     setTimeout(() => end(1, `${name} did not end within ${endWithin / 1000} seconds`, []), endWithin)
-  })
+  }
+  void endInTime()
 
   const config = await orEnd(2, `${name} cannot start with this configuration`, readConfig)
   const telemetry = await orEnd(1, `${name} cannot start`, () => startTelemetry(name, tracesTo?.(config) ?? null))

@@ -3,7 +3,7 @@ import {
   type Identity,
   type OperationType,
   readRule,
-  refusalError,
+  RefusalError,
   refusalOf,
 } from '@behalf/identity'
 import {
@@ -82,10 +82,10 @@ export function guardOf(rules: readonly DeclaredAt[]): Guard | null {
   )
   if (asking.length === 0) return null
   return (identity) => {
-    for (const { rule, approvable } of asking) {
+    for (const { coordinate, rule, approvable } of asking) {
       const isApproved = approvable !== null && identity.approval?.field === approvable
       const refusal = refusalOf(rule, identity, isApproved)
-      if (refusal) throw refusalError(refusal)
+      if (refusal) throw new RefusalError(refusal, coordinate)
     }
   }
 }

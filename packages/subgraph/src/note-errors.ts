@@ -1,7 +1,7 @@
 import { unwrapResolverError } from '@apollo/server/errors'
-import { AppError, type Audit, type Identity } from '@behalf/identity'
+import { AppError, type Audit, type Identity, RefusalError } from '@behalf/identity'
 import type { FastifyBaseLogger } from 'fastify'
-import { eventOf, isDenial } from './audit-events.ts'
+import { denied } from './audit-events.ts'
 
 /** Writes down what went wrong in one execution. */
 export type NoteErrors = (errors: readonly Error[], identity: Identity) => void
@@ -10,24 +10,22 @@ export type NoteErrors = (errors: readonly Error[], identity: Identity) => void
 export function createNoteErrors(log: FastifyBaseLogger, audit: Audit | null): NoteErrors {
   return (errors, identity) => {
     const { txn } = identity
-    const denied = new Set<string>()
+    const recorded = new Set<string>()
     for (const thrown of errors) {
       const error = unwrapResolverError(thrown)
       const path = 'path' in thrown ? thrown.path : undefined
       if (error instanceof AppError && error.code !== 'INTERNAL') {
         log.info({ txn, code: error.code, path, reason: reasonOf(error) }, 'field refused')
-        const where = place(path)
-        if (!isDenial(error) || denied.has(`${where} ${error.code}`)) continue
-        denied.add(`${where} ${error.code}`)
-        audit?.record(eventOf(identity, 'field.denied', { target: where, outcome: error.code }))
+        if (error instanceof RefusalError && isFirst(recorded, `${error.coordinate} ${error.rule}`))
+          audit?.record(denied(identity, error))
       } else if (path === undefined) log.info({ txn, ...refusalOf(thrown) }, 'operation refused')
       else log.error({ txn, path, err: error }, 'resolver failed')
     }
   }
 }
 
-/** Where in the answer; which of a list's is not told. */
-const place = (path: unknown) => (Array.isArray(path) ? path.filter((key) => typeof key === 'string').join('.') : null)
+/** A list may be refused for each of its objects. */
+const isFirst = (seen: Set<string>, key: string) => !seen.has(key) && seen.add(key).has(key)
 
 /** Why GraphQL refuses a request. Where variables are at fault the message holds their values, which are the user's. */
 function refusalOf({ message, extensions }: Error & { extensions?: { code?: unknown } }): object {

@@ -1,11 +1,11 @@
 import type { GraphQLReferenceResolver } from '@apollo/subgraph'
 import {
-  type BindSubjects,
   type BoundArguments,
   createSubjectBinders,
+  type Identity,
   type Policies,
   readSubject,
-  refusalError,
+  RefusalError,
   type SubjectInputs,
 } from '@behalf/identity'
 import { MapperKind, mapSchema } from '@graphql-tools/utils'
@@ -25,6 +25,8 @@ import { type RequestContext, transaction } from './request-context.ts'
 
 type Context = RequestContext<unknown>
 type FieldConfig = GraphQLFieldConfig<unknown, Context>
+type Arguments = Record<string, unknown>
+type Bind = (args: Arguments, identity: Identity) => Arguments
 type Resolver = GraphQLFieldResolver<unknown, Context>
 
 /**
@@ -57,19 +59,23 @@ export function protectSchema(schema: GraphQLSchema, policies: Policies = {}): G
       const isEvent = typeName === subscription
       if (!guard && !policyGuard && !bind && !owned && typeName !== mutation && !isEvent) return undefined
 
+      const bindAll = (args: Arguments, identity: Identity) =>
+        bind ? boundValues(bind(args, identity), `${typeName}.${fieldName}`) : args
       const original = config.resolve ?? (isEvent ? asItIs : defaultFieldResolver)
       const isolated = typeName === mutation ? inSavepoint(original) : original
       const resolve: Resolver = (parent, args, context, info) => {
         const { identity } = context
         guard?.(identity)
-        const bound = bind ? boundValues(bind(args, identity)) : args
+        const bound = bindAll(args, identity)
         const run = () => {
           const value = isolated(parent, bound, context, info)
           return owned ? owned(value, context, info) : value
         }
         return policyGuard ? policyGuard(identity, bound).then(run) : run()
       }
-      return isEvent ? { ...config, resolve, subscribe: protectSource(config, guard, policyGuard, bind) } : { ...config, resolve }
+      return isEvent
+        ? { ...config, resolve, subscribe: protectSource(config, guard, policyGuard, bindAll) }
+        : { ...config, resolve }
     },
   })
 }
@@ -82,19 +88,19 @@ function protectSource(
   { subscribe }: FieldConfig,
   guard: Guard | null,
   policyGuard: PolicyGuard | null,
-  bind: BindSubjects | null,
+  bind: Bind,
 ): Resolver {
   return async (root, args, context, info): Promise<unknown> => {
     const { identity } = context
     guard?.(identity)
-    const bound = bind ? boundValues(bind(args, identity)) : args
+    const bound = bind(args, identity)
     await policyGuard?.(identity, bound)
     return subscribe?.(root, bound, context, info)
   }
 }
 
-function boundValues(bound: BoundArguments) {
-  if ('refusal' in bound) throw refusalError(bound.refusal)
+function boundValues(bound: BoundArguments, coordinate: string) {
+  if ('refusal' in bound) throw new RefusalError(bound.refusal, coordinate)
   return bound.values
 }
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { createSubgraph } from './create-subgraph.ts'
-import { ada, contextKeys, links, receiver, run, trustDomain } from './fixtures.ts'
+import { contextKeys, links, receiver, run, trustDomain } from './fixtures.ts'
 import type { Resolvers } from './resolvers.ts'
 
 interface Tables {
@@ -61,7 +61,7 @@ it('[P13] runs a mutation again that others kept from being serialized, and no o
   })
   const listening = await subgraph.listen({ port: 0 })
   try {
-    const ask = (query: string) => run(listening.url, query, { as: ada })
+    const ask = (query: string) => run(listening.url, query)
     const answers = await Promise.all(Array.from({ length: 20 }, () => ask('mutation { raise }')))
     expect(answers.map(({ json }) => Number(json.data?.['raise'])).toSorted((a, b) => a - b)).toEqual(
       Array.from({ length: 20 }, (_, index) => index + 1),

@@ -70,7 +70,7 @@ export function createStreams({ schema, db, noteErrors, answerMs, clock }: Strea
     const end = (reason: AppError | null) => over.abort(reason)
     const leave = () => end(null)
     const msLeft = (until ?? 0) * 1000 - clock()
-    const timer = setTimeout(() => end(new AppError('STREAM_EXPIRED')), Math.min(msLeft, longestMs))
+    const timer = setTimeout(() => end(new AppError('STREAM_EXPIRED')), Math.min(Math.max(0, msLeft), longestMs))
     gone.addEventListener('abort', leave, { once: true })
     endings.add(end)
     if (gone.aborted) leave()
@@ -84,11 +84,7 @@ export function createStreams({ schema, db, noteErrors, answerMs, clock }: Strea
     /** With a transaction of its own: it sees what is there now, and nothing is held until the next. */
     async function show(event: unknown): Promise<ExecutionResult> {
       const transaction = db && new RequestTransaction(db.bind(identity, 'read'))
-      const context = new RequestContext(
-        verified,
-        transaction,
-        createWithheldReport(identity, log, db?.audit ?? null),
-      )
+      const context = new RequestContext(verified, transaction, createWithheldReport(identity, log, db?.audit ?? null))
       try {
         const work = Promise.resolve(execute({ ...operation, rootValue: event, contextValue: context }))
         return await unlessStopped(work, answerMs, over.signal)
@@ -138,7 +134,8 @@ export function createStreams({ schema, db, noteErrors, answerMs, clock }: Strea
   return {
     open,
     close() {
-      for (const end of endings) end(new AppError('UNAVAILABLE', 'This part of the graph is stopping. Subscribe again.'))
+      for (const end of endings)
+        end(new AppError('UNAVAILABLE', 'This part of the graph is stopping. Subscribe again.'))
     },
   }
 }

@@ -9,7 +9,7 @@ export async function unlessStopped<T>(work: Promise<T>, afterMs: number, gone: 
   const stopped = Promise.withResolvers<never>()
   const stop = (cause: string) => () => stopped.reject(new AppError('UNAVAILABLE', undefined, { cause }))
   const leave = stop('the caller has gone')
-  const timer = setTimeout(stop(`not answered in ${afterMs} ms`), afterMs)
+  const timer = setTimeout(stop(`not answered in ${Math.round(afterMs)} ms`), afterMs)
   gone?.addEventListener('abort', leave, { once: true })
   if (gone?.aborted) leave()
   try {

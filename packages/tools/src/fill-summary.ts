@@ -19,5 +19,6 @@ function describe(value: unknown): string {
 }
 
 /** Controls, format characters (bidirectional ones among them), separators of lines, private and unassigned ones. */
+const invisible = /[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu
 const escaped = (text: string) =>
-  text.replaceAll(/[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`)
+  text.replaceAll(invisible, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`)

@@ -148,7 +148,7 @@ function portNeeds(config: Config): PortNeed[] {
     { what: "the gateway's internal API", variable: 'GATEWAY_INTERNAL_PORT', host, port: config.internalPort },
     ...[...config.appPorts].map(([name, port]) => ({ what: name, variable: portVariable(name), host, port })),
     ...(config.ownProvider
-      ? [{ what: 'the development provider', variable: 'IDP_PORT', host, port: config.providerPort }]
+      ? [{ what: 'the development provider', variable: 'IDP_PORT', host, port: config.providerListenPort }]
       : []),
     ...(config.databaseUrl === null
       ? [{ what: 'PostgreSQL', variable: 'POSTGRES_PORT', host, port: config.postgresPort }]

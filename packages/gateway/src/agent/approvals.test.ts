@@ -60,8 +60,27 @@ async function asked(call = newCall()) {
   return { handle, call, approval }
 }
 const kept = (id: string) => gateway.authority.approvals.kept.find((each) => each.id === id)
-const approve = async (id: string, claims?: Record<string, unknown>, to = 'chat') =>
-  gateway.authority.approvals.resolve(id, 'APPROVED', { sealed: await ticketOf(claims), to })
+const words = `mutation ($id: ID!, $hash: String!, $decision: Decision! = APPROVE, $off: Boolean = false) {
+  resolveApproval(id: $id, argumentsHash: $hash, decision: $decision) @skip(if: $off) rename(name: "x") { id } }`
+interface Decided {
+  readonly id: string
+  readonly hash?: string
+  readonly decision?: 'REJECT'
+  readonly off?: true
+}
+/** What a person's own `@approves` call gives the subgraph `users`. */
+async function proofOf({ id, ...given }: Decided, claims: Record<string, unknown> = {}, query = words) {
+  const variables = { id, hash: kept(id)?.argumentsHash ?? 'h'.repeat(43), ...given }
+  await gateway.ask(query, {
+    token: await gateway.token({ scope: scopes, sid: 's1', auth_time: 1763856000, ...claims }),
+    variables,
+  })
+  return gateway.graph.users.received.findLast(({ operation }) => operation === 'mutation')?.context.ticket ?? 'none'
+}
+/** As the process does that holds the proof, whatever that is of. */
+const store = (id: string, sealed: string, to = 'users') =>
+  gateway.authority.approvals.resolve(id, 'APPROVED', { sealed, to })
+const approve = async (id: string, claims?: Record<string, unknown>) => store(id, await proofOf({ id }, claims))
 const refused = (code: string) => ({ ok: false, error: { code, message: expect.any(String) } })
 /** Mutations that reached the subgraph. */
 const cancellations = () => gateway.graph.orders.received.filter(({ operation }) => operation === 'mutation')
@@ -123,19 +142,76 @@ describe('[P9] a call that needs approval', () => {
 })
 
 describe('[P9] that it was the user who approved', () => {
-  const forged: Record<string, (id: string) => Promise<void>> = {
-    'no ticket': async (id) => gateway.authority.approvals.resolve(id, 'APPROVED', { sealed: 'sealed', to: 'chat' }),
-    "somebody else's": (id) => approve(id, { sub: 'ben' }),
-    'one that was made for another subgraph': (id) => approve(id, {}, 'orders'),
+  const twice = (first: string, second: string) => `mutation ($id: ID!, $hash: String!) {
+    first: resolveApproval(id: $id, argumentsHash: $hash, decision: ${first})
+    ...M } fragment M on Mutation { second: resolveApproval(id: $id, argumentsHash: $hash, decision: ${second}) }`
+  const forged: Record<string, (id: string) => Promise<string>> = {
+    'no ticket': async () => 'sealed',
+    'one that starts an agent': () => ticketOf(),
+    "somebody else's": (id) => proofOf({ id }, { sub: 'ben' }),
+    'one with which they approved something else': async (id) => {
+      const other = (await asked()).approval.id
+      return proofOf({ id: other, hash: kept(id)?.argumentsHash ?? '' })
+    },
+    'one with which they approved another hash': (id) => proofOf({ id, hash: 'h'.repeat(43) }),
+    'one with which they rejected it': (id) => proofOf({ id, decision: 'REJECT' }),
+    'one of a field that was skipped': (id) => proofOf({ id, off: true }),
+    'one of both': (id) => proofOf({ id }, {}, twice('APPROVE', 'REJECT')),
   }
   it.each(Object.keys(forged))('is not believed by %s', async (what) => {
     const { handle, call, approval } = await asked()
-    await forged[what]?.(approval.id)
+    store(approval.id, (await forged[what]?.(approval.id)) ?? '')
     expect(await cancel(handle, call)).toMatchObject({ error: { code: 'TICKET_REFUSED' } })
     expect(kept(approval.id)?.uses).toBe(0)
     expect(cancellations()).toEqual([])
     await approve(approval.id)
     expect(await cancel(handle, call)).toMatchObject({ ok: true })
+  })
+
+  it('is believed of the subgraph that it was made for', async () => {
+    const { handle, call, approval } = await asked()
+    store(approval.id, await proofOf(approval), 'orders')
+    expect(await cancel(handle, call)).toMatchObject({ error: { code: 'TICKET_REFUSED' } })
+    await approve(approval.id)
+    expect(await cancel(handle, call)).toMatchObject({ ok: true })
+  })
+
+  it('is believed of several that are approved in one request, as many as fit into a token', async () => {
+    const all = [await asked(), await asked()]
+    const wordsFor = (ids: readonly string[]) => {
+      const fields = ids.map(
+        (id, index) => `r${index}: resolveApproval(id: "${id}", argumentsHash: "${kept(id)?.argumentsHash}")`,
+      )
+      return `mutation { ${fields.join(' ')} }`
+    }
+    const ids = all.map(({ approval }) => approval.id)
+    const sealed = await proofOf({ id: ids[0] ?? '' }, {}, wordsFor(ids))
+    for (const { handle, call, approval } of all) {
+      store(approval.id, sealed)
+      expect(await cancel(handle, call)).toMatchObject({ ok: true })
+    }
+    const token = await gateway.token({ scope: scopes })
+    const id = ids[0] ?? ''
+    expect((await gateway.ask(wordsFor([id, id, id, id]), { token })).body.errors).toBeUndefined()
+    expect((await gateway.ask(wordsFor([id, id, id, id, id]), { token })).body.errors).toMatchObject([
+      { extensions: { code: 'BAD_REQUEST' } },
+    ])
+  })
+
+  it('starts no agent: nobody makes a delegation of it, and who is given it is no workload', async () => {
+    const { approval } = await asked()
+    const exchange = (ticket: string) =>
+      new URLSearchParams({
+        grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+        subject_token: ticket,
+        subject_token_type: 'urn:behalf:params:oauth:token-type:ticket',
+      }).toString()
+    const redeem = (ticket: string, workload: string) =>
+      post('/internal/token', exchange(ticket), 'application/x-www-form-urlencoded', workload)
+    const sealed = await proofOf(approval)
+    expect(await redeem(sealed, 'users')).toMatchObject({ body: { error: { code: 'WORKLOAD_REFUSED' } } })
+    expect(await redeem(sealed, 'chat')).toMatchObject({ body: { error: { code: 'TICKET_REFUSED' } } })
+    expect(await redeem(await ticketOf(), 'chat')).toMatchObject({ status: 200 })
   })
 
   it('[P11] renews the delegation, with the rights of that moment', async () => {

@@ -63,14 +63,15 @@ const askedApproval = ({ id, summary, argumentsHash, expiresAt }: StoredApproval
   expiresAt: expiresAt.toISOString(),
 })
 
-/** What the user granted by approving. @throws {AppError} `TICKET_REFUSED` if it was not them, or not for this. */
+/** What the user granted by approving. @throws {AppError} `TICKET_REFUSED` if it was not them, or not this. */
 export type OpenProof = (proof: ApprovalProof) => Promise<DelegationGrant>
 
 export const createOpenProof =
-  (tickets: TicketSealer): OpenProof =>
-  async ({ ticket, resolver, resolvedAt, subject, agent }) => {
-    const { grant } = await tickets.open(ticket, resolver, resolvedAt)
-    if (grant.subject !== subject || grant.agent !== agent)
-      throw new AppError('TICKET_REFUSED', undefined, { cause: `of ${grant.subject} for ${grant.agent}` })
-    return grant
+  (tickets: Pick<TicketSealer, 'openProof'>): OpenProof =>
+  async ({ ticket, resolver, resolvedAt, subject, agent, approval, argumentsHash }) => {
+    const { grant, approved } = await tickets.openProof(ticket, resolver, resolvedAt)
+    const isThis = approved.some((each) => each.id === approval && each.argumentsHash === argumentsHash)
+    if (grant.subject !== subject || !isThis)
+      throw new AppError('TICKET_REFUSED', undefined, { cause: `of ${grant.subject}, who approved another call` })
+    return { ...grant, agent }
   }

@@ -145,3 +145,24 @@ const decoded = (token: string) =>
     .split('.')
     .map((part, index) => (index === 0 ? part : Buffer.from(part, 'base64url').toString('hex')))
     .join('.')
+
+describe('[P9] a proof', () => {
+  const approved = [{ id: 'apr_1', argumentsHash: 'h'.repeat(43) }]
+  const prove = async (principal = ada) =>
+    (await sealer.sealProof(principal, { approved, to: 'identity', txn: start.txn })) ?? ''
+
+  it('says what was approved by whom, to the gateway, and of its receiver', async () => {
+    const proof = await sealer.openProof(await prove(), 'identity', new Date(now))
+    expect(proof).toMatchObject({ approved, grant: { subject: 'usr_ada', scopes: ['orders:read'], parent: start.txn } })
+    expect(proof.grant).not.toHaveProperty('agent')
+    await expect(sealer.openProof(await prove(), 'orders', new Date(now))).rejects.toMatchObject(refused)
+    await expect(sealer.openProof(await prove(), 'identity', new Date(now + 61_000))).rejects.toMatchObject(refused)
+    expect(await prove(anonymous)).toBe('')
+  })
+
+  it('is no ticket, nor is a ticket a proof, whoever shows it', async () => {
+    await expect(sealer.open(await prove(), 'identity')).rejects.toMatchObject(refused)
+    await expect(sealer.openProof(await seal(), 'orchestrator', new Date(now))).rejects.toMatchObject(refused)
+    await expect(sealer.open(await seal(), 'orchestrator')).resolves.toBeDefined()
+  })
+})

@@ -47,7 +47,9 @@ function authorizeExecutor(execute: Executor, options: AuthorizationOptions): Ex
     })
 
   /** The ticket that goes along with these is authority: it is not handed out to see what would happen. */
-  const starting = Object.keys(rules).filter((coordinate) => rules[coordinate]?.delegates)
+  const starting = Object.keys(rules).filter(
+    (coordinate) => rules[coordinate]?.delegates || rules[coordinate]?.approves,
+  )
 
   return async (context) => {
     const { schema, document, operationName, queryHash: hash, request } = context
@@ -65,11 +67,11 @@ function authorizeExecutor(execute: Executor, options: AuthorizationOptions): Ex
 
     const denials = authorization.asked(variables)
     if (mode === 'reject' && denials.length > 0) {
-      record.denied(denials)
+      record.denied(denials, principal)
       return rejection(denials, challengeOf)
     }
     if (mode !== 'dry-run' || starting.some(authorization.denies)) {
-      record.denied(denials)
+      record.denied(denials, principal)
       return run(authorization)
     }
     const report = reportOf(denials)

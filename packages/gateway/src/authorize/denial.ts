@@ -25,12 +25,13 @@ export const isConditional = ({ directives = [] }: SelectionNode) => directives.
 
 /** @param variables - coerced. */
 export function wasAskedFor({ conditions }: Denial, variables: Readonly<Record<string, unknown>>): boolean {
-  return conditions.every(
-    (node) =>
-      getDirectiveValues(GraphQLSkipDirective, node, variables)?.['if'] !== true &&
-      getDirectiveValues(GraphQLIncludeDirective, node, variables)?.['if'] !== false,
-  )
+  return conditions.every((node) => isIncluded(node, variables))
 }
+
+/** @param variables - coerced. */
+export const isIncluded = (node: SelectionNode, variables: Readonly<Record<string, unknown>>): boolean =>
+  getDirectiveValues(GraphQLSkipDirective, node, variables)?.['if'] !== true &&
+  getDirectiveValues(GraphQLIncludeDirective, node, variables)?.['if'] !== false
 
 /** As clients are told. */
 export const denialError = (

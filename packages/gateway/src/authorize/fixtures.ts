@@ -11,6 +11,7 @@ export const rule = (parts: Partial<FieldRule> = {}): FieldRule => ({
   policies: [],
   agent: 'ALLOW',
   delegates: null,
+  approves: null,
   ...parts,
 })
 export const needs = (...scopes: string[]): FieldRule => rule({ scopes: [scopes] })

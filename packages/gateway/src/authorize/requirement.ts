@@ -13,7 +13,7 @@ export type RequirementOf = (coordinate: string) => Requirement
 
 /** A Mutation field without a rule of its own is one that agents need approval for. */
 const unlistedMutation: Requirement = {
-  rule: { authenticated: false, scopes: [], policies: [], agent: 'APPROVE', delegates: null },
+  rule: { authenticated: false, scopes: [], policies: [], agent: 'APPROVE', delegates: null, approves: null },
   policies: [],
 }
 const nothing: Requirement = { rule: null, policies: [] }

@@ -11,7 +11,16 @@ const graph = graphOf(
    type Item { of(user: ID!): String }
    input Transfer { userId: ID, amount: Int = 1, via: [Transfer!] }
    input Where { owner: ID = "usr_ada", and: Where, or: [Where!], text: String }`,
-  { 'Mutation.transfer': { authenticated: false, scopes: [], policies: [], agent: 'ALLOW', delegates: null } },
+  {
+    'Mutation.transfer': {
+      authenticated: false,
+      scopes: [],
+      policies: [],
+      agent: 'ALLOW',
+      delegates: null,
+      approves: null,
+    },
+  },
   {
     ...Object.fromEntries(
       ['user', 'byTenant', 'many', 'search', 'deep', 'defaulted', 'both'].map((name) => [name, echo]),

@@ -11,6 +11,7 @@ import {
 import { SpanKind } from '@opentelemetry/api'
 import type { GraphQLFormattedError } from 'graphql'
 import type { Logger } from 'pino'
+import type { ReadApproved } from '../agent/read-approved.ts'
 import type { TicketSealer } from '../agent/ticket.ts'
 import { describeCause } from '../describe-cause.ts'
 import { inSpan, traceHeaders } from '../tracing.ts'
@@ -26,19 +27,25 @@ export function createSubgraphDataSource(options: {
   readonly client: SubgraphClient
   readonly shapeOf: (fetch: string) => OperationShape
   readonly signer: ContextSigner
-  readonly tickets: TicketSealer
+  readonly tickets: Pick<TicketSealer, 'seal' | 'sealProof'>
+  readonly readApproved: ReadApproved
   readonly log: Logger
 }): GraphQLDataSource<RequestContext & Record<string, unknown>> {
-  const { name, graph, client, shapeOf, signer, tickets, log } = options
+  const { name, graph, client, shapeOf, signer, tickets, readApproved, log } = options
   const { facts, scopes } = graph.subgraphs[name] ?? { facts: [], scopes: [] }
   const declared = { facts, scopes }
 
-  /** Only a call that may start an agent carries the means to (`@delegates`). */
-  async function ticketFor({ type, rootFields }: OperationShape, { principal, txn }: RequestContext) {
+  /** Only a call that may start an agent carries the means to (`@delegates`), and one that decides the proof (`@approves`). */
+  async function ticketFor(
+    { type, rootFields }: OperationShape,
+    { principal, txn }: RequestContext,
+    request: Parameters<ReadApproved>[0],
+  ) {
     if (type !== 'mutation') return null
-    const starts = rootFields
-      .map((field) => graph.rules[`Mutation.${field}`]?.delegates)
-      .find((delegates) => delegates?.subgraph === name)
+    const asked = rootFields.map((field) => graph.rules[`Mutation.${field}`])
+    if (asked.some((rule) => rule?.approves === name))
+      return tickets.sealProof(principal, { approved: readApproved(request, name), to: name, txn })
+    const starts = asked.map((rule) => rule?.delegates).find((delegates) => delegates?.subgraph === name)
     return starts ? tickets.seal(principal, { agent: starts.agent, to: name, txn }) : null
   }
 
@@ -51,7 +58,7 @@ export function createSubgraphDataSource(options: {
       const { principal, txn, trace, signal, record, approval } = fetch.context
       const shape = shapeOf(query)
       const body = Buffer.from(JSON.stringify({ query, operationName, variables }))
-      const ticket = await ticketFor(shape, fetch.context)
+      const ticket = await ticketFor(shape, fetch.context, { query, variables: variables ?? {} })
       const token = signer.sign(principal, {
         to: name,
         body,

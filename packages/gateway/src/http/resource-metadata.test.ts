@@ -49,6 +49,7 @@ describe('a gateway', () => {
       policies: [],
       agent: 'ALLOW',
       delegates: null,
+      approves: null,
     } as const
     gateway = await startTestGateway({ rules: { 'Query.order': rule } })
   })

@@ -102,7 +102,7 @@ describe('[P15] an operation that asks for too much is refused, no subgraph is a
 
 it('[P15] what counts is what was sent, whatever of it the caller may see', async () => {
   const rules = {
-    'Query.people': { authenticated: true, scopes: [], policies: [], agent: 'ALLOW', delegates: null },
+    'Query.people': { authenticated: true, scopes: [], policies: [], agent: 'ALLOW', delegates: null, approves: null },
   } as const
   await using strict = await startTestGateway({ rules, limits: { operation: { cost: 120 } } })
   const large = '{ whoami people(first: 120) { id } }'

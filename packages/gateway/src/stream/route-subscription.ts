@@ -21,7 +21,9 @@ export interface RoutedSubscription {
 }
 
 /** Finds who serves a subscription. @throws {AppError} `SUBSCRIPTION_NOT_SERVED` where that is not one subgraph. */
-export type RouteSubscription = (subscription: Pick<AuthorizedSubscription, 'document' | 'operation'>) => RoutedSubscription
+export type RouteSubscription = (
+  subscription: Pick<AuthorizedSubscription, 'document' | 'operation'>,
+) => RoutedSubscription
 
 export function createRouteSubscription(supergraph: string): RouteSubscription {
   const parts = readSubscriptionParts(parse(supergraph, { noLocation: true }))
@@ -36,7 +38,10 @@ export function createRouteSubscription(supergraph: string): RouteSubscription {
 }
 
 /** There is exactly one, which validation has seen to (GraphQL 5.2.4.1). */
-function rootFieldOf(document: DocumentNode, set: { readonly selections: AuthorizedSubscription['operation']['selectionSet']['selections'] }): string | undefined {
+function rootFieldOf(
+  document: DocumentNode,
+  set: { readonly selections: AuthorizedSubscription['operation']['selectionSet']['selections'] },
+): string | undefined {
   for (const node of set.selections) {
     if (node.kind === Kind.FIELD) return node.name.value
     const fragment =

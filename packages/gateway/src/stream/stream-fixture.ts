@@ -13,7 +13,7 @@ export interface Seen {
 }
 
 /** One topic: whoever listens hears what is said from then on. */
-export function createTopic<T>() {
+function createTopic<T>() {
   const listeners = new Set<(value: T) => void>()
   return {
     get listeners() {
@@ -116,7 +116,9 @@ export async function openStream(
 }
 
 /** A subgraph with events of every kind, and another one with more of the same entity. */
-export async function startNotices(change: Partial<Omit<Parameters<typeof startComposedGateway>[0], 'subgraphs'>> = {}) {
+export async function startNotices(
+  change: Partial<Omit<Parameters<typeof startComposedGateway>[0], 'subgraphs'>> = {},
+) {
   const notices = createTopic<unknown>()
   const resolved: string[] = []
   const subgraphs: Record<string, ComposedSubgraph> = {

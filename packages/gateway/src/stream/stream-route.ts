@@ -87,7 +87,7 @@ export function addStreamRoute(
     reply.hijack()
     const writer = createEventWriter(reply.raw, { ...times, signal: over.signal })
     const attributes = { 'behalf.txn': txn, 'http.request.method': method, 'http.route': '/graphql/stream' }
-    const context = { ...caller, approval: null, txn, trace: traceOf(request), record, signal: over.signal }
+    const context = { ...caller, txn, trace: traceOf(request), approval: null, record, signal: over.signal }
     // The span is of the beginning: a stream may last for a day.
     const subscription = await inSpan(
       `${method} /graphql/stream`,
@@ -105,10 +105,9 @@ export function addStreamRoute(
     writer: EventWriter,
   ): Promise<AuthorizedSubscription | null> {
     let authorized: AuthorizedSubscription | null = null
-    const { body } = await server.executeOperation(
-      asked,
-      { contextValue: { ...context, subscribe: (subscription) => (authorized = subscription) } },
-    )
+    const { body } = await server.executeOperation(asked, {
+      contextValue: { ...context, subscribe: (subscription) => (authorized = subscription) },
+    })
     if (authorized === null) writer.complete(body.kind === 'single' ? body.singleResult : undefined)
     return authorized
   }
@@ -127,7 +126,7 @@ export function addStreamRoute(
     const until = principal.expiresAt ?? Math.ceil((clock() + times.anonymousMs) / 1000)
     const timer = setTimeout(
       () => end(new AppError('STREAM_EXPIRED')),
-      Math.min(until * 1000 - clock(), longestMs),
+      Math.min(Math.max(0, until * 1000 - clock()), longestMs),
     )
     try {
       for await (const event of ask(subscription, { ...stream, until })) {

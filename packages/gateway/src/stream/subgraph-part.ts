@@ -29,8 +29,7 @@ export function readSubscriptionParts(supergraph: DocumentNode): ReadonlyMap<str
   for (const [value, name] of subgraphsOf(supergraph)) {
     const definitions = supergraph.definitions.flatMap((node) => definitionIn(node, value))
     const schema = buildASTSchema({ kind: Kind.DOCUMENT, definitions }, { assumeValid: true, assumeValidSDL: true })
-    for (const field of Object.keys(schema.getSubscriptionType()?.getFields() ?? {}))
-      parts.set(field, { name, schema })
+    for (const field of Object.keys(schema.getSubscriptionType()?.getFields() ?? {})) parts.set(field, { name, schema })
   }
   return parts
 }
@@ -52,7 +51,8 @@ function subgraphsOf({ definitions }: DocumentNode): Map<string, string> {
 }
 
 function definitionIn(node: DefinitionNode, graph: string): DefinitionNode[] {
-  const inGraph = (from: Directives, directive: string) => applied(from, directive).filter((each) => each['graph'] === graph)
+  const inGraph = (from: Directives, directive: string) =>
+    applied(from, directive).filter((each) => each['graph'] === graph)
   const hasField = (field: FieldDefinitionNode | InputValueDefinitionNode) => {
     const all = applied(field, 'field')
     return all.length === 0 || inGraph(field, 'field').some(isServed)
@@ -62,12 +62,12 @@ function definitionIn(node: DefinitionNode, graph: string): DefinitionNode[] {
   switch (node.kind) {
     case Kind.OBJECT_TYPE_DEFINITION:
     case Kind.INTERFACE_TYPE_DEFINITION: {
-      const interfaces = inGraph(node, 'implements').map((each) => String(each['interface']))
+      const interfaces = new Set(inGraph(node, 'implements').map((each) => String(each['interface'])))
       return [
         {
           ...node,
           directives: [],
-          interfaces: node.interfaces?.filter(({ name }) => interfaces.includes(name.value)) ?? [],
+          interfaces: node.interfaces?.filter(({ name }) => interfaces.has(name.value)) ?? [],
           fields: node.fields?.filter(hasField).map((field) => ({ ...field, ...typeIn(field, graph) })) ?? [],
         },
       ]
@@ -80,8 +80,8 @@ function definitionIn(node: DefinitionNode, graph: string): DefinitionNode[] {
         },
       ]
     case Kind.UNION_TYPE_DEFINITION: {
-      const members = inGraph(node, 'unionMember').map((each) => String(each['member']))
-      return [{ ...node, types: node.types?.filter(({ name }) => members.includes(name.value)) ?? [] }]
+      const members = new Set(inGraph(node, 'unionMember').map((each) => String(each['member'])))
+      return [{ ...node, types: node.types?.filter(({ name }) => members.has(name.value)) ?? [] }]
     }
     default:
       return [node]

@@ -72,7 +72,8 @@ async function readText(body: Dispatcher.ResponseData['body'], maxBytes: number)
   let bytes = 0
   for await (const chunk of body) {
     bytes += (chunk as Buffer).length
-    if (bytes > maxBytes) throw new AppError('SUBGRAPH_INVALID_RESPONSE', undefined, { cause: `over ${maxBytes} bytes` })
+    if (bytes > maxBytes)
+      throw new AppError('SUBGRAPH_INVALID_RESPONSE', undefined, { cause: `over ${maxBytes} bytes` })
     chunks.push(chunk as Buffer)
   }
   return Buffer.concat(chunks).toString()
