@@ -3,20 +3,21 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { type Equivalent, judge } from './judge.ts'
-import type { Mutant } from './run-stryker.ts'
+import type { Mutant } from './run-mutants.ts'
 
 const root = join(import.meta.dirname, '../..')
 
 describe('the mutants', () => {
   it('of planted code survive where no test notices them, and nowhere else', { timeout: 300_000 }, async () => {
-    const args = ['--conditions=@behalf/source', 'test/mutants/main.ts', 'test/mutants/planted', '--file', 'door.ts']
+    const where = ['test/mutants/planted', '--file', 'door.ts', '--test', 'door.spec.ts']
+    const args = ['--conditions=@behalf/source', 'test/mutants/main.ts', ...where]
     const ended = Promise.withResolvers<unknown>()
     const child = execFile(process.execPath, args, { cwd: root }, (_error, out, err) => ended.resolve(out + err))
     const output = await ended.promise
     expect([child.exitCode, output]).toEqual([1, expect.stringContaining('survived: test/mutants/planted/door.ts:10')])
 
     const path = join(root, '.reports/mutants/test-mutants-planted.json')
-    const { mutants } = JSON.parse(await readFile(path, 'utf8')) as { mutants: Mutant[] }
+    const mutants = JSON.parse(await readFile(path, 'utf8')) as Mutant[]
     const described = (wanted: Mutant['outcome']) =>
       mutants
         .filter(({ outcome }) => outcome === wanted)
@@ -53,11 +54,14 @@ describe('a survivor', () => {
   const survivor: Mutant = {
     file: 'a.ts',
     line: 5,
+    nth: 1,
     text: 'if (age < 18) return',
     original: 'age < 18',
     replacement: 'age <= 18',
     mutator: 'EqualityOperator',
     outcome: 'survived',
+    by: null,
+    why: null,
   }
   const { file, text, original, replacement } = survivor
   const entry: Equivalent = { file, text, original, replacement, reason: 'nobody is 18' }
