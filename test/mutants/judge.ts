@@ -5,8 +5,9 @@ export interface Equivalent {
   readonly file: string
   /** The line it is in, without the space around it. */
   readonly text: string
-  readonly original: string
-  readonly replacement: string
+  /** Without these: whatever is changed in that line. */
+  readonly original?: string
+  readonly replacement?: string
   readonly reason: string
 }
 
@@ -29,7 +30,7 @@ export function judge(mutants: readonly Mutant[], equivalents: readonly Equivale
 }
 
 const fits = (entry: Equivalent, mutant: Mutant) =>
-  (['file', 'text', 'original', 'replacement'] as const).every((name) => entry[name] === mutant[name])
+  (['file', 'text', 'original', 'replacement'] as const).every((name) => (entry[name] ?? mutant[name]) === mutant[name])
 
 /** A row for each file, and one for all of them. */
 export function table(mutants: readonly Mutant[], { survivors, excused }: Judgement): string {

@@ -10,6 +10,7 @@
  * none.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { startEmbeddedPostgres } from '@behalf/postgres/embedded'
 import { equivalents } from './equivalents.ts'
@@ -26,7 +27,7 @@ const { values, positionals } = parseArgs({
   },
 })
 
-const reports = '.reports/mutants'
+const reports = resolve('.reports/mutants')
 mkdirSync(reports, { recursive: true })
 
 let failed = false
@@ -49,12 +50,14 @@ async function report(workspace: string, parts: readonly Target[]): Promise<bool
   try {
     const earlier = existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as readonly Mutant[]) : []
     const mutants: Mutant[] = []
-    for (const part of parts) {
-      mutants.push(...(await runMutants({ workspace, ...part, known: values.resume ? earlier : [] })))
-      const files = new Set(mutants.map(({ file }) => file))
+    const save = (more: readonly Mutant[]) => {
+      const files = new Set([...mutants, ...more].map(({ file }) => file))
       const others = earlier.filter(({ file }) => !files.has(file))
-      writeFileSync(path, JSON.stringify([...others, ...mutants], null, 2))
+      writeFileSync(path, JSON.stringify([...others, ...mutants, ...more], null, 2))
     }
+    for (const part of parts)
+      mutants.push(...(await runMutants({ workspace, ...part, known: values.resume ? earlier : [], save })))
+    save([])
     const judgement = judge(mutants, equivalents)
     console.log(`\n${table(mutants, judgement)}\n${Math.round((performance.now() - began) / 1000)} s`)
     for (const mutant of judgement.survivors) console.log(`\n${describeMutant(mutant)}`)

@@ -1,7 +1,7 @@
 import { existsSync, globSync, readFileSync, rmSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { Instrumenter } from '@stryker-mutator/instrumenter'
-import { createVitest, type Vitest } from 'vitest/node'
+import { createVitest, type TestUserConfig, type Vitest } from 'vitest/node'
 import { addExtraMutators } from './extra-mutators.ts'
 import type { Coverage, Outcome, Plan, Run } from './plan.ts'
 
@@ -32,6 +32,8 @@ export interface MutationRun {
   readonly tests: readonly string[]
   /** Of an earlier run: what was killed then is not run again. */
   readonly known: readonly Mutant[]
+  /** What is known after each file of tests, if the run should not come to its end. */
+  readonly save: (mutants: readonly Mutant[]) => void
 }
 
 /** Not about what is decided: texts, literals, names that come out otherwise. */
@@ -51,7 +53,7 @@ type Change = Omit<Mutant, 'outcome' | 'by' | 'why'> & { readonly id: string }
  * are in the code at once, and switched on one at a time (Stryker's instrumenter), so that a process loads it once for
  * all of them and not for each.
  */
-export async function runMutants({ workspace, files, tests, known }: MutationRun): Promise<Mutant[]> {
+export async function runMutants({ workspace, files, tests, known, save }: MutationRun): Promise<Mutant[]> {
   const root = process.cwd()
   const folder = join(root, workspace)
   const find = (patterns: readonly string[]) => globSync(patterns, { cwd: folder }).map((name) => join(folder, name))
@@ -73,6 +75,11 @@ export async function runMutants({ workspace, files, tests, known }: MutationRun
     }
     const outcomes = new Map<string, Ended>()
     const isAlive = ({ id }: Change) => (outcomes.get(id)?.outcome ?? 'survived') === 'survived'
+    const told = () =>
+      changes.map(({ id, ...change }): Mutant => {
+        const { outcome, by, why } = before.get(keyOf(change)) ?? outcomes.get(id) ?? uncovered
+        return { ...change, outcome, by, why }
+      })
     const open = changes.filter((change) => !before.has(keyOf(change)))
     console.log(`${changes.length} mutants, ${open.length} to be run`)
     for (const { file, ms, coverage } of covered.toSorted((a, b) => a.ms - b.ms)) {
@@ -80,21 +87,20 @@ export async function runMutants({ workspace, files, tests, known }: MutationRun
       if (runs.length === 0) continue
       const began = performance.now()
       for (const outcome of await runAll(vitest, file, runs, report)) outcomes.set(outcome.mutant, outcome)
+      save(told())
       const seconds = Math.round((performance.now() - began) / 1000)
       console.log(
         `${relative(folder, file)} (${ms} ms): ${runs.length} run, ${open.filter(isAlive).length} left, ${seconds} s`,
       )
     }
-    return changes.map(({ id, ...change }) => {
-      const { outcome, by, why } = before.get(keyOf(change)) ??
-        outcomes.get(id) ?? { outcome: 'uncovered' as const, by: null, why: null }
-      return { ...change, outcome, by, why }
-    })
+    return told()
   } finally {
     await vitest.close()
     process.chdir(root)
   }
 }
+
+const uncovered = { outcome: 'uncovered', by: null, why: null } as const
 
 async function instrument(root: string, paths: readonly string[]) {
   await addExtraMutators()
@@ -127,48 +133,56 @@ async function instrument(root: string, paths: readonly string[]) {
 
 async function startVitest(folder: string, code: ReadonlyMap<string, string>, tests: ReadonlySet<string>) {
   const drive = join(import.meta.dirname, 'drive.ts')
-  const vitest = await createVitest(
-    'test',
-    {
-      root: folder,
-      watch: false,
-      isolate: false,
-      maxWorkers: 1,
-      fileParallelism: false,
-      reporters: [{}],
-      fsModuleCache: false,
-      execArgv: ['--max-old-space-size=1024'],
-    },
-    {
-      plugins: [
-        {
-          name: 'mutants',
-          enforce: 'pre',
-          transform(_code: string, id: string) {
-            const [path = '', query] = id.split('?')
-            if (!tests.has(path)) return code.get(path)
-            if (query) return undefined
-            const again = JSON.stringify(`${path}?mutant=`)
-            return `import { drive } from ${JSON.stringify(drive)}\ndrive((version) => import(${again} + version))`
-          },
+  const options: TestUserConfig = {
+    root: folder,
+    watch: false,
+    isolate: false,
+    fileParallelism: false,
+    maxWorkers: 1,
+    // What is loaded is not what is on the disk.
+    fsModuleCache: false,
+    // Enough for any test, and soon full of what never ends.
+    execArgv: ['--max-old-space-size=1024'],
+    // Whoever shares the processors must not pass for what hangs.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    reporters: [{}],
+  }
+  const vitest = await createVitest('test', options, {
+    plugins: [
+      {
+        name: 'mutants',
+        enforce: 'pre',
+        transform(_code: string, id: string) {
+          const [path = '', query] = id.split('?')
+          if (!tests.has(path)) return code.get(path)
+          if (query) return undefined
+          const again = JSON.stringify(`${path}?mutant=`)
+          return `import { drive } from ${JSON.stringify(drive)}\ndrive((version) => import(${again} + version))`
         },
-      ],
-    },
-  )
+      },
+    ],
+  })
   return vitest
 }
 
 /** One that ends the process, by all its memory for example, is one that is noticed; those after it are run in a new one. */
 async function runAll(vitest: Vitest, file: string, runs: readonly Run[], report: string): Promise<Ended[]> {
   const ended = new Map<string, Ended>()
+  const alone: Ended[] = []
   for (;;) {
     const left = runs.filter(({ mutant }) => !ended.has(mutant))
     const found = await run<Outcome>(vitest, file, { kind: 'mutate', runs: left, report })
     const last = found.at(-1)
     for (const outcome of found) if (isEnded(outcome)) ended.set(outcome.mutant, outcome)
     if (last?.mutant === '' && last.outcome === 'survived') return [...ended.values()]
-    if (!last || isEnded(last) || last.mutant === '')
-      throw new Error(`${file} does not pass once its mutants are over: ${JSON.stringify(last)}`)
+    if (!last || isEnded(last) || last.mutant === '') {
+      // Something that a mutant left behind fails the tests of those after it, too: each by itself, then.
+      if (runs.length <= 1) throw new Error(`${file} does not pass with its mutant over: ${JSON.stringify(last)}`)
+      console.log(`${file}: one by one, since it fails once its mutants are over: ${last?.by} ${last?.why}`)
+      for (const one of runs) for (const outcome of await runAll(vitest, file, [one], report)) alone.push(outcome)
+      return alone
+    }
     ended.set(last.mutant, { ...last, outcome: 'killed', by: 'process', why: 'it ended' })
   }
 }
