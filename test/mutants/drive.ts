@@ -1,3 +1,5 @@
+// oxlint-disable vitest/valid-describe-callback, vitest/no-disabled-tests, vitest/expect-expect, vitest/require-top-level-describe -- made of other tests
+// oxlint-disable no-empty-pattern -- as Vitest wants it where a hook asks for its suite alone
 import { appendFileSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, inject, it, type RunnerTestSuite, vi } from 'vitest'
 import type { Coverage, Outcome, Plan, Run } from './plan.ts'
@@ -13,7 +15,7 @@ interface Switch {
   mutantCoverage?: { static: Record<string, number>; perTest: Record<string, Record<string, number>> }
 }
 
-const at: Switch = ((globalThis as { __stryker__?: Switch }).__stryker__ ??= {})
+const at: Switch = ((globalThis as unknown as Record<string, Switch>)['__stryker__'] ??= {})
 
 /**
  * Runs the tests of a file once for each mutant of the plan, in this one process: what they import stays loaded.
@@ -27,7 +29,9 @@ export function drive(load: (version: string) => Promise<unknown>): void {
   // Last, because it loads what they change anew.
   const runs = plan.runs.toSorted((a, b) => Number(a.isStatic) - Number(b.isStatic))
   for (const run of runs) describe(`mutant ${run.mutant}`, () => mutate(run, plan, load))
-  describe('without a mutant', () => mutate({ mutant: '', isStatic: false, tests: null, hits: 0 }, plan, load))
+  // Loaded anew, too, if what is loaded is changed by the last of them.
+  const isStatic = runs.some((run) => run.isStatic)
+  describe('without a mutant', () => mutate({ mutant: '', isStatic, tests: null, hits: 0 }, plan, load))
 }
 
 function cover(report: string, load: (version: string) => Promise<unknown>): void {
@@ -48,7 +52,7 @@ function cover(report: string, load: (version: string) => Promise<unknown>): voi
       at.currentTestId = undefined
     })
     afterAll(({}, suite) => {
-      const end = endOf(suite as RunnerTestSuite)
+      const end = endOf(suite)
       if (end.outcome !== 'survived') throw new Error(`It does not pass as it is: ${end.by}: ${end.why}`)
       const { static: outside, perTest } = read()
       const isStatic = Object.keys(loading).filter((id) => (loading[id] ?? 0) > (again[id] ?? 0))
@@ -69,7 +73,7 @@ async function mutate(
   let own: RunnerTestSuite | undefined
 
   beforeAll(({}, suite) => {
-    own = suite as RunnerTestSuite
+    own = suite
     began = performance.now()
     note({ outcome: 'begun' })
     at.activeMutant = mutant
@@ -86,7 +90,7 @@ async function mutate(
   })
   afterAll(({}, suite) => {
     at.activeMutant = undefined
-    end ??= endOf(suite as RunnerTestSuite)
+    end ??= endOf(suite)
     note({ ms: Math.round(performance.now() - began), ...end })
   })
 

@@ -92,6 +92,7 @@ function policyNames(document: DocumentNode): string[] {
 }
 
 interface ListLike {
+  readonly kind: Kind
   readonly values?: readonly ListLike[]
 }
 

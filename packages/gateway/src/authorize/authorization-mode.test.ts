@@ -50,8 +50,8 @@ describe('a request that is refused as a whole', () => {
 
   it('for a policy asks for no scopes, and so for no other token', () => {
     const { errors = [] } = rejection([denial('a', 'UNAUTHORIZED_FIELD_OR_TYPE', '')], challengeOf)
-    const { headers } = errors[0]?.extensions['http'] as { headers: Map<string, string> }
-    expect([...headers]).toEqual([])
+    const head = errors[0]?.extensions['http'] as { headers: Map<string, string> } | undefined
+    expect(head?.headers.size).toBe(0)
     const [lacking] =
       rejection([denial('a', 'UNAUTHORIZED_FIELD_OR_TYPE', ''), lacks('b', ['x'])], challengeOf).errors ?? []
     const mended = lacking?.extensions['http'] as { headers: Map<string, string> } | undefined
