@@ -27,6 +27,10 @@ const { values, positionals } = parseArgs({
   },
 })
 
+interface Report {
+  readonly mutants: readonly Mutant[]
+}
+
 const reports = resolve('.reports/mutants')
 mkdirSync(reports, { recursive: true })
 
@@ -48,12 +52,12 @@ async function report(workspace: string, parts: readonly Target[]): Promise<bool
   const database = needsDatabase(workspace) ? await startEmbeddedPostgres() : undefined
   if (database) process.env['DATABASE_URL'] = database.url
   try {
-    const earlier = existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as readonly Mutant[]) : []
+    const earlier = existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Report).mutants : []
     const mutants: Mutant[] = []
     const save = (more: readonly Mutant[]) => {
       const files = new Set([...mutants, ...more].map(({ file }) => file))
       const others = earlier.filter(({ file }) => !files.has(file))
-      writeFileSync(path, JSON.stringify([...others, ...mutants, ...more], null, 2))
+      writeFileSync(path, JSON.stringify({ mutants: [...others, ...mutants, ...more] }, null, 2))
     }
     for (const part of parts)
       mutants.push(...(await runMutants({ workspace, ...part, known: values.resume ? earlier : [], save })))
