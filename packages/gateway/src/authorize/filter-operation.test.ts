@@ -200,8 +200,9 @@ describe('@skip and @include', () => {
 describe('filterOperation', () => {
   const schema = buildSchema(
     `directive @tag(on: Boolean) on QUERY
-     type Query { a: A, x: Int } type A { x: Int }
-     interface I { x: Int } type B implements I { x: Int }`,
+     type Query { a: A, x: Int, b: B, i: I } type A { x: Int }
+     interface I { x: Int } interface J { x: Int } type B implements I { x: Int }
+     type C implements I & J { x: Int }`,
   )
   const allow: Decide = { field: () => null, type: () => null }
   const filter = (text: string, decide: Decide = allow, operationName: string | null = null) =>
@@ -215,6 +216,23 @@ describe('filterOperation', () => {
     ['query Q { x } query R { x }', 'Which operation'],
   ])('throws where an operation was not validated: %s', (text, why) => {
     expect(() => filter(text)).toThrow(expect.objectContaining({ message: expect.stringContaining(why) }))
+  })
+
+  it.each([
+    ['goes with what is always asked for', '{ b { ... on B { x } } }', null],
+    ['goes with what its interface is always asked for', '{ b { ... on I { x } } }', null],
+    ['stays where another object may be found', '{ i { ... on J { x } } }', '{ i { __typename } }'],
+    [
+      'stays where that is asked for conditionally',
+      '{ b { ... on B { x @skip(if: false) } } }',
+      '{ b { __typename } }',
+    ],
+    ['stays where the fragment is conditional', '{ b { ... on B @skip(if: false) { x } } }', '{ b { __typename } }'],
+  ])('a field of which nothing is left %s', (_what, text, left) => {
+    const decide: Decide = { ...allow, field: ({ name }) => (name.value === 'x' ? refusal('first') : null) }
+    const { document } = filter(text, decide)
+    expect(document && print(document).replaceAll(/\s+/g, ' ')).toBe(left)
+    expect(filter(text).denials).toEqual([])
   })
 
   it('keeps what directives of the operation use', () => {
