@@ -175,6 +175,10 @@ async function runAll(vitest: Vitest, file: string, runs: readonly Run[], report
     const found = await run<Outcome>(vitest, file, { kind: 'mutate', runs: left, report })
     const last = found.at(-1)
     for (const outcome of found) if (isEnded(outcome)) ended.set(outcome.mutant, outcome)
+    // Where a hook of the file fails as all is over, nobody is left to say how it was.
+    for (const { mutant, ...begun } of found.slice(0, -1))
+      if (mutant !== '' && !ended.has(mutant))
+        ended.set(mutant, { ...begun, mutant, outcome: 'killed', by: 'hooks', why: 'the file could not be closed' })
     if (last?.mutant === '' && last.outcome === 'survived') return [...ended.values()]
     if (!last || isEnded(last) || last.mutant === '') {
       // Something that a mutant left behind fails the tests of those after it, too: each by itself, then.
