@@ -43,7 +43,7 @@ export const requirements = {
     kept: true,
   },
   P13: { promise: "Nothing accepted is lost; a tool call's effect in a database happens at most once.", kept: false },
-  P14: { promise: 'Every decision is explained.', kept: false },
+  P14: { promise: 'Every decision is explained.', kept: true },
   // Model tokens are not counted yet; the rest is kept.
   P15: {
     promise: 'Abuse is bounded per user and tenant: rate, query cost, tool calls, model tokens.',

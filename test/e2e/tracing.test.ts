@@ -20,7 +20,7 @@ const send = 'mutation ($input: ChatSendInput!) { chatSend(input: $input) { run 
 const ofTxn = (txn: string | undefined) =>
   collector.spans().filter(({ attributes }) => attributes['behalf.txn'] === txn)
 
-describe('with a collector', () => {
+describe('[P14] with a collector', () => {
   const tokens: string[] = []
   let total = ''
 

@@ -8,15 +8,22 @@ export const runEnded = 'chat_run_ended'
 export interface RunWatch {
   /** Calls `listener` when the run ends, which may be missed while the database is away; returns how to stop. */
   onEnd(run: string, listener: () => void): () => void
-  /** Resolves when the run is over or after `ms`. `isOver` is asked at the start, then rarely, and when the run ends. */
+  /**
+   * Resolves when the run is over or after `ms`. `isOver` is asked at the start, then rarely, and when the run ends; more
+   * often once this is closed.
+   */
   untilOver(run: string, ms: number, isOver: () => Promise<boolean>): Promise<void>
   close(): Promise<void>
 }
 
 const rereadMs = 2000
+/** Once nothing is heard any more, and the database may be gone: then there is nothing to wait for. */
+const rereadClosedMs = 200
 
 export async function watchRuns(db: Pick<Postgres<unknown>, 'listen'>): Promise<RunWatch> {
   const listeners = new Map<string, Set<() => void>>()
+  const closed = Promise.withResolvers<void>()
+  let reread = rereadMs
   const connection = await db.listen(runEnded, (run) => listeners.get(run)?.forEach((listener) => listener()))
 
   const onEnd: RunWatch['onEnd'] = (run, listener) => {
@@ -39,9 +46,10 @@ export async function watchRuns(db: Pick<Postgres<unknown>, 'listen'>): Promise<
         const stop = onEnd(run, heard.resolve)
         try {
           if (ms <= 0 || (await isOver()) || Date.now() >= end) return
-          const wait = Math.min(rereadMs, end - Date.now())
+          const wait = Math.min(reread, end - Date.now())
           await Promise.race([
             heard.promise,
+            ...(reread === rereadMs ? [closed.promise] : []),
             pause(wait, undefined, { signal: stopTimer.signal }).catch(() => undefined),
           ])
         } finally {
@@ -50,6 +58,10 @@ export async function watchRuns(db: Pick<Postgres<unknown>, 'listen'>): Promise<
         }
       }
     },
-    close: () => connection.close(),
+    close() {
+      reread = rereadClosedMs
+      closed.resolve()
+      return connection.close()
+    },
   }
 }

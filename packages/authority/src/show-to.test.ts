@@ -122,6 +122,15 @@ describe('[P7] [P11] an app that shows delegations', () => {
     await expect(as(ada, insert(ids.ada))).resolves.toBeDefined()
   })
 
+  it('may call none of the functions', async () => {
+    const { rows } = await trust.admin.query(
+      `select proname from pg_proc where pronamespace = 'authority'::regnamespace
+       and has_function_privilege($1, oid, 'execute')`,
+      [app],
+    )
+    expect(rows).toEqual([])
+  })
+
   it('has no way around it in the catalogue', async () => {
     const catalogue = { schema: app, role: app, shared: ['authority'] }
     expect(await checkCatalogue(trust.database.url, catalogue)).toEqual([])

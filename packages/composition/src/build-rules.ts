@@ -33,6 +33,7 @@ export function buildRules(supergraph: DocumentNode, declarations: Declarations,
   const rules: Record<string, FieldRule> = {}
   for (const [name, auth] of types) rules[name] = { ...defaultRule, ...auth }
 
+  requireOneHome(declarations, problems)
   const implementations = implementationsOf(supergraph)
   for (const node of supergraph.definitions) {
     if (node.kind !== Kind.OBJECT_TYPE_DEFINITION && node.kind !== Kind.INTERFACE_TYPE_DEFINITION) continue
@@ -134,6 +135,18 @@ function delegates(coordinate: string, declarations: Declarations, problems: Pro
       `${coordinate} has @delegates in ${first?.subgraph} and ${second.subgraph}.`,
     )
   return first ? { agent: first.agent, subgraph: first.subgraph } : null
+}
+
+/** The handle of a delegation is good for whoever runs its agent: that is one subgraph, with one workload key. */
+function requireOneHome({ fields }: Declarations, problems: Problems): void {
+  const homes = new Map<string, string>()
+  for (const { node, root, subgraph } of [...fields.values()].flat()) {
+    const { delegates: agent } = readRule(node, root)
+    if (agent === null) continue
+    const home = homes.get(agent) ?? subgraph
+    if (home === subgraph) homes.set(agent, home)
+    else problems.add('AGENT_TWICE', node, `The agent "${agent}" runs in ${home} and in ${subgraph}.`)
+  }
 }
 
 function implementationsOf(document: DocumentNode): Map<string, string[]> {

@@ -166,6 +166,14 @@ const named = (name: string, port: number) => ({ name, port, schema: 'src/schema
 /** "@authenticated" of somebody else's specification. */
 const elsewhere = `${header.replace('"@authenticated", ', '')}
   extend schema @link(url: "https://example.com/auth/v1.0", import: ["@authenticated", "@other"])`
+const agentsIn = (...agents: string[]) =>
+  Object.assign(
+    {},
+    ...agents.map((agent, index) => {
+      const fields = `type Query { q${index}: Int } type Mutation { m${index}: Int @delegates(agent: "${agent}") }`
+      return app(`extra${index}`, named(`extra${index}`, 4200 + index), `${header} ${fields}`)
+    }),
+  ) as Record<string, string>
 const schemaOf = (schema: string) => app('extra', named('extra', 4200), schema)
 
 describe.each([
@@ -284,6 +292,7 @@ describe.each([
     },
     {},
   ],
+  ['AGENT_TWICE', agentsIn('x', 'x'), agentsIn('x', 'y')],
 ])('%s', (code, bad, good) => {
   it('is refused, and its twin composes', async () => {
     expect((await refused({ files: bad })).map((problem) => problem.code)).toContain(code)

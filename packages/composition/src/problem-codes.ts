@@ -31,6 +31,7 @@ export const adviceByCode = {
   KEY_RESTRICTED:
     'Put the rule on the type, or key it by a field that nobody is refused: plans need keys whoever asks, and subgraphs refuse them like any field.',
   DELEGATES_TWICE: 'Let one subgraph declare the field that starts the agent.',
+  AGENT_TWICE: 'Name the agent differently: what a user lets an agent do is for the one subgraph that runs it.',
 
   // inputs
   SUBJECT_UNBOUND:

@@ -152,7 +152,14 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   )
   const { audit } = authority
   const counter = createEventCounter(audit)
-  const toolAudit = createToolAudit({ audit, graph, hashArguments: createHashArguments({ rootKey, epoch }) })
+  // Of their own, so that nobody outside can crowd out what agents were refused.
+  const agentCounter = createEventCounter(audit)
+  const toolAudit = createToolAudit({
+    audit,
+    counter: agentCounter,
+    graph,
+    hashArguments: createHashArguments({ rootKey, epoch }),
+  })
 
   const server = await startGraphQLServer({
     supergraph: graph.supergraph,
@@ -197,7 +204,12 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const requestAudit = createRequestAudit({ audit, counter })
   const admit = createAdmission({ authenticate, guard, rates, audit: requestAudit })
   addGraphQLRoute(publicApp, { admit, server, audit: requestAudit })
-  addLogoutRoutes(publicApp, { admit, verifyLogoutToken: createLogoutTokenVerifier(trusted), authority })
+  addLogoutRoutes(publicApp, {
+    admit,
+    verifyLogoutToken: createLogoutTokenVerifier(trusted),
+    authority,
+    audit: requestAudit,
+  })
   if (metadata !== undefined) addResourceMetadata(publicApp, metadata)
 
   const agents = agentsByWorkload(graph)
@@ -213,7 +225,8 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     registry: toolAudit.audited(
       options.registry({ tools: graph.tools, execute: createExecuteTool(server, toolAudit.recordOf) }),
     ),
-    audit: createAgentAudit({ audit, counter }),
+    audit: createAgentAudit({ audit, counter: agentCounter }),
+    toolAudit,
     tickets,
     workloads: createWorkloadVerifier({
       rootKey,
@@ -229,6 +242,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     if (limits.drainDelay > 0) await setTimeout(limits.drainDelay)
     await Promise.all([publicApp.close(), internalApp.close()] satisfies Promise<unknown>[])
     counter.flush()
+    agentCounter.flush()
     await server.stop()
     await Promise.all(clients.map((client) => client.close()))
   }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
+import { context, propagation, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import { InMemorySpanExporter, NodeTracerProvider, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-node'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { secretsIn, startTestGateway, type TestGateway } from './fixtures/test-gateway.ts'
@@ -14,7 +14,8 @@ beforeAll(async () => {
 afterAll(async () => {
   await gateway[Symbol.asyncDispose]()
   await provider.shutdown()
-  trace.disable()
+  // Other files run in this process, without an SDK.
+  for (const each of [trace, propagation, context]) each.disable()
 })
 afterEach(() => {
   exporter.reset()
@@ -28,7 +29,7 @@ const spans = (name: string) => exporter.getFinishedSpans().filter((span) => spa
 const traceparent = () => `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-01`
 const sent = (name: string) => (_value: string, index: number, raw: readonly string[]) => raw[index - 1] === name
 
-describe('with an SDK, a request', () => {
+describe('[P14] with an SDK, a request', () => {
   it("is a span of the client's trace, and each subgraph is told of its own fetch as the parent", async () => {
     const client = traceparent()
     const [, traceId, clientSpan] = client.split('-')

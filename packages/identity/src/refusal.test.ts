@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { ada, agentOfAda } from './fixtures.ts'
 import { type Caller, anonymousSubject } from './principal.ts'
-import { refusalError, refusalOf } from './refusal.ts'
+import { RefusalError, refusalOf } from './refusal.ts'
 
 const asks = { authenticated: false, scopes: [] as string[][], agent: 'ALLOW' as 'ALLOW' | 'APPROVE' | 'DENY' }
 const nobody: Caller = { ...ada, subject: anonymousSubject, scopes: [] }
@@ -45,6 +45,11 @@ describe('[P6] a rule', () => {
   ])('says which scopes are missing: %j', (scopes, message) => {
     const refusal = denies({ scopes })
     expect(refusal).toMatchObject({ message, details: { requiredScopes: scopes } })
-    expect(refusal && refusalError(refusal)).toMatchObject({ message, details: { requiredScopes: scopes } })
+    expect(refusal && new RefusalError(refusal, 'Query.order')).toMatchObject({
+      message,
+      details: { requiredScopes: scopes },
+      rule: refusal?.rule,
+      coordinate: 'Query.order',
+    })
   })
 })

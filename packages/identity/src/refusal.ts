@@ -40,9 +40,19 @@ export function createRefusal(
   return { code, message, details, rule, ...(cause && { cause }) }
 }
 
-/** The refusal as it is thrown. */
-export const refusalError = ({ code, message, details, cause }: Refusal): AppError =>
-  new AppError(code, message, { details, ...(cause && { cause }) })
+/** A refusal as it is thrown: the caller is told what {@link AppError} has, and the audit trail the rest. */
+export class RefusalError extends AppError {
+  /** What decided, as a schema has it. */
+  readonly rule: string
+  /** What asks for it, such as `Query.order`, or `Order` where a type does. */
+  readonly coordinate: string
+
+  constructor({ code, message, details, rule, cause }: Refusal, coordinate: string) {
+    super(code, message, { details, ...(cause && { cause }) })
+    this.rule = rule
+    this.coordinate = coordinate
+  }
+}
 
 /**
  * Decides what depends on the caller alone: `@authenticated`, `@requiresScopes` and `@agent`.

@@ -14,7 +14,10 @@ export interface Revocation {
   /** Counts up; one that is seen has all earlier ones before it. */
   readonly sequence: number
   readonly revoked: Revoked
-  /** Of a subject, whatever was issued at or before this moment is over. */
+  /**
+   * Of a subject, whatever was issued at or before this moment is over: when it was revoked, and by how much the clock of
+   * an issuer may be ahead.
+   */
   readonly notBefore: Date
   readonly reason: RevocationReason
 }

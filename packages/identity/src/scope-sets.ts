@@ -12,6 +12,12 @@ export function describeMissingScopes(sets: ScopeSets): string {
   return `Needs ${alternatives.join(', or ')}.`
 }
 
+/** Of each alternative the scopes that the caller lacks; none where one of them is held. */
+export function missingScopes({ scopes }: Pick<Caller, 'scopes'>, sets: ScopeSets): ScopeSets {
+  const missing = sets.map((set) => set.filter((scope) => !scopes.includes(scope)))
+  return missing.some((set) => set.length === 0) ? [] : missing
+}
+
 /** Alternatives as a schema writes them: `[["a", "b"], ["c"]]`. */
 export const setsText = (sets: ScopeSets): string =>
   `[${sets.map((set) => `[${set.map((name) => JSON.stringify(name)).join(', ')}]`).join(', ')}]`

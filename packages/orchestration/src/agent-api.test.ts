@@ -101,6 +101,21 @@ test('a connection that breaks is tried again, with the same call and a token of
   expect(new Set(received.map(({ token }) => token)).size).toBe(3)
 })
 
+test('[P11] a gateway that cannot tell now who was ended is asked again, with the same call', async () => {
+  const unknown = { error: { code: 'REVOCATIONS_UNKNOWN', message: 'cannot be told now' } }
+  const { api, received } = await serve((response, _request, attempt) =>
+    attempt < 3 ? json(response, 503, unknown) : json(response, 200, ok),
+  )
+  expect(await api.call(call)).toEqual(ok)
+  expect(new Set(received.map(({ body }) => body)).size).toBe(1)
+  expect(new Set(received.map(({ token }) => token)).size).toBe(3)
+
+  // And its twin, of which it was told that it is over.
+  const ended = await serve((response) => json(response, 401, { error: { code: 'SESSION_ENDED', message: 'over' } }))
+  await expect(ended.api.call(call)).rejects.toMatchObject({ code: 'SESSION_ENDED' })
+  expect(ended.received).toHaveLength(1)
+})
+
 test('a gateway that stays away is given up', async () => {
   const { api, received } = await serve((response) => void response.destroy())
   await expect(api.tools({ delegation: 'handle', run: 'run_1' })).rejects.toMatchObject({ code: 'UNAVAILABLE' })
@@ -111,6 +126,7 @@ test.each([
   ['of the table', 403, { error: { code: 'DELEGATION_REFUSED', message: 'ended' } }, 'DELEGATION_REFUSED', 1],
   ['unknown to us', 418, { error: { code: 'constructor', message: 'x' } }, 'INTERNAL', 1],
   ['without a body', 500, undefined, 'UNAVAILABLE', 3],
+  ['that does not pass', 503, { error: { code: 'REVOCATIONS_UNKNOWN', message: 'x' } }, 'REVOCATIONS_UNKNOWN', 3],
 ])('an error %s', async (_name, status, body, code, attempts) => {
   const { api, received } = await serve((response) => json(response, status, body))
   await expect(api.call(call)).rejects.toMatchObject({ name: 'AppError', code })

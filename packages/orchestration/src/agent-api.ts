@@ -51,6 +51,10 @@ export interface AgentApiOptions {
 }
 
 const maxResponseBytes = 1_048_576
+/** Of errors that pass by themselves: the gateway, or its database, is being started again. Nothing was done. */
+const passing: ReadonlySet<string> = new Set<ErrorCode>(['UNAVAILABLE', 'REVOCATIONS_UNKNOWN'])
+/** Together as long as a restart takes, and less than a run may. */
+const defaultRetryDelaysMs = [100, 400, 1500, 3000, 5000]
 
 const tokenAnswer = z.object({ access_token: z.string().min(1), delegation: z.string().min(1) })
 const offeredTool = z.object({
@@ -71,7 +75,7 @@ const errorAnswer = z.object({ error: z.object({ code: z.string(), message: z.st
 
 /** A client that proves itself with a workload token, made anew for every attempt. */
 export function createAgentApi(options: AgentApiOptions): AgentApi {
-  const { baseUrl, timeoutMs = 30_000, retryDelaysMs = [100, 400, 1500], fetch = globalThis.fetch } = options
+  const { baseUrl, timeoutMs = 30_000, retryDelaysMs = defaultRetryDelaysMs, fetch = globalThis.fetch } = options
   const signer = createWorkloadSigner({ name: options.name, key: options.key, trustDomain: options.trustDomain })
 
   const post = async (path: string, type: string, text: string, signal: AbortSignal | undefined): Promise<unknown> => {
@@ -102,7 +106,7 @@ export function createAgentApi(options: AgentApiOptions): AgentApi {
         return await post(path, 'application/json', text, signal)
       } catch (cause) {
         const delay = retryDelaysMs[attempt]
-        if (cause instanceof AppError && cause.code !== 'UNAVAILABLE') throw cause
+        if (cause instanceof AppError && !passing.has(cause.code)) throw cause
         signal?.throwIfAborted()
         if (delay === undefined) throw unreachable(cause)
         await pause(delay, signal)

@@ -170,7 +170,9 @@ test('time that is up ends the model, and counts from the first start', async ()
 
 test.each([
   ['DELEGATION_REFUSED', 'IDENTITY_EXPIRED'],
+  ['SESSION_ENDED', 'IDENTITY_EXPIRED'],
   ['UNAVAILABLE', 'TOOL_FAILED'],
+  ['REVOCATIONS_UNKNOWN', 'TOOL_FAILED'],
   ['WORKLOAD_REFUSED', 'INTERNAL'],
 ] as const)('a gateway that says %s ends the run as %s', async (refusal, code) => {
   const refuse = () => Promise.reject(new AppError(refusal))

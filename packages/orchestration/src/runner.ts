@@ -125,8 +125,16 @@ function ended(status: RunEnd['status'], code: ChatErrorCode | null, steps: read
 }
 
 function codeOf(error: AppError): ChatErrorCode {
-  if (error.code === 'DELEGATION_REFUSED') return 'IDENTITY_EXPIRED'
-  return error.code === 'UNAVAILABLE' ? 'TOOL_FAILED' : 'INTERNAL'
+  switch (error.code) {
+    case 'DELEGATION_REFUSED':
+    case 'SESSION_ENDED':
+      return 'IDENTITY_EXPIRED'
+    case 'UNAVAILABLE':
+    case 'REVOCATIONS_UNKNOWN':
+      return 'TOOL_FAILED'
+    default:
+      return 'INTERNAL'
+  }
 }
 
 const notPermitted: ReadonlySet<string> = new Set([

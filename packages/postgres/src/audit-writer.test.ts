@@ -37,7 +37,7 @@ beforeEach(() => {
 })
 afterEach(() => vi.useRealTimers())
 
-describe('the audit writer', () => {
+describe('[P14] the audit writer', () => {
   it('writes what was recorded in 200 ms in one statement, in order', async () => {
     const audit = open()
     for (const event of numbered(3)) audit.record(event)
@@ -142,7 +142,7 @@ describe('the audit writer', () => {
   })
 })
 
-describe('the audit writer of a database', () => {
+describe('[P14] the audit writer of a database', () => {
   it('that goes away and comes back has all events then, and is flushed when it closes', async () => {
     vi.useRealTimers()
     await using shop = await openShop()

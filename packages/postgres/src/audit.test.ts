@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { anonymousSubject, type Identity } from '@behalf/identity'
@@ -84,6 +84,22 @@ describe('[P14] a transaction', () => {
   })
 })
 
+it('[P14] an app hides nothing of a transaction by writing more of it than is read', async () => {
+  const txn = randomUUID()
+  const events = (source: string, count: number, at: string) =>
+    shop.admin.query(
+      `insert into behalf.audit_event (source, txn, at, what, outcome)
+       select $1, $2, $3, 'request', 'OK' from generate_series(1, $4)`,
+      [source, txn, at, count],
+    )
+  await events(shop.role, 10_500, '2001-01-01')
+  await events('gateway', 2, '2026-01-01')
+  await using audit = await openAudit(shop.adminUrl)
+  const read = await audit.read(txn)
+  expect(read).toHaveLength(10_000)
+  expect(read.slice(-3).map(({ source }) => source)).toEqual([shop.role, 'gateway', 'gateway'])
+})
+
 describe('[P14] the role of an app', () => {
   const columns = 'at, what, outcome'
   const values = `now(), 'request', 'OK'`
@@ -160,6 +176,25 @@ describe('[P14] show_audit_to', () => {
     expect(await reads(caller(anonymousSubject))).toEqual([])
   })
 
+  it('[P5] shows no details, in which is what other receivers were told', async () => {
+    for (const columns of ['detail', 'tenant', '*']) {
+      const statement = `select ${columns} from behalf.audit_event`
+      await expect(asShop.query(statement)).rejects.toMatchObject({ code: '42501' })
+    }
+    const shown = 'id, source, txn, parent, at, subject, actor, what, target, rule, outcome, duration_ms'
+    await expect(asShop.query(`select ${shown} from behalf.audit_event`)).resolves.toMatchObject({ rows: [] })
+  })
+
+  it('[P5] is a violation of the catalogue where it shows details', async () => {
+    const check = () => checkCatalogue(shop.adminUrl, { schema: 'shop', role: shop.role })
+    for (const columns of ['(detail)', '(tenant)', '']) {
+      await shop.admin.query(`grant select ${columns} on behalf.audit_event to ${shop.role}`)
+      expect(await check()).toEqual([expect.stringMatching(/may select behalf\.audit_event.*revoke that/)])
+      await shop.admin.query(`select behalf.show_audit_to('${shop.role}')`)
+      expect(await check()).toEqual([])
+    }
+  })
+
   it('lets nothing be changed or deleted', async () => {
     for (const statement of [
       `update behalf.audit_event set outcome = 'OK'`,
@@ -198,6 +233,20 @@ describe('[P14] show_audit_to', () => {
         alter table behalf.audit_event force row level security`)
     }
     expect(await check()).toEqual([])
+  })
+})
+
+describe('[P14] docs/concepts/audit.md', () => {
+  it('deletes what is older than it says, and nothing else, and only as the administrator', async () => {
+    const page = await readFile(join(import.meta.dirname, '../../../docs/concepts/audit.md'), 'utf8')
+    const [, statement = ''] = /```sql\n(.*?)```/s.exec(page) ?? []
+    const daysAgo = (days: number) => new Date(Date.now() - days * 86_400_000)
+    for (const days of [0, 89, 91, 400]) shop.db.audit.record(auditEvent({ target: `${days}`, time: daysAgo(days) }))
+    await shop.db.audit.flush()
+    await expect(asShop.query(statement)).rejects.toMatchObject({ code: '42501' })
+    expect(await stored()).toHaveLength(4)
+    await shop.admin.query(statement)
+    expect((await stored()).map(({ target }) => target)).toEqual(['0', '89'])
   })
 })
 

@@ -176,9 +176,9 @@ export const catalogueRules: readonly string[] = [
      ('performed', '', 'SELECT'), ('performed', '', 'INSERT'), ('performed', 'outcome', 'UPDATE'),
      ('seen_token', '', 'SELECT'), ('seen_token', '', 'INSERT'), ('seen_token', '', 'DELETE'),
      ('seen_token', 'expires_at', 'UPDATE'), ('sub', '', 'EXECUTE'), ('tenant', '', 'EXECUTE'),
-     ('scopes', '', 'EXECUTE'), ('actor', '', 'EXECUTE'), ('human_holds', '', 'EXECUTE'),
-     -- of behalf.show_audit_to()
-     ('audit_event', '', 'SELECT'))
+     ('scopes', '', 'EXECUTE'), ('actor', '', 'EXECUTE'), ('human_holds', '', 'EXECUTE'))
+   -- of behalf.show_audit_to()
+   and not (h.object = 'audit_event' and h.privilege_type = 'SELECT' and coalesce(h.part, 'detail') not in ('detail', 'tenant'))
    and not (h.object = 'audit_event' and h.privilege_type = 'INSERT' and coalesce(h.part, 'id') not in ('id', 'source'))
    order by 1`,
 

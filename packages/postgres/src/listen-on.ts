@@ -6,6 +6,8 @@ export interface Listener {
 
 const firstDelayMs = 100
 const longestDelayMs = 10_000
+/** For the goodbye, which nobody may be there to hear. */
+const closeWithinMs = 1000
 
 /**
  * Hears `NOTIFY channel` from when it resolves until it is closed. What is sent while the connection is being made
@@ -63,7 +65,10 @@ export async function listenOn(url: string, channel: string, onPayload: (payload
       clearTimeout(timer)
       const last = client
       client = undefined
-      await last?.end()
+      const late = Promise.withResolvers<void>()
+      const timeout = setTimeout(late.resolve, closeWithinMs)
+      await Promise.race([last?.end(), late.promise])
+      clearTimeout(timeout)
     },
   }
 }

@@ -9,7 +9,10 @@ export interface StoredAuditEvent extends AuditEvent {
   readonly source: string
 }
 
-/** A transaction has a few dozen; whoever writes more, or makes circles of parents, is not read for ever. */
+/**
+ * A transaction has a few dozen; whoever writes more, or makes circles of parents, is not read for ever. An app can write
+ * any number that refer to any transaction, and say of them any time: what the gateway wrote is not lost among them.
+ */
 const maxEvents = 10_000
 
 const query = `
@@ -18,11 +21,14 @@ const query = `
     union
     select e.txn from behalf.audit_event e join family f on e.parent = f.txn where e.txn is not null
   )
-  select e.id::text, e.source::text, e.txn::text, e.parent::text, e.at as time, e.subject, e.tenant, e.actor, e.what,
-    e.target, e.rule, e.outcome, e.duration_ms as "durationMs", e.detail
-  from behalf.audit_event e
-  where e.txn in (select txn from family) or (e.txn is null and e.parent in (select txn from family))
-  order by e.at, e.id limit ${maxEvents}`
+  select * from (
+    select e.id, e.source::text, e.txn::text, e.parent::text, e.at as time, e.subject, e.tenant, e.actor, e.what,
+      e.target, e.rule, e.outcome, e.duration_ms as "durationMs", e.detail
+    from behalf.audit_event e
+    where e.txn in (select txn from family) or (e.txn is null and e.parent in (select txn from family))
+    order by e.source <> 'gateway', e.at, e.id limit ${maxEvents}
+  ) as listed
+  order by time, id`
 
 export interface AuditReader extends AsyncDisposable {
   /** The events of a transaction and of those it led to, in order. @throws the database's error */

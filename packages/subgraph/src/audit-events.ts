@@ -1,4 +1,4 @@
-import type { AppError, AuditEvent, ErrorCode, Identity } from '@behalf/identity'
+import { type AuditEvent, type ErrorCode, type Identity, missingScopes, type RefusalError } from '@behalf/identity'
 
 type Who = 'txn' | 'parent' | 'subject' | 'tenant' | 'actor'
 
@@ -37,13 +37,9 @@ export const refusedContext = (txn: string, outcome: ErrorCode): AuditEvent => (
   detail: {},
 })
 
-const denials: ReadonlySet<string> = new Set<ErrorCode>([
-  'UNAUTHENTICATED',
-  'UNAUTHORIZED_FIELD_OR_TYPE',
-  'STEP_UP_REQUIRED',
-  'AGENT_DENIED',
-  'APPROVAL_REQUIRED',
-])
-
-/** Whether a rule of the schema refused it, and not the resolver's own work. */
-export const isDenial = ({ code }: AppError): boolean => denials.has(code)
+/** A rule of the schema refused what the gateway had let pass. */
+export function denied(identity: Identity, { code, coordinate, rule, details }: RefusalError): AuditEvent {
+  const missing = missingScopes(identity, details.requiredScopes ?? [])
+  const detail = missing.length > 0 ? { missing } : {}
+  return eventOf(identity, 'field.denied', { target: coordinate, rule, outcome: code, detail })
+}

@@ -47,7 +47,7 @@ describe('[P14] an object that is withheld', () => {
 })
 
 describe('[P14] a field that is denied here once more', () => {
-  it('is recorded by its place', async () => {
+  it('is recorded by what asks for it and with the rule, whatever the client calls it', async () => {
     const txn = randomUUID()
     const as = agentOf(ada)
     await run(subgraph.url, 'mutation { again: touch(id: "mine") { id } }', { as, txn })
@@ -57,7 +57,8 @@ describe('[P14] a field that is denied here once more', () => {
         subject: 'usr_ada',
         actor: 'assistant',
         what: 'field.denied',
-        target: 'again',
+        target: 'Mutation.touch',
+        rule: '@agent(access: APPROVE)',
         outcome: 'APPROVAL_REQUIRED',
       },
     ])

@@ -3,7 +3,7 @@ import {
   type Identity,
   type Policies,
   type PolicyDecisions,
-  refusalError,
+  RefusalError,
 } from '@behalf/identity'
 import type { DeclaredAt, FieldRules } from './enforce-rules.ts'
 
@@ -30,7 +30,7 @@ export function createPolicyGuards(policies: Policies): (rules: Partial<FieldRul
       const decisions = decisionsFor(identity)
       const require = async ({ coordinate, rule }: DeclaredAt, values: Arguments) => {
         const refusal = await decisions.decide(rule.policies, coordinate, values)
-        if (refusal) throw refusalError(refusal)
+        if (refusal) throw new RefusalError(refusal, coordinate)
       }
       for (const each of own) await require(each, given)
       for (const each of types) await require(each, {})

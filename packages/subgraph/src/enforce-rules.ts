@@ -1,4 +1,4 @@
-import { type DeclaredRule, type Identity, readRule, refusalError, refusalOf } from '@behalf/identity'
+import { type DeclaredRule, type Identity, readRule, RefusalError, refusalOf } from '@behalf/identity'
 import {
   getNamedType,
   type GraphQLFieldConfig,
@@ -75,10 +75,10 @@ export function guardOf(rules: readonly DeclaredAt[]): Guard | null {
   )
   if (asking.length === 0) return null
   return (identity) => {
-    for (const { rule, approvable } of asking) {
+    for (const { coordinate, rule, approvable } of asking) {
       const isApproved = identity.approval?.field === approvable
       const refusal = refusalOf(rule, identity, isApproved)
-      if (refusal) throw refusalError(refusal)
+      if (refusal) throw new RefusalError(refusal, coordinate)
     }
   }
 }

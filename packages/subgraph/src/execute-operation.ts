@@ -7,10 +7,10 @@ import {
   ApolloServerPluginUsageReportingDisabled,
 } from '@apollo/server/plugin/disabled'
 import { unwrapResolverError } from '@apollo/server/errors'
-import { AppError, type Audit } from '@behalf/identity'
+import { AppError, type Audit, RefusalError } from '@behalf/identity'
 import type { FastifyBaseLogger } from 'fastify'
 import type { GraphQLSchema } from 'graphql'
-import { eventOf, isDenial } from './audit-events.ts'
+import { denied } from './audit-events.ts'
 import { maskError } from './mask-error.ts'
 import type { GraphQLRequest } from './read-request.ts'
 import type { RequestContext } from './request-context.ts'
@@ -76,16 +76,14 @@ function logErrors(log: FastifyBaseLogger, audit: Audit | null): ApolloServerPlu
     didEncounterErrors({ errors, contextValue }: { errors: readonly Error[]; contextValue: RequestContext<unknown> }) {
       const { identity } = contextValue
       const { txn } = identity
-      const denied = new Set<string>()
+      const recorded = new Set<string>()
       for (const thrown of errors) {
         const error = unwrapResolverError(thrown)
         const path = 'path' in thrown ? thrown.path : undefined
         if (error instanceof AppError && error.code !== 'INTERNAL') {
           log.info({ txn, code: error.code, path, reason: reasonOf(error) }, 'field refused')
-          const where = place(path)
-          if (!isDenial(error) || denied.has(`${where} ${error.code}`)) continue
-          denied.add(`${where} ${error.code}`)
-          audit?.record(eventOf(identity, 'field.denied', { target: where, outcome: error.code }))
+          if (error instanceof RefusalError && isFirst(recorded, `${error.coordinate} ${error.rule}`))
+            audit?.record(denied(identity, error))
         } else if (path === undefined) log.info({ txn, ...refusalOf(thrown) }, 'operation refused')
         else log.error({ txn, path, err: error }, 'resolver failed')
       }
@@ -95,8 +93,8 @@ function logErrors(log: FastifyBaseLogger, audit: Audit | null): ApolloServerPlu
   return { requestDidStart: () => Promise.resolve(listener) }
 }
 
-/** Where in the answer; which of a list's is not told. */
-const place = (path: unknown) => (Array.isArray(path) ? path.filter((key) => typeof key === 'string').join('.') : null)
+/** A list may be refused for each of its objects. */
+const isFirst = (seen: Set<string>, key: string) => !seen.has(key) && seen.add(key).has(key)
 
 /** Why GraphQL refuses a request. Where variables are at fault the message holds their values, which are the user's. */
 function refusalOf({ message, extensions }: Error & { extensions?: { code?: unknown } }): object {

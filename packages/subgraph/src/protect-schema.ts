@@ -4,7 +4,7 @@ import {
   createSubjectBinders,
   type Policies,
   readSubject,
-  refusalError,
+  RefusalError,
   type SubjectInputs,
 } from '@behalf/identity'
 import { MapperKind, mapSchema } from '@graphql-tools/utils'
@@ -59,7 +59,7 @@ export function protectSchema(schema: GraphQLSchema, policies: Policies = {}): G
       const resolve: Resolver = (parent, args, context, info) => {
         const { identity } = context
         guard?.(identity)
-        const bound = bind ? boundValues(bind(args, identity)) : args
+        const bound = bind ? boundValues(bind(args, identity), `${typeName}.${fieldName}`) : args
         const run = () => {
           const value = isolated(parent, bound, context, info)
           return owned ? owned(value, context, info) : value
@@ -71,8 +71,8 @@ export function protectSchema(schema: GraphQLSchema, policies: Policies = {}): G
   })
 }
 
-function boundValues(bound: BoundArguments) {
-  if ('refusal' in bound) throw refusalError(bound.refusal)
+function boundValues(bound: BoundArguments, coordinate: string) {
+  if ('refusal' in bound) throw new RefusalError(bound.refusal, coordinate)
   return bound.values
 }
 

@@ -15,8 +15,8 @@ export async function readRows(
   others: readonly string[],
 ): Promise<DatabaseRow[]> {
   const { rows: tables } = await sql<{ name: string }>`
-    select format('%I.%I', table_schema, table_name) as name from information_schema.tables
-    where table_schema = any (${[...schemas]}::text[]) and table_type = 'BASE TABLE'
+    select format('%I.%I', nspname, relname) as name from pg_class join pg_namespace n on n.oid = relnamespace
+    where nspname = any (${[...schemas]}::text[]) and relkind = 'r'
   `.execute(admin)
   const reads = [...tables.map(({ name }) => name), ...others].map(
     (name) => sql`select ${name}::text as name, to_jsonb(t) as content from ${sql.raw(name)} t`,

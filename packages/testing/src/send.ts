@@ -47,7 +47,9 @@ export async function sendLines(url: string, lines: readonly string[], body: Uin
   const { host, hostname, port, pathname } = new URL(url)
   const socket = connect(Number(port), hostname)
   const head = [`POST ${pathname} HTTP/1.1`, `Host: ${host}`, 'Connection: close', ...lines]
-  socket.end(Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`, 'latin1'), body]))
+  socket.write(Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`, 'latin1'), body]))
+  // Not before: whoever closes their end is taken for gone. A server that waits for more is told that there is none.
+  socket.setTimeout(5000, () => socket.end())
   const text = Buffer.concat((await socket.toArray()) as Buffer[]).toString()
   const [, status = '0'] = /^HTTP\/1\.1 (\d{3})/.exec(text) ?? []
   return { status: Number(status), body: text.slice(text.indexOf('\r\n\r\n') + 4) }

@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto'
+import { createHmac, type KeyObject, sign } from 'node:crypto'
 
 /** A JWT, decoded; whoever has the key can make any other of it. */
 export interface TokenParts {
@@ -19,6 +19,11 @@ export function signToken(
 ): string {
   const input = `${encodePart(header)}.${encodePart(claims)}`
   return `${input}.${hash === null ? '' : createHmac(hash, key).update(input).digest('base64url')}`
+}
+
+/** The input with its signature (RFC 7518 3.4). */
+export function signEs256(input: string, key: KeyObject): string {
+  return `${input}.${sign('sha256', Buffer.from(input), { key, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`
 }
 
 export const encodePart = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url')

@@ -1,5 +1,5 @@
 import { contextTokenHeader, createContextSigner, type OperationType, type Principal } from '@behalf/identity'
-import { randomBytes, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { getOperationAST, parse } from 'graphql'
 import { type RawAnswer, type RawRequest, send } from './send.ts'
 import { type TestClaims, testPrincipal } from './test-principal.ts'
@@ -47,10 +47,6 @@ export interface TestCaller {
 export interface TamperedToken {
   /** Made for another receiver. */
   readonly to?: string
-  /** Made this many milliseconds ago. */
-  readonly ageMs?: number
-  /** Signed by somebody else. */
-  readonly forged?: boolean
   /** Made for another kind of operation. */
   readonly operation?: OperationType
 }
@@ -75,16 +71,13 @@ export function createTestCaller(options: CallerOptions): TestCaller {
   const { url, receiver, rootKey, trustDomain, name, claims, approval } = options
   const principal: Principal = testPrincipal(name, claims)
 
+  const signer = createContextSigner({ rootKey, trustDomain })
+
   function signed(
     query: string,
     variables: Readonly<Record<string, unknown>> = {},
-    { to = receiver, ageMs = 0, forged = false, operation = operationOf(query) }: TamperedToken = {},
+    { to = receiver, operation = operationOf(query) }: TamperedToken = {},
   ): SignedRequest {
-    const signer = createContextSigner({
-      rootKey: forged ? randomBytes(32).toString('base64url') : rootKey,
-      trustDomain,
-      clock: () => Date.now() - ageMs,
-    })
     const body = new TextEncoder().encode(JSON.stringify({ query, variables }))
     const token = signer.sign(principal, {
       to,

@@ -67,16 +67,18 @@ const newRootKey = () => randomBytes(32).toString('base64url')
 
 /** The subgraph as it would be, without starting it: its name and its schema. */
 export function describeSubgraph(create: CreateSubgraph): Pick<Subgraph, 'name' | 'schema'> {
-  return create({
-    port: 0,
-    host: '127.0.0.1',
-    databaseUrl: 'postgres://nobody@127.0.0.1:1/nothing',
-    contextKeys: deriveContextKeys(newRootKey(), 'nobody', [1]),
-    trustDomain,
-    logLevel: 'silent',
-    otlpEndpoint: null,
-  })
+  return create(configOf('postgres://nobody@127.0.0.1:1/nothing', deriveContextKeys(newRootKey(), 'nobody', [1])))
 }
+
+const configOf = (databaseUrl: string, contextKeys: string): TestConfig => ({
+  port: 0,
+  host: '127.0.0.1',
+  databaseUrl,
+  contextKeys,
+  trustDomain,
+  logLevel: 'silent',
+  otlpEndpoint: null,
+})
 
 /**
  * Starts a subgraph as it is, on an empty PostgreSQL database of its own and with keys made for this test:
@@ -99,16 +101,7 @@ export async function testSubgraph<Tables = unknown>(
   started.defer(() => admin.destroy())
 
   const rootKey = newRootKey()
-  const contextKeys = deriveContextKeys(rootKey, name, [1])
-  const listening = await create({
-    port: 0,
-    host: '127.0.0.1',
-    databaseUrl,
-    contextKeys,
-    trustDomain,
-    logLevel: 'silent',
-    otlpEndpoint: null,
-  }).listen({ port: 0 })
+  const listening = await create(configOf(databaseUrl, deriveContextKeys(rootKey, name, [1]))).listen({ port: 0 })
   started.defer(() => listening.close())
 
   const shared = beside.map((other) => other.schema ?? other.name)

@@ -13,7 +13,7 @@ export async function withoutRowSecurity<Tables, R>(
     select format('%s.%I', relnamespace::regnamespace, relname) as relation
     from pg_class join pg_namespace n on n.oid = relnamespace
     where relrowsecurity and (nspname = any (${[...schemas]}::text[]) or
-      (nspname = 'behalf' and relname = 'audit_event' and has_table_privilege(${name}, pg_class.oid, 'select')))
+      (nspname = 'behalf' and relname = 'audit_event' and has_any_column_privilege(${name}, pg_class.oid, 'select')))
   `.execute(admin)
   const set = async (state: 'disable' | 'enable') => {
     for (const { relation } of rows) {

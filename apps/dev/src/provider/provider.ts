@@ -19,23 +19,26 @@ export interface DevelopmentProvider {
  * reachable from elsewhere or trusted by a deployment.
  *
  * @param port 0 takes a free one
+ * @param listenPort if something in between listens on `port`
  * @param consoleUrl origin of the console, where its sign-in ends
  */
 export async function startProvider({
   port,
+  listenPort = port,
   users,
   resources,
   consoleUrl,
 }: {
   port: number
+  listenPort?: number
   users: readonly ProviderUser[]
   resources: ProviderResources
   consoleUrl: string
 }): Promise<DevelopmentProvider> {
   const server = createServer()
-  server.listen(port, host)
+  server.listen(listenPort, host)
   await once(server, 'listening')
-  const authority = `${host}:${(server.address() as AddressInfo).port}`
+  const authority = `${host}:${port || (server.address() as AddressInfo).port}`
   const issuer = `http://${authority}`
 
   const usersByName = new Map(users.map((user) => [user.name, user]))

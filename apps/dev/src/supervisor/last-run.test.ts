@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { findDatabase, findLastRun, recordDatabase, recordRun, stopLeftoverPostgres } from './last-run.ts'
+import { endLeftovers, findDatabase, findLastRun, recordDatabase, recordRun, stopLeftoverPostgres } from './last-run.ts'
 
 let folder: string
 beforeAll(async () => {
@@ -71,3 +71,30 @@ test.runIf(process.platform === 'linux')('a process that is not PostgreSQL is le
   expect(other.exitCode ?? other.signalCode).toBeNull()
   other.kill()
 })
+
+test.runIf(process.platform === 'linux')(
+  'what a killed supervisor left is waited for, then killed; what now has its process id is left alone',
+  async () => {
+    const marked = (source: string) => spawn(process.execPath, ['-e', source, 'exit-with-parent'], { stdio: 'pipe' })
+    const quick = marked(
+      `process.once('SIGUSR2', () => process.exit(7)); setInterval(() => {}, 60_000); console.log(1)`,
+    )
+    const deaf = marked(`process.on('SIGTERM', () => {}); setInterval(() => {}, 60_000)`)
+    const other = spawn(process.execPath, idle)
+    const ends = Promise.all([once(quick, 'exit'), once(deaf, 'exit')])
+    await Promise.all([once(quick.stdout, 'data'), once(deaf, 'spawn'), once(other, 'spawn')])
+    await using record = await recordRun(folder)
+    for (const { pid } of [quick, deaf, other]) record.add(pid!)
+    expect(await findLastRun(folder)).toBe('killed')
+
+    const ending = endLeftovers(folder, 300)
+    quick.kill('SIGUSR2')
+    await ending
+    expect(await ends).toEqual([
+      [7, null],
+      [null, 'SIGKILL'],
+    ])
+    expect(other.exitCode ?? other.signalCode).toBeNull()
+    other.kill()
+  },
+)

@@ -24,6 +24,7 @@ export function planProvider(config: Config, root: string): PlannedProcess {
     env: {
       ...config.system,
       IDP_PORT: String(config.providerPort),
+      IDP_LISTEN_PORT: String(config.providerListenPort),
       GATEWAY_PORT: String(config.gatewayPort),
       GRAPHQL_RESOURCE: config.resources.graphql,
       MCP_RESOURCE: config.resources.mcp,
@@ -59,7 +60,7 @@ export function planSystem({
   // The one app that may ask the gateway to act: only it is given a key to prove itself with.
   const agentEnvironment = {
     BEHALF_WORKLOAD_KEY: deriveWorkloadKey(config.rootKey, 'orchestrator', epoch),
-    GATEWAY_INTERNAL_URL: `http://${loopback}:${config.internalPort}`,
+    GATEWAY_INTERNAL_URL: config.internalUrl,
     ...config.model,
   }
 
@@ -86,13 +87,12 @@ export function planSystem({
         HOST: config.host,
         BEHALF_ROOT_KEY: config.rootKey,
         DATABASE_URL: databaseUrl('gateway'),
-        OIDC_ISSUER: config.issuer,
         GRAPHQL_RESOURCE: config.resources.graphql,
         MCP_RESOURCE: config.resources.mcp,
-        INTERACTIVE_CLIENTS: config.interactiveClients,
         GRAPH: graphFile,
         SUBGRAPHS: apps.map(({ name }) => `${name}=${subgraphUrl(name)}`).join(','),
-        ...config.limits,
+        ...config.trust,
+        ...config.gateway,
       },
       ready: ready(config.gatewayPort, reachable(config.host)),
     },

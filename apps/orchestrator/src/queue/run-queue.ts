@@ -107,9 +107,14 @@ export async function startRunQueue(options: RunQueueOptions): Promise<RunQueue>
   return {
     async stop() {
       stopping.abort(new Error('This process is stopping.'))
-      await workers.stop()
-      await liveness.release()
-      await pool.end()
+      const handedOver = async () => {
+        await workers.stop()
+        await liveness.release()
+        await pool.end()
+      }
+      // The library asks a database that is going away again and again, seconds apart (57P03). Without it nothing can be
+      // handed over, and nothing has to be: without our lock, our jobs are anybody's.
+      await Promise.race([handedOver(), liveness.untilLost()])
     },
   }
 }

@@ -56,7 +56,8 @@ export function createRevocationFeed(options: {
     statement_timeout: readWithinMs,
     query_timeout: readWithinMs,
   })
-  pool.on('error', () => undefined)
+  // Connected anew at once, and not only when it is time to read again.
+  pool.on('error', () => catchUp())
   const index = new RevocationIndex()
   const listeners = new Set<(revocation: Revocation) => void>()
   let last = '0'
@@ -66,7 +67,25 @@ export function createRevocationFeed(options: {
   let wanted = false
   let timer: NodeJS.Timeout | undefined
   let listener: Listener | undefined
+  let starting: Promise<void> | undefined
   let closing: Promise<void> | undefined
+
+  async function begin(): Promise<void> {
+    listener = await listenOn(url, channel, catchUp)
+    // A machine on which everything starts at once may be slow, once.
+    await read().catch(read)
+    timer = setInterval(catchUp, pollMs).unref()
+    if (wanted) catchUp()
+  }
+
+  async function close(): Promise<void> {
+    await starting?.catch(() => undefined)
+    clearInterval(timer)
+    timer = undefined
+    await listener?.close()
+    await reading
+    await pool.end()
+  }
 
   async function read(): Promise<void> {
     // What is committed from here on may be missed by this reading.
@@ -91,8 +110,8 @@ export function createRevocationFeed(options: {
 
   /** Reads, and once more if there is a reason to while it reads: that one may have come too late for it. */
   function catchUp(): void {
-    if (closing !== undefined) return
     wanted = true
+    if (timer === undefined) return
     reading ??= (async () => {
       while (wanted) {
         wanted = false
@@ -113,20 +132,8 @@ export function createRevocationFeed(options: {
         return () => void listeners.delete(own)
       },
     },
-    async start() {
-      // A machine on which everything starts at once may be slow, once.
-      await read().catch(read)
-      listener = await listenOn(url, channel, catchUp)
-      timer = setInterval(catchUp, pollMs).unref()
-      catchUp()
-    },
-    close: () =>
-      (closing ??= (async () => {
-        clearInterval(timer)
-        await listener?.close()
-        await reading
-        await pool.end()
-      })()),
+    start: () => (starting ??= begin()),
+    close: () => (closing ??= close()),
   }
 }
 

@@ -9,6 +9,11 @@ const ends: ReadonlySet<string> = new Set(['request', 'tool.called', 'tool.denie
 
 export const isEnd = ({ what, source }: StoredAuditEvent): boolean => source === gateway && ends.has(what)
 
+/** What the gateway decided before it asked anybody. */
+const firsts: ReadonlySet<string> = new Set(['field.denied', 'subject.bound', 'header.ignored'])
+
+export const isFirst = ({ what, source }: StoredAuditEvent): boolean => source === gateway && firsts.has(what)
+
 /** What a transaction was: its end, in one line. */
 export function headOf({ what, target, outcome, durationMs, time, txn, detail }: StoredAuditEvent): string {
   const names: Readonly<Record<string, string>> = {
@@ -20,8 +25,8 @@ export function headOf({ what, target, outcome, durationMs, time, txn, detail }:
   return `${names[what]}  ${txn}  ${outcome}${durationMs === null ? '' : ` in ${milliseconds(durationMs)}`}  ${time.toISOString()}`
 }
 
-/** Whose it was, and what each receiver was told. */
-export function partsOf(end: StoredAuditEvent): Branch[] {
+/** Whose it was, and what was asked for. */
+export function callerOf(end: StoredAuditEvent): Branch[] {
   const { subject, tenant, actor, rule, detail } = end
   const who = tenant === null ? 'nobody who is known' : `${subject} of ${tenant}`
   const how = actor === null ? 'in person' : `for whom ${actor} acts`
@@ -31,56 +36,72 @@ export function partsOf(end: StoredAuditEvent): Branch[] {
   const delegation = textOf(detail['delegation'])
   return [
     leaf(`by ${who}${tenant === null ? '' : `, ${how}`}${client === null ? '' : `, through ${client}`}`),
+    ...(Array.isArray(detail['scopes']) ? [leaf(`with the scopes ${listOf(detail['scopes'])}`)] : []),
     ...(delegation === null ? [] : [leaf(`under ${delegation}, in ${textOf(detail['run'])}`)]),
     ...(rule === null ? [] : [leaf(`by the rule ${rule}`)]),
     ...(operation === null ? [] : [leaf(`${operation}${name === null ? '' : ` ${name}`}${costOf(detail)}`)]),
-    ...hopsOf(detail['hops']),
-    ...(detail['unlistedHops'] === undefined ? [] : [leaf(`and ${Number(detail['unlistedHops'])} more`)]),
   ]
+}
+
+/** Which receivers were asked, and what each of them was told of the caller. */
+export function hopsOf({ detail }: StoredAuditEvent): Branch[] {
+  const { hops, unlistedHops } = detail
+  const listed = Array.isArray(hops) ? hops.filter(isRecord).map(hopOf) : []
+  return unlistedHops === undefined ? listed : [...listed, leaf(`and ${Number(unlistedHops)} more were asked`)]
 }
 
 const costOf = ({ cost }: Readonly<Record<string, unknown>>) => (typeof cost === 'number' ? `, cost ${cost}` : '')
 
-function hopsOf(hops: unknown): Branch[] {
-  if (!Array.isArray(hops)) return []
-  return hops.map((hop: Record<string, unknown>) => {
-    const facts = Object.entries(isRecord(hop['facts']) ? hop['facts'] : {}).map(
-      ([fact, value]) => `${fact} = ${JSON.stringify(value)}`,
-    )
-    const outcomes = [textOf(hop['outcome']), ...textsOf(hop['errors'])].join(', ')
-    return {
-      text: `${textOf(hop['to'])} was told, for a ${textOf(hop['operation'])}: ${outcomes} in ${milliseconds(Number(hop['ms']))}`,
-      branches: [
-        leaf(`scopes  ${textsOf(hop['scopes']).join(' ') || 'none'}`),
-        leaf(`facts   ${facts.join(', ') || 'none'}`),
-        ...(hop['ticket'] === true ? [leaf('a ticket, with which an agent may be started')] : []),
-      ],
-    }
-  })
+function hopOf(hop: Readonly<Record<string, unknown>>): Branch {
+  const facts = Object.entries(isRecord(hop['facts']) ? hop['facts'] : {}).map(
+    ([fact, value]) => `${fact} = ${JSON.stringify(value)}`,
+  )
+  const outcomes = [textOf(hop['outcome']), ...textsOf(hop['errors'])].join(', ')
+  return {
+    text: `asked ${textOf(hop['to'])} (${textOf(hop['operation'])}): ${outcomes} in ${milliseconds(Number(hop['ms']))}`,
+    branches: [
+      leaf(`told the scopes  ${listOf(hop['scopes'])}`),
+      leaf(`told the facts   ${facts.join(', ') || 'none'}`),
+      ...(hop['ticket'] === true ? [leaf('given a ticket, with which it may start an agent')] : []),
+    ],
+  }
 }
 
-/** Any other event, in one line. */
-export function lineOf(event: StoredAuditEvent): string {
-  const { what, source, target, rule, outcome, detail } = event
-  const by = rule === null ? '' : `, by ${rule}`
+/** Any other event: what was decided, with the rule that did, and what was missing. */
+export const branchOf = (event: StoredAuditEvent): Branch => ({ text: lineOf(event), branches: reasonsOf(event) })
+
+function reasonsOf({ rule, detail }: StoredAuditEvent): Branch[] {
+  const alternatives = Array.isArray(detail['missing']) ? detail['missing'].map(listOf) : []
+  return [
+    ...(rule === null ? [] : [leaf(`rule     ${rule}`)]),
+    ...(alternatives.length === 0 ? [] : [leaf(`missing  ${alternatives.join(', or ')}`)]),
+  ]
+}
+
+function lineOf(event: StoredAuditEvent): string {
+  const { what, source, target, outcome, detail } = event
   const at = source === gateway ? '' : ` in ${source}`
   switch (what) {
     case 'field.denied':
-      return `${target} denied${at}: ${outcome}${by}`
+      return `denied${at}: ${target}, ${outcome}`
     case 'object.withheld':
-      return `${textOf(detail['type'])} withheld at ${target}${at}: ${outcome}${by}`
+      return `withheld${at}: ${textOf(detail['type'])} of ${target}, ${outcome}`
     case 'context.refused':
       return `context token refused by ${source}: ${outcome}`
     case 'subject.bound':
-      return `$${target} filled from the caller${at}${by}`
+      return `filled from the caller${at}: $${target}`
     case 'header.ignored':
       return `headers ignored${at}: ${textsOf(detail['names']).join(', ')}`
     case 'delegation.made':
       return outcome === 'OK'
-        ? `${target} made for ${textOf(detail['agent'])}, until ${textOf(detail['expiresAt'])}: ${textsOf(detail['scopes']).join(' ') || 'no scopes'}`
+        ? `delegation made: ${target}, for ${textOf(detail['agent'])} until ${textOf(detail['expiresAt'])}, with the scopes ${listOf(detail['scopes'])}`
         : `no delegation made for ${textOf(detail['agent'])}: ${outcome}`
+    case 'delegation.used':
+      return `delegation not to be used${target === null ? '' : `: ${target}`}, ${outcome}`
+    case 'delegation.revoked':
+      return `delegation ended later${at}: ${target}`
     default:
-      return `${what}${target === null ? '' : ` ${target}`}${at}: ${outcome}${by}`
+      return `${what}${target === null ? '' : ` ${target}`}${at}: ${outcome}`
   }
 }
 
@@ -88,4 +109,5 @@ const milliseconds = (ms: number) => `${ms.toFixed(ms < 10 ? 1 : 0)} ms`
 const textOf = (value: unknown): string | null => (typeof value === 'string' ? value : null)
 const textsOf = (value: unknown): string[] =>
   Array.isArray(value) ? value.filter((item) => typeof item === 'string') : []
+const listOf = (texts: unknown) => textsOf(texts).join(' ') || 'none'
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null

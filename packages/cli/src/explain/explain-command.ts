@@ -33,6 +33,7 @@ export async function explainCommand(
   }
   if (events.length === 0) {
     terminal.error(`There is no event of transaction ${txn}.`)
+    terminal.error('A request that was turned away at the door, for its credential or a limit, is counted with others.')
     return 1
   }
   if (json) terminal.out(JSON.stringify(events, null, 2))

@@ -78,9 +78,18 @@ async function chat() {
   const [message, listed, call] = [randomUUID(), randomUUID(), randomUUID()]
   moment = 0
   const told = hop('orchestrator', { operation: 'mutation', scopes: ['chat'], ticket: true })
-  const mutation = { client: 'behalf-cli', status: 200, operation: 'mutation', name: 'Send', cost: 24, hops: [told] }
+  const scopes = ['chat', 'balance:read']
+  const mutation = {
+    client: 'behalf-cli',
+    scopes,
+    status: 200,
+    operation: 'mutation',
+    name: 'Send',
+    cost: 24,
+    hops: [told],
+  }
   await insert({ what: 'request', txn: message, durationMs: 123.4, detail: mutation })
-  const made = { agent: 'assistant', scopes: ['chat', 'balance:read'], expiresAt: '2026-01-01T00:15:00.000Z' }
+  const made = { agent: 'assistant', scopes, expiresAt: '2026-01-01T00:15:00.000Z' }
   await insert({ what: 'delegation.made', txn: message, target: 'dlg_1', detail: made })
   const acting = { parent: message, actor: 'assistant' }
   const use = { ...acting, what: 'delegation.used', target: 'dlg_1' }
@@ -125,12 +134,13 @@ describe('[P14] behalf explain', () => {
     expect(`\n${out.join('\n')}\n`).toBe(`
 request  ${message}  OK in 123 ms  2026-01-01T00:00:00.000Z
 ├─ by usr_ada of acme, in person, through behalf-cli
+├─ with the scopes chat balance:read
 ├─ mutation Send, cost 24
-├─ orchestrator was told, for a mutation: OK in 5.3 ms
-│  ├─ scopes  chat
-│  ├─ facts   none
-│  └─ a ticket, with which an agent may be started
-├─ dlg_1 made for assistant, until 2026-01-01T00:15:00.000Z: chat balance:read
+├─ asked orchestrator (mutation): OK in 5.3 ms
+│  ├─ told the scopes  chat
+│  ├─ told the facts   none
+│  └─ given a ticket, with which it may start an agent
+├─ delegation made: dlg_1, for assistant until 2026-01-01T00:15:00.000Z, with the scopes chat balance:read
 ├─ tools listed: get_balance, list_orders  ${listed}  OK  2026-01-01T00:00:00.003Z
 │  ├─ by usr_ada of acme, for whom assistant acts, through behalf-cli
 │  └─ under dlg_1, in run_1
@@ -139,13 +149,14 @@ request  ${message}  OK in 123 ms  2026-01-01T00:00:00.000Z
    ├─ under dlg_1, in run_1
    ├─ by the rule @requiresScopes(scopes: [["balance:read"]])
    ├─ query get_balance
-   ├─ identity was told, for a query: OK in 5.3 ms
-   │  ├─ scopes  none
-   │  └─ facts   none
-   ├─ balance was told, for a query: OK, UNAVAILABLE in 5.3 ms
-   │  ├─ scopes  balance:read
-   │  └─ facts   tier = "premium", groups = ["a"]
-   └─ $owner filled from the caller, by @subject(claim: "sub")
+   ├─ filled from the caller: $owner
+   │  └─ rule     @subject(claim: "sub")
+   ├─ asked identity (query): OK in 5.3 ms
+   │  ├─ told the scopes  none
+   │  └─ told the facts   none
+   └─ asked balance (query): OK, UNAVAILABLE in 5.3 ms
+      ├─ told the scopes  balance:read
+      └─ told the facts   tier = "premium", groups = ["a"]
 `)
   })
 
@@ -162,8 +173,10 @@ request  ${message}  OK in 123 ms  2026-01-01T00:00:00.000Z
     await insert({ what: 'request', txn, subject: 'anonymous', tenant: null, detail: { hops: [], unlistedHops: 3 } })
     await admin.query('update behalf.audit_event set tenant = null where txn = $1', [txn])
     const denied = { what: 'field.denied', txn, outcome: 'UNAUTHORIZED_FIELD_OR_TYPE' }
-    await insert({ ...denied, target: 'User.balance', rule: '@requiresScopes(scopes: [["balance:read"]])' })
-    await insert({ ...denied, target: 'viewer.balance', source: 'balance' })
+    const missing = [['balance:read'], ['admin', 'staff']]
+    const rule = '@requiresScopes(scopes: [["balance:read"], ["admin", "staff"]])'
+    await insert({ ...denied, target: 'User.balance', rule, detail: { missing } })
+    await insert({ ...denied, target: 'Balance', rule: '@policy(policies: [["paid"]])', source: 'balance' })
     const withheld = {
       what: 'object.withheld',
       target: 'Query.order',
@@ -173,23 +186,27 @@ request  ${message}  OK in 123 ms  2026-01-01T00:00:00.000Z
     await insert({ ...withheld, txn, outcome: 'FOREIGN_OBJECT_WITHHELD', detail: { type: 'Order' } })
     await insert({ what: 'context.refused', txn, outcome: 'CONTEXT_EXPIRED', source: 'orders' })
     await insert({ what: 'header.ignored', txn, detail: { names: ['x-user-id', 'txn-token'] } })
-    await insert({ what: 'delegation.used', txn, outcome: 'DELEGATION_REFUSED' })
+    await insert({ what: 'delegation.used', txn, target: 'dlg_1', outcome: 'SESSION_ENDED' })
     await insert({ what: 'delegation.made', txn, outcome: 'TICKET_REFUSED', detail: { agent: 'assistant' } })
     await insert({ what: 'approval.used', txn, target: 'apr_1' })
     await insert({ what: 'delegation.revoked', txn: null, parent: txn, target: 'dlg_1' })
     await explain([txn])
     expect(out.slice(1)).toEqual([
       '├─ by nobody who is known',
-      '├─ and 3 more',
-      '├─ User.balance denied: UNAUTHORIZED_FIELD_OR_TYPE, by @requiresScopes(scopes: [["balance:read"]])',
-      '├─ viewer.balance denied in balance: UNAUTHORIZED_FIELD_OR_TYPE',
-      '├─ Order withheld at Query.order in orders: FOREIGN_OBJECT_WITHHELD, by @owner(field: "userId")',
-      '├─ context token refused by orders: CONTEXT_EXPIRED',
+      '├─ denied: User.balance, UNAUTHORIZED_FIELD_OR_TYPE',
+      `│  ├─ rule     ${rule}`,
+      '│  └─ missing  balance:read, or admin staff',
       '├─ headers ignored: x-user-id, txn-token',
-      '├─ delegation.used: DELEGATION_REFUSED',
+      '├─ and 3 more were asked',
+      '├─ denied in balance: Balance, UNAUTHORIZED_FIELD_OR_TYPE',
+      '│  └─ rule     @policy(policies: [["paid"]])',
+      '├─ withheld in orders: Order of Query.order, FOREIGN_OBJECT_WITHHELD',
+      '│  └─ rule     @owner(field: "userId")',
+      '├─ context token refused by orders: CONTEXT_EXPIRED',
+      '├─ delegation not to be used: dlg_1, SESSION_ENDED',
       '├─ no delegation made for assistant: TICKET_REFUSED',
       '├─ approval.used apr_1: OK',
-      '└─ delegation.revoked dlg_1: OK',
+      '└─ delegation ended later: dlg_1',
     ])
   })
 
@@ -247,7 +264,8 @@ request  ${message}  OK in 123 ms  2026-01-01T00:00:00.000Z
     const { message } = await chat()
     const other = message.replace(/^./, (digit) => (digit === '0' ? '1' : '0'))
     expect(await explain([other])).toBe(1)
-    expect(error).toEqual([`There is no event of transaction ${other}.`])
+    expect(error[0]).toBe(`There is no event of transaction ${other}.`)
+    expect(error[1]).toContain('turned away at the door')
     expect(await explain([message])).toBe(0)
   })
 

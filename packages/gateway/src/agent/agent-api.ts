@@ -2,6 +2,8 @@ import {
   agentApiPaths,
   agentApiTypes,
   AppError,
+  type ErrorCode,
+  errorTable,
   type OfferedTool,
   type Principal,
   type ToolDefinition,
@@ -11,6 +13,7 @@ import {
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { AgentAudit } from '../audit/audit-agents.ts'
+import type { ToolAudit } from '../audit/audit-tools.ts'
 import { principalFromDelegation } from '../authenticate/principal.ts'
 import type { Authority } from '../authority.ts'
 import { parseForm } from '../http/parse-form.ts'
@@ -50,18 +53,21 @@ export function addAgentApi(
     readonly tickets: TicketSealer
     readonly workloads: WorkloadVerifier
     readonly audit: AgentAudit
+    readonly toolAudit: Pick<ToolAudit, 'refused'>
     /** Agents that a workload may act as. */
     readonly agentsOf: (workload: string) => readonly string[]
   },
 ): void {
-  const { authority, guard, rates, registry, tickets, workloads, audit, agentsOf } = options
+  const { authority, guard, rates, registry, tickets, workloads, audit, toolAudit, agentsOf } = options
 
   /** Counts what is refused because nobody of ours asked. */
   async function orRefused<T>(credential: Promise<T>): Promise<T> {
-    return credential.catch((error: unknown) => {
-      if (error instanceof AppError && error.status < 500) audit.refused(error.code)
-      throw error
-    })
+    return orNoted(
+      (code) => {
+        if (errorTable[code].status < 500) audit.refused(code)
+      },
+      () => credential,
+    )
   }
 
   /** The body of a request whose workload token holds, and the workload. */
@@ -91,23 +97,28 @@ export function addAgentApi(
     txn: string,
   ): Promise<Principal> {
     const delegation = await authority.useDelegation(handle, agentsOf(workload))
-    audit.delegationUsed(delegation, { txn, workload })
-    if (delegation === null) throw new AppError('DELEGATION_REFUSED')
-    const principal = principalFromDelegation(delegation, run)
-    guard.requireInForce(principal)
-    return principal
+    const note = (outcome: 'OK' | ErrorCode) => audit.delegationUsed(delegation, { txn, workload, outcome })
+    return orNoted(note, async () => {
+      if (delegation === null) throw new AppError('DELEGATION_REFUSED')
+      const principal = principalFromDelegation(delegation, run)
+      guard.requireInForce(principal)
+      note('OK')
+      return principal
+    })
   }
 
   app.post(agentApiPaths.token, async (request) => {
     const { workload, asked } = await admit(request, exchangeRequest, parseForm)
-    guard.requireFresh()
     const ticket = await orRefused(tickets.open(asked.subject_token, workload))
-    const redeemed = await authority.redeemTicket(ticket)
-    if (redeemed === null) {
-      audit.ticketRefused(ticket)
-      throw new AppError('TICKET_REFUSED')
-    }
-    const { handle, delegation } = redeemed
+    const { handle, delegation } = await orNoted(
+      (code) => audit.ticketRefused(ticket, code),
+      async () => {
+        guard.requireFresh()
+        const redeemed = await authority.redeemTicket(ticket)
+        if (redeemed === null) throw new AppError('TICKET_REFUSED')
+        return redeemed
+      },
+    )
     return {
       access_token: handle,
       issued_token_type: agentApiTypes.delegation,
@@ -127,9 +138,23 @@ export function addAgentApi(
     const { workload, asked } = await admit(request, callRequest, parseJson)
     const { delegation, run, ...call } = asked
     const principal = await principalOf({ delegation, run }, workload, request.id)
-    await rates.toolCall(principal)
-    return registry.call(principal, call, request.id)
+    const { id: txn } = request
+    await orNoted(
+      (code) => toolAudit.refused(principal, call, { txn, code }),
+      () => rates.toolCall(principal),
+    )
+    return registry.call(principal, call, txn)
   })
+}
+
+/** Writes down why it was refused, where it was. */
+async function orNoted<T>(note: (code: ErrorCode) => void, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof AppError) note(error.code)
+    throw error
+  }
 }
 
 /** What a model may know of a tool. */

@@ -1,7 +1,16 @@
 import { randomUUID } from 'node:crypto'
-import { type AuditEvent, createWorkloadSigner, deriveWorkloadKey, workloadTokenHeader } from '@behalf/identity'
+import {
+  type Audit,
+  type AuditEvent,
+  createEventCounter,
+  createWorkloadSigner,
+  deriveWorkloadKey,
+  type Ticket,
+  workloadTokenHeader,
+} from '@behalf/identity'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { startTestGateway, type TestGateway } from '../fixtures/test-gateway.ts'
+import { createAgentAudit } from './audit-agents.ts'
 
 let gateway: TestGateway
 let seen = 0
@@ -134,6 +143,33 @@ describe('[P14] a tool call', () => {
   })
 })
 
+it('[P14] a tool call beyond the limit of its user is recorded as denied, by its transaction', async () => {
+  const other = await startTestGateway({ limits: { user: { toolCalls: 1 } } })
+  const first = gateway
+  gateway = other
+  try {
+    const { handle, delegation, parent } = await delegated()
+    seen = other.authority.events.length
+    expect(await call(handle, 'list_orders', { id: 'ord_secret' })).toMatchObject({ status: 200 })
+    expect(await call(handle, 'list_orders', { id: 'ord_secret' })).toMatchObject({ status: 429 })
+    const [called, denied] = other.authority.events.slice(seen).filter(({ what }) => what.startsWith('tool.'))
+    expect(called).toMatchObject({ what: 'tool.called', outcome: 'OK' })
+    expect(denied).toMatchObject({
+      ...agent,
+      what: 'tool.denied',
+      parent,
+      target: 'list_orders',
+      rule: '@requiresScopes(scopes: [["orders:read"]])',
+      outcome: 'RATE_LIMITED',
+      detail: { delegation, run: 'run_1', call: 'call_1', arguments: called?.detail['arguments'], hops: [] },
+    })
+    expect(denied?.txn).not.toBe(called?.txn)
+  } finally {
+    gateway = first
+    await other[Symbol.asyncDispose]()
+  }
+})
+
 describe('[P14] a list of tools', () => {
   it('is recorded with what was offered', async () => {
     const { handle, delegation, parent } = await delegated('orders:read chat')
@@ -164,6 +200,57 @@ describe('[P14] a delegation', () => {
     expect(JSON.stringify(events())).not.toContain(handle)
   })
 
+  it('[P11] that has ended is recorded as refused, and no tool call with it', async () => {
+    const { handle, delegation, parent } = await delegated()
+    gateway.authority.revoked.push({
+      sequence: 1,
+      revoked: { kind: 'delegation', delegation: delegation ?? '' },
+      notBefore: new Date(),
+      reason: 'USER',
+    })
+    for (const ask of [call(handle, 'list_orders'), list(handle)]) expect(await ask).toMatchObject({ status: 401 })
+    gateway.authority.revoked.length = 0
+    const refused = { ...agent, what: 'delegation.used', parent, target: delegation, outcome: 'SESSION_ENDED' }
+    expect(events()).toMatchObject([refused, refused])
+    expect(new Set(events().map(({ txn }) => txn)).size).toBe(2)
+    await call(handle, 'list_orders')
+    expect(events().slice(2)).toMatchObject([{ what: 'delegation.used', outcome: 'OK' }, { what: 'tool.called' }])
+  })
+
+  it('[P11] is neither used nor made while nobody can tell what has ended, and that is recorded', async () => {
+    const { handle, delegation, parent } = await delegated()
+    await gateway.ask('mutation { chatSend(text: "hi") }', { token: await gateway.token({ scope: 'chat' }) })
+    const ticket = gateway.graph.chat.received.at(-1)?.context.ticket ?? ''
+    const before = events().length
+    gateway.authority.age = 5001
+    expect(await call(handle, 'list_orders')).toMatchObject({ status: 503 })
+    expect(await redeem(ticket)).toMatchObject({ status: 503 })
+    gateway.authority.age = 0
+    expect(events().slice(before)).toMatchObject([
+      { ...agent, what: 'delegation.used', parent, target: delegation, outcome: 'REVOCATIONS_UNKNOWN' },
+      { what: 'delegation.made', subject: 'usr_ada', outcome: 'REVOCATIONS_UNKNOWN', detail: { agent: 'assistant' } },
+    ])
+    expect(await redeem(ticket)).toMatchObject({ status: 200 })
+  })
+
+  it('is refused a hundred times by handles of nobody, and is counted after that', async () => {
+    const other = await startTestGateway()
+    const counted = () => other.authority.events.filter(({ outcome }) => outcome === 'DELEGATION_REFUSED')
+    const key = deriveWorkloadKey(other.rootKey, 'chat', 1)
+    const signer = createWorkloadSigner({ name: 'chat', key, trustDomain: 'behalf' })
+    const path = '/internal/tools/list'
+    for (let i = 0; i < 130; i++) {
+      const body = JSON.stringify({ delegation: randomUUID(), run: 'run_1' })
+      const token = signer.sign({ method: 'POST', path, body: Buffer.from(body) })
+      const headers = { 'content-type': 'application/json', [workloadTokenHeader]: token }
+      expect(await other.send(path, { internal: true, method: 'POST', body, headers })).toMatchObject({ status: 403 })
+    }
+    await other[Symbol.asyncDispose]()
+    const counts = counted().map(({ detail }) => Number(detail['count'] ?? 1))
+    expect(counts.reduce((sum, count) => sum + count)).toBe(130)
+    expect(counts.length).toBeLessThan(130)
+  })
+
   it('is not made of a ticket that was used, whose user is told', async () => {
     const { ticket, parent } = await delegated()
     expect(await redeem(ticket)).toMatchObject({ status: 400 })
@@ -178,6 +265,33 @@ describe('[P14] a delegation', () => {
     ])
     expect(JSON.stringify(events())).not.toContain(ticket)
   })
+})
+
+it('[P14] a ticket that is shown again and again is recorded a hundred times, and counted after that', () => {
+  const recorded: AuditEvent[] = []
+  const audit: Audit = { record: (event) => recorded.push(event) }
+  const counter = createEventCounter(audit)
+  const grant: Ticket['grant'] = {
+    issuer: 'https://issuer.example',
+    subject: 'usr_ada',
+    tenant: 'acme',
+    scopes: [],
+    facts: {},
+    client: 'cli',
+    session: null,
+    authTime: null,
+    acr: null,
+    issuedAt: 1,
+    agent: 'assistant',
+    parent: randomUUID(),
+  }
+  const agents = createAgentAudit({ audit, counter })
+  for (let i = 0; i < 150; i++) agents.ticketRefused({ id: 't', expiresAt: new Date(), grant }, 'TICKET_REFUSED')
+  expect(recorded).toHaveLength(100)
+  counter.flush()
+  expect(recorded.slice(100)).toMatchObject([
+    { what: 'delegation.made', outcome: 'TICKET_REFUSED', subject: 'usr_ada', detail: { count: 50 } },
+  ])
 })
 
 it('[P14] refused credentials are counted by code, not recorded one by one', async () => {

@@ -5,10 +5,13 @@ import { eventOf } from './record-events.ts'
 export interface AgentAudit {
   /** A workload token, or a ticket that is none of ours, was refused. */
   refused(code: ErrorCode): void
-  /** A ticket was shown that had been redeemed before, or too late. */
-  ticketRefused(ticket: Ticket): void
-  /** Null for a handle of no delegation that this workload may use. */
-  delegationUsed(delegation: Delegation | null, use: { readonly txn: string; readonly workload: string }): void
+  /** No delegation was made of a ticket of ours: redeemed before, too late, or while nobody can tell what has ended. */
+  ticketRefused(ticket: Ticket, code: ErrorCode): void
+  /** Whether a delegation may be used; it is null for a handle of none that this workload may use. */
+  delegationUsed(
+    delegation: Delegation | null,
+    use: { readonly txn: string; readonly workload: string; readonly outcome: 'OK' | ErrorCode },
+  ): void
 }
 
 export function createAgentAudit({
@@ -20,18 +23,19 @@ export function createAgentAudit({
 }): AgentAudit {
   return {
     refused: (outcome) => counter.count({ what: 'credential.refused', outcome }),
-    ticketRefused({ grant }) {
+    ticketRefused({ grant }, outcome) {
       const who = { ...partOf(grant), txn: grant.parent, parent: null }
-      audit.record(eventOf(who, 'delegation.made', { outcome: 'TICKET_REFUSED', detail: { agent: grant.agent } }))
+      counter.record(eventOf(who, 'delegation.made', { outcome, detail: { agent: grant.agent } }))
     },
-    delegationUsed(delegation, { txn, workload }) {
-      if (delegation === null) {
-        const nobody = { txn, parent: null, subject: null, tenant: null, actor: null }
-        audit.record(eventOf(nobody, 'delegation.used', { outcome: 'DELEGATION_REFUSED', detail: { workload } }))
-        return
-      }
-      const who = { ...partOf(delegation), txn, parent: delegation.parent, actor: delegation.agent }
-      audit.record(eventOf(who, 'delegation.used', { target: delegation.id, detail: { workload } }))
+    delegationUsed(delegation, { txn, workload, outcome }) {
+      const who =
+        delegation === null
+          ? { txn, parent: null, subject: null, tenant: null, actor: null }
+          : { ...partOf(delegation), txn, parent: delegation.parent, actor: delegation.agent }
+      const event = eventOf(who, 'delegation.used', { target: delegation?.id ?? null, outcome, detail: { workload } })
+      // What is refused a workload can ask for as often as it likes.
+      if (outcome === 'OK') audit.record(event)
+      else counter.record(event)
     },
   }
 }

@@ -22,7 +22,7 @@ export function createRequestAudit(options: { readonly audit: Audit; readonly co
 
   return {
     ended(record, principal, { status, ignoredHeaders }) {
-      const { subject, tenant, client } = principal
+      const { subject, tenant, client, scopes } = principal
       const outcome = record.refusal ?? 'OK'
       if (counted.has(outcome)) return counter.count({ what: 'request', outcome, subject, tenant })
       const who = whoIs(principal, record.txn)
@@ -31,7 +31,7 @@ export function createRequestAudit(options: { readonly audit: Audit; readonly co
           time: record.time,
           outcome,
           durationMs: record.durationMs,
-          detail: { client, status, ...executionOf(record) },
+          detail: { client, scopes, status, ...executionOf(record) },
         }),
         ...denialsOf(record, who),
         ...(ignoredHeaders.length > 0 ? [eventOf(who, 'header.ignored', { detail: { names: ignoredHeaders } })] : []),

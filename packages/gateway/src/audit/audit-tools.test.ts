@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { AuditEvent, Graph, ToolOutcome } from '@behalf/identity'
+import { type Audit, type AuditEvent, createEventCounter, type Graph, type ToolOutcome } from '@behalf/identity'
 import { beforeEach, expect, it } from 'vitest'
 import { toPrincipal, anonymous } from '../authenticate/principal.ts'
 import { createToolAudit, type ToolAudit } from './audit-tools.ts'
@@ -31,8 +31,10 @@ let events: AuditEvent[]
 let toolAudit: ToolAudit
 beforeEach(() => {
   events = []
+  const audit: Audit = { record: (event) => events.push(event) }
   toolAudit = createToolAudit({
-    audit: { record: (event) => events.push(event) },
+    audit,
+    counter: createEventCounter(audit),
     graph: { tools: [tool] },
     hashArguments: createHashArguments({ rootKey: randomBytes(32).toString('base64url'), epoch: 1 }),
   })
@@ -50,9 +52,19 @@ it('[P14] arguments that are filled from the caller are recorded by variable and
   expect(JSON.stringify(events[1]?.detail)).toBe('{}')
 })
 
-it.each(['TOOL_UNKNOWN', 'TOOL_ARGUMENTS_INVALID'])('[P14] %s is a tool denied, with nothing bound', async (code) => {
-  await answering(failed(code)).call(ada, call, 't')
-  expect(events).toMatchObject([{ what: 'tool.denied', target: 'get_orders', outcome: code, detail: { hops: [] } }])
+it.each(['TOOL_UNKNOWN', 'TOOL_ARGUMENTS_INVALID', 'RATE_LIMITED'])(
+  '[P14] %s is a tool denied, with nothing bound',
+  async (code) => {
+    await answering(failed(code)).call(ada, call, 't')
+    expect(events).toMatchObject([{ what: 'tool.denied', target: 'get_orders', outcome: code, detail: { hops: [] } }])
+  },
+)
+
+it('[P14] calls beyond a limit have events of their own a hundred times, and fill nothing after that', async () => {
+  for (let i = 0; i < 150; i++) toolAudit.refused(ada, call, { txn: `t${i}`, code: 'RATE_LIMITED' })
+  expect(events).toHaveLength(100)
+  for (let i = 0; i < 150; i++) toolAudit.refused(ada, call, { txn: `t${i}`, code: 'TOOL_UNKNOWN' })
+  expect(events).toHaveLength(250)
 })
 
 it('[P14] a tool that fails, or throws, was called', async () => {

@@ -64,6 +64,7 @@ describe('[P14] a request', () => {
         durationMs: expect.any(Number),
         detail: {
           client: 'cli',
+          scopes: ['profile', 'orders:read', 'chat'],
           status: 200,
           operation: 'query',
           name: 'Mine',
@@ -152,6 +153,18 @@ describe('[P14] a field that is withheld', () => {
     expect(denials()).toEqual([{ ...points, outcome: 'UNAUTHORIZED_FIELD_OR_TYPE' }, orders])
     expect(new Set(events().map(({ txn }) => txn))).toEqual(new Set([body.extensions?.txn]))
     expect(events('request')[0]?.detail['hops']).toHaveLength(1)
+  })
+
+  it('says which scopes are missing, of each alternative, and which the caller has', async () => {
+    await ask('{ viewer { points } order(id: "ord_1") { id ... on Order { total } } }', { scope: 'profile chat' })
+    const missing = ({ target, detail }: AuditEvent) => [target, detail['missing']]
+    expect(events('field.denied').map(missing)).toEqual([
+      ['User.points', [['points:read'], ['admin']]],
+      ['Order.total', [['orders:read']]],
+    ])
+    expect(events('request')[0]?.detail['scopes']).toEqual(['profile', 'chat'])
+    await ask('{ viewer { orders { id } } }', { scope: 'profile orders:read' })
+    expect(events('field.denied').slice(2)).toMatchObject([{ target: 'User.orders', detail: {} }])
   })
 
   it('is none where nothing is', async () => {

@@ -46,5 +46,6 @@ export const denialsOf = (record: RequestRecord, who: Who): AuditEvent[] =>
       target: denial.coordinate,
       rule: denial.rule,
       outcome: denial.code,
+      detail: denial.missing.length > 0 ? { missing: denial.missing } : {},
     }),
   )

@@ -1,4 +1,11 @@
-import type { ErrorCode, Facts, OperationType } from '@behalf/identity'
+import {
+  type Caller,
+  type ErrorCode,
+  type Facts,
+  missingScopes,
+  type OperationType,
+  type ScopeSets,
+} from '@behalf/identity'
 import type { OperationDefinitionNode } from 'graphql'
 import type { Denial } from '../authorize/denial.ts'
 
@@ -16,6 +23,11 @@ export interface Hop {
   readonly ms: number
 }
 
+/** A field that was withheld, and why; of alternatives, `missing` has what the caller lacks of each. */
+interface RecordedDenial extends Pick<Denial, 'coordinate' | 'code' | 'rule'> {
+  readonly missing: ScopeSets
+}
+
 /** One request has only so many hops, and as many denials, with a place of their own; the others are counted. */
 const maxListed = 50
 const maxName = 128
@@ -26,7 +38,7 @@ export class RequestRecord {
   readonly time = new Date()
   readonly #begun = performance.now()
   readonly hops: Hop[] = []
-  readonly #denials = new Map<string, Denial>()
+  readonly #denials = new Map<string, RecordedDenial>()
   unlistedHops = 0
   unlistedDenials = 0
   operation: { readonly type: OperationType; readonly name: string | null } | null = null
@@ -39,7 +51,7 @@ export class RequestRecord {
     this.txn = txn
   }
 
-  get denials(): Iterable<Denial> {
+  get denials(): Iterable<RecordedDenial> {
     return this.#denials.values()
   }
 
@@ -58,12 +70,16 @@ export class RequestRecord {
   }
 
   /** Each coordinate once for each reason. */
-  denied(denials: readonly Denial[]): void {
-    for (const denial of denials) {
-      const key = `${denial.coordinate} ${denial.code}`
+  denied(denials: readonly Denial[], caller: Pick<Caller, 'scopes'>): void {
+    for (const { coordinate, code, rule, details } of denials) {
+      const key = `${coordinate} ${code}`
       if (this.#denials.has(key)) continue
-      if (this.#denials.size < maxListed) this.#denials.set(key, denial)
-      else this.unlistedDenials++
+      if (this.#denials.size >= maxListed) {
+        this.unlistedDenials++
+        continue
+      }
+      const missing = missingScopes(caller, details.requiredScopes ?? [])
+      this.#denials.set(key, { coordinate, code, rule, missing })
     }
   }
 }

@@ -111,6 +111,25 @@ describe('an access token', () => {
       await expect(principalOf({ sub: sub as string })).rejects.toMatchObject(invalid)
   })
 
+  it.each(['x\0', '\ud800', 'x\udc00y'])(
+    '[P14] is refused with %j in it, which the database could not put on record',
+    async (odd) => {
+      const known = { subject: 'usr_ada', tenant: 'acme', facts: {} }
+      authority.resolveSubject = async () => known
+      for (const [claim, value] of [
+        ['sub', odd],
+        ['client_id', odd],
+        ['scope', odd],
+        ['act', { sub: odd }],
+      ] as const) {
+        await expect(principalOf({ [claim]: value })).rejects.toMatchObject(invalid)
+        const plain = JSON.stringify(value).replaceAll(/\\u\w{4}/g, '\u{1f511}')
+        await expect(principalOf({ [claim]: JSON.parse(plain) as unknown })).resolves.toBeDefined()
+      }
+      expect(await principalOf({ sid: odd, acr: odd })).toMatchObject({ session: null, acr: null })
+    },
+  )
+
   it('is signed by an algorithm that is accepted of its issuer', async () => {
     const token = await provider.mint()
     await expect(configured({ algorithms: ['PS256', 'ES256'] }).bear(token)).resolves.toBeDefined()

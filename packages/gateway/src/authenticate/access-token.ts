@@ -1,5 +1,6 @@
 import { AppError } from '@behalf/identity'
 import type { JWTPayload } from 'jose'
+import { isText } from './is-text.ts'
 import type { IssuerConfig, TimedClaims } from './issuer.ts'
 
 /** What a verified access token says, as far as its issuer may say it. */
@@ -30,7 +31,7 @@ export interface AccessToken {
 export function readAccessToken(claims: TimedClaims, config: IssuerConfig): AccessToken {
   const { tenant, roles, client: clientClaim = 'client_id', scope: scopeClaim = 'scope' } = config.claims ?? {}
   const { sub, [clientClaim]: client, [scopeClaim]: scope = '' } = claims
-  if (!isText(sub) || !isText(client) || typeof scope !== 'string') throw invalid('sub, client or scope')
+  if (!isText(sub) || !isText(client) || !(scope === '' || isText(scope))) throw invalid('sub, client or scope')
   const allowed = (name: string) => name !== '' && config.scopes?.includes(name) !== false
   const scopes = new Set(scope.split(' ').filter(allowed))
   const byRole = roles === undefined ? [] : scopesOf(config.roles ?? {}, claims[roles]).filter(allowed)
@@ -72,7 +73,6 @@ function scopesOf(granted: NonNullable<IssuerConfig['roles']>, roles: unknown = 
   return roles.flatMap((role) => (Object.hasOwn(granted, role) ? (granted[role] ?? []) : []))
 }
 
-const isText = (value: unknown): value is string => typeof value === 'string' && value !== ''
 const textOrNull = (value: unknown) => (isText(value) ? value : null)
 /** RFC 7519 2: a NumericDate may have a fraction. Everything behind us counts in whole seconds. */
 function secondsOrNull(value: unknown): number | null {

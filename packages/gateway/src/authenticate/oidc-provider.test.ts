@@ -132,6 +132,7 @@ it('takes the logout token that a real provider sends, once for each logout', as
     admit: admitting(createAuthenticate({ issuers, authority })),
     verifyLogoutToken: createLogoutTokenVerifier(issuers),
     authority: { ...authority, revoke: async (what) => revoked.push(what) > 0 },
+    audit: { refused: () => undefined },
   })
 
   const client = (await provider.Client.find('portal')) as Client & {

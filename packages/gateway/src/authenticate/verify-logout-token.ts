@@ -1,4 +1,5 @@
 import { AppError } from '@behalf/identity'
+import { isText } from './is-text.ts'
 import type { IssuerConfig, TimedClaims } from './issuer.ts'
 import type { Issuers } from './issuers.ts'
 
@@ -41,8 +42,7 @@ function readLogoutToken(claims: TimedClaims, config: IssuerConfig): LogoutToken
   // With a nonce it would be an ID token, which must never end a session (2.4).
   if (nonce !== undefined) throw invalid('a nonce')
   if (!isObject(events) || !isObject(events[event])) throw invalid('no logout event')
-  if (!isTextOrNull(sub) || !isTextOrNull(sid) || typeof jti !== 'string' || jti === '')
-    throw invalid('sub, sid or jti')
+  if (!isTextOrNull(sub) || !isTextOrNull(sid) || !isText(jti)) throw invalid('sub, sid or jti')
   const session = logoutEnds === 'session' ? sid : null
   if (sub === null && session === null) throw invalid('names nobody')
   return { issuer: config.issuer, subject: sub, session, jti, expiresAt: new Date(exp * 1000) }
@@ -50,6 +50,5 @@ function readLogoutToken(claims: TimedClaims, config: IssuerConfig): LogoutToken
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
-const isTextOrNull = (value: unknown): value is string | null =>
-  value === null || (typeof value === 'string' && value !== '')
+const isTextOrNull = (value: unknown): value is string | null => value === null || isText(value)
 const invalid = (cause: unknown) => new AppError('LOGOUT_TOKEN_INVALID', undefined, { cause })

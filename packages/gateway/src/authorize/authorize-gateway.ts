@@ -60,11 +60,11 @@ function authorizeExecutor(execute: Executor, options: AuthorizationOptions): Ex
 
     const denials = authorization.asked(variables)
     if (mode === 'reject' && denials.length > 0) {
-      record.denied(denials)
+      record.denied(denials, principal)
       return rejection(denials, challengeOf)
     }
     if (mode !== 'dry-run' || starting.some(authorization.denies)) {
-      record.denied(denials)
+      record.denied(denials, principal)
       return answerRest(context, authorization)
     }
     const report = reportOf(denials)

@@ -18,6 +18,7 @@ let provider: IdentityProvider
 let authority: MemoryAuthority
 let revoked: { revoked: Revoked; reason: string }[]
 let failing: AppError | null
+const refusals: [string, string | null][] = []
 const apps: FastifyInstance[] = []
 let app: FastifyInstance
 
@@ -33,6 +34,7 @@ beforeEach(() => {
   revoked = []
   failing = null
   logs.length = 0
+  refusals.length = 0
   app = serve()
 })
 
@@ -56,6 +58,7 @@ function serve(change: Partial<IssuerConfig> = {}): FastifyInstance {
         return true
       },
     },
+    audit: { refused: (code, _headers, principal) => refusals.push([code, principal?.subject ?? null]) },
   })
   apps.push(made)
   return made
@@ -133,6 +136,16 @@ describe("an issuer's logout (OpenID Connect Back-Channel Logout 1.0)", () => {
     expect(await tellToken(await logoutToken())).toMatchObject({ status: 200 })
   })
 
+  it('[P14] is counted where its token is refused, and not where it is done or cannot be known', async () => {
+    const token = await logoutToken()
+    await tellToken(token)
+    failing = new AppError('UNAVAILABLE')
+    await tellToken(await logoutToken())
+    expect(refusals).toEqual([])
+    await tellToken(token)
+    expect(refusals).toEqual([['LOGOUT_TOKEN_INVALID', null]])
+  })
+
   it('is a form with one token', async () => {
     const token = await logoutToken()
     for (const payload of ['', 'logout_token', `x=${token}`, `logout_token=${token}&logout_token=${token}`])
@@ -207,6 +220,13 @@ describe("a user's logout", () => {
       expect(await signOut(claims)).toMatchObject({ status: 403, code: 'AGENT_DENIED' })
     expect(await signOut({ aud: mcpAudience })).toMatchObject({ status: 401, code: 'CREDENTIAL_INVALID' })
     expect(revoked).toEqual([])
+  })
+
+  it('[P14] that a program asked for is recorded as its user can see it', async () => {
+    await signOut({ sid: 's7' })
+    expect(refusals).toEqual([])
+    await signOut({ client_id: 'cron' })
+    expect(refusals).toEqual([['AGENT_DENIED', 'usr_ada']])
   })
 
   it('takes a credential, with a challenge where there is none', async () => {

@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { challengeOf } from '../authenticate/challenge.ts'
 import { clockTolerance } from '../authenticate/issuer.ts'
+import type { RequestAudit } from '../audit/audit-requests.ts'
 import type { LogoutToken, VerifyLogoutToken } from '../authenticate/verify-logout-token.ts'
 import type { Authority } from '../authority.ts'
 import type { Admit } from './admission.ts'
@@ -25,9 +26,10 @@ export function addLogoutRoutes(
     readonly admit: Admit
     readonly verifyLogoutToken: VerifyLogoutToken
     readonly authority: Pick<Authority, 'resolveSubject' | 'consume' | 'revoke'>
+    readonly audit: Pick<RequestAudit, 'refused'>
   },
 ): void {
-  const { admit, verifyLogoutToken, authority } = options
+  const { admit, verifyLogoutToken, authority, audit } = options
   const config = { writeError: writeOAuthError }
 
   /** Whom a logout token ends. A subject that nobody of ours has is an error: else a logout would end nothing, unseen. */
@@ -55,7 +57,10 @@ export function addLogoutRoutes(
     const { principal } = await admit(request, 'graphql')
     const { issuer, subject, session, actor } = principal
     if (issuer === null) throw new AppError('UNAUTHENTICATED', 'Sign in to sign out.')
-    if (actor !== null) throw new AppError('AGENT_DENIED')
+    if (actor !== null) {
+      audit.refused('AGENT_DENIED', [], principal)
+      throw new AppError('AGENT_DENIED')
+    }
     const body = bodyOf(request)
     const asked = logoutRequest.safeParse(body.length === 0 ? {} : parseJson(body))
     if (!asked.success) throw new AppError('BAD_REQUEST', undefined, { cause: asked.error })
@@ -74,7 +79,10 @@ export function addLogoutRoutes(
     routes.removeAllContentTypeParsers()
     routes.addContentTypeParser(form, { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
     routes.post('/auth/backchannel-logout', { config }, async (request, reply) => {
-      await endByIssuer(request)
+      await endByIssuer(request).catch((error: unknown) => {
+        if (error instanceof AppError && error.status < 500) audit.refused(error.code, [], null)
+        throw error
+      })
       return reply.code(200).send()
     })
   })

@@ -64,10 +64,6 @@ describe('[P11] an access token', () => {
     async (_what, revoked) => {
       const seen = await gateway.token({ sid: 's1', iat: second() - 60 })
       const unseen = await gateway.token({ sid: 's1', iat: second() - 60 })
-      const others = [
-        await gateway.token({ sub: 'ben', sid: 's2', iat: second() - 60 }),
-        await gateway.token({ sid: 's3', iat: second() + 1 }),
-      ]
       expect(await gateway.ask(me, { token: seen })).toMatchObject({ status: 200, body: { data: { viewer: {} } } })
       gateway.graph.users.received.length = 0
       await gateway.authority.revoke(revoked(), 'OPERATOR')
@@ -77,10 +73,37 @@ describe('[P11] an access token', () => {
         expect(answer.headers.get('www-authenticate')).toMatch(/^Bearer error="invalid_token", /)
       }
       expect(asked()).toBe(0)
+      const others = [
+        await gateway.token({ sub: 'ben', sid: 's2', iat: second() - 60 }),
+        await gateway.token({ sid: 's3', iat: second() + 1 }),
+      ]
       for (const token of others) expect((await gateway.ask(me, { token })).body.errors).toBeUndefined()
       expect((await gateway.ask('{ chatBackend }')).body).toMatchObject({ data: { chatBackend: 'none' } })
     },
   )
+})
+
+describe('[P11] the other signature of a token, which holds as well (r, n - s)', () => {
+  it('is of the same token, and ends with it: nothing is keyed by its bytes', async () => {
+    const token = await gateway.token({ iat: second() - 60 })
+    const other = turnedOver(token)
+    expect(other).not.toBe(token)
+    for (const each of [token, other])
+      expect((await gateway.ask(me, { token: each })).body).toMatchObject({ data: { viewer: { id: 'usr_ada' } } })
+    await gateway.authority.revoke({ kind: 'subject', issuer: null, subject: 'usr_ada' }, 'OPERATOR')
+    for (const each of [token, other, turnedOver(await gateway.token({ iat: second() - 60 }))])
+      expect(await gateway.ask(me, { token: each })).toMatchObject(failed('SESSION_ENDED', 401))
+  })
+
+  /** Of ES256, which JWS does not hold to one of the two (RFC 7518 3.4). */
+  function turnedOver(token: string): string {
+    const order = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n
+    const [input, signature = ''] = [token.slice(0, token.lastIndexOf('.')), token.split('.')[2]]
+    const bytes = Buffer.from(signature, 'base64url')
+    const s = order - BigInt(`0x${bytes.subarray(32).toString('hex')}`)
+    const turned = Buffer.concat([bytes.subarray(0, 32), Buffer.from(s.toString(16).padStart(64, '0'), 'hex')])
+    return `${input}.${turned.toString('base64url')}`
+  }
 })
 
 describe('[P11] a delegation', () => {

@@ -90,17 +90,20 @@ export function requestAttack({ on, repeated, requests, ...attack }: RequestAtta
         throw new Breach('No mutation succeeds with made-up arguments: say one as `mutation`.')
       const operations = [...(on ? [] : [{ query: explored.query }]), ...(mutation ? [mutation] : [])]
       for (const operation of operations) {
-        const twin = await observe(target, () => mine.as().run(operation.query, operation.variables))
-        if (twin.answer.status !== 200 || twin.answer.errors.length > 0)
-          throw new Breach(`The request itself is not answered: ${JSON.stringify(twin.answer)}`)
-        if (operation === mutation && !twin.changed)
+        const hasChanged = await watch(target)
+        const twin = await mine.as().run(operation.query, operation.variables)
+        if (twin.status !== 200 || twin.errors.length > 0)
+          throw new Breach(`The request itself is not answered: ${JSON.stringify(twin)}`)
+        if (!(await hasChanged()) && operation === mutation)
           throw new Breach('The mutation itself left no trace: that it was not executed could not be seen.')
 
         const signed = mine.as().signed(operation.query, operation.variables)
-        if (repeated) await send(target.url, signed)
-        const { answer, changed } = await observe(target, () => Promise.all(requests(signed, target, operation)))
-        for (const each of answer) requireRefusal(attack, each)
-        if (changed) throw new Breach(`${attack.name}: refused, and executed all the same.`)
+        if (repeated) {
+          await send(target.url, signed)
+          await hasChanged()
+        }
+        for (const answer of await Promise.all(requests(signed, target, operation))) requireRefusal(attack, answer)
+        if (await hasChanged()) throw new Breach(`${attack.name}: refused, and executed all the same.`)
       }
     },
   }
@@ -123,9 +126,12 @@ function readRefusal(answer: RawAnswer): Pick<TestAnswer, 'errors' | 'data'> {
   }
 }
 
-/** What `work` gives, and whether anything in the database is another afterwards. */
-export async function observe<R>(target: Target, work: () => Promise<R>): Promise<{ answer: R; changed: boolean }> {
-  const before = await target.state()
-  const answer = await work()
-  return { answer, changed: (await target.state()) !== before }
+/** @returns whether anything in the database is another than when it was last asked */
+export async function watch({ state }: Pick<Target, 'state'>): Promise<() => Promise<boolean>> {
+  let last = await state()
+  return async () => {
+    const before = last
+    last = await state()
+    return last !== before
+  }
 }

@@ -4,7 +4,7 @@ import { type SubjectPlace, subjectsOf } from '../explore/fill-arguments.ts'
 import { type Probe, reachFields, valuesAt } from '../explore/reach-fields.ts'
 import { isObject } from '../explore/walk-answer.ts'
 import type { TestAnswer, TestCaller } from '../test-caller.ts'
-import { type Attack, Breach, observe, type Target } from './attack.ts'
+import { type Attack, Breach, type Target, watch } from './attack.ts'
 
 /** One field, and what is asked of its callers. */
 interface Case extends Probe {
@@ -51,11 +51,12 @@ function ruleAttack({ asks, attempts, twin = everyScope, ...attack }: RuleAttack
             `${coordinate} could not be reached as ${target.mine.as().subject}: let \`prepare\` make rows.`,
           )
 
+        const hasChanged = await watch(target)
         for (const { as, caller, operation = probe.operation() } of attempts(target, probe)) {
-          const { answer, changed } = await observe(target, () => caller.run(operation))
+          const answer = await caller.run(operation)
           if (!(isRefused(answer, probe, attack.code) && isEmpty(answer, path)))
             throw new Breach(`${coordinate} should be refused with ${attack.code} to ${as}: ${JSON.stringify(answer)}`)
-          if (changed) throw new Breach(`${coordinate} was refused to ${as}, and executed all the same.`)
+          if (await hasChanged()) throw new Breach(`${coordinate} was refused to ${as}, and executed all the same.`)
         }
       }
     },
