@@ -1,12 +1,13 @@
-import type { Mutant } from './run-stryker.ts'
+import type { Mutant } from './run-mutants.ts'
 
 /** A mutant that no test can tell from the original, and why. */
 export interface Equivalent {
   readonly file: string
   /** The line it is in, without the space around it. */
   readonly text: string
-  readonly original: string
-  readonly replacement: string
+  /** Without these: whatever is changed in that line. */
+  readonly original?: string
+  readonly replacement?: string
   readonly reason: string
 }
 
@@ -18,7 +19,7 @@ export interface Judgement {
 }
 
 export function judge(mutants: readonly Mutant[], equivalents: readonly Equivalent[]): Judgement {
-  const survived = mutants.filter(({ outcome }) => outcome === 'survived')
+  const survived = mutants.filter(({ outcome }) => outcome === 'survived' || outcome === 'uncovered')
   const isExcused = (mutant: Mutant) => equivalents.some((entry) => fits(entry, mutant))
   const files = new Set(mutants.map(({ file }) => file))
   return {
@@ -29,7 +30,7 @@ export function judge(mutants: readonly Mutant[], equivalents: readonly Equivale
 }
 
 const fits = (entry: Equivalent, mutant: Mutant) =>
-  (['file', 'text', 'original', 'replacement'] as const).every((name) => entry[name] === mutant[name])
+  (['file', 'text', 'original', 'replacement'] as const).every((name) => (entry[name] ?? mutant[name]) === mutant[name])
 
 /** A row for each file, and one for all of them. */
 export function table(mutants: readonly Mutant[], { survivors, excused }: Judgement): string {
@@ -41,6 +42,7 @@ export function table(mutants: readonly Mutant[], { survivors, excused }: Judgem
       count('killed'),
       count('timeout'),
       count('broken'),
+      count('uncovered'),
       excused.filter(isOf).length,
       survivors.filter(isOf).length,
     ]
@@ -48,7 +50,7 @@ export function table(mutants: readonly Mutant[], { survivors, excused }: Judgem
   }
   const files = [...new Set(mutants.map(({ file }) => file))].toSorted()
   return [
-    line('', ['mutants', 'killed', 'timeout', 'broken', 'equivalent', 'survived']),
+    line('', ['mutants', 'killed', 'timeout', 'broken', 'uncovered', 'equivalent', 'survived']),
     ...files.map((file) => row(file, (mutant) => mutant.file === file)),
     row('all', () => true),
   ].join('\n')
@@ -57,5 +59,5 @@ export function table(mutants: readonly Mutant[], { survivors, excused }: Judgem
 const line = (name: string, cells: readonly unknown[]) =>
   [name.padEnd(52), ...cells.map((cell) => String(cell).padStart(10))].join(' ')
 
-export const describeMutant = ({ file, line: number, original, replacement, mutator }: Mutant): string =>
-  `${file}:${number}\n  - ${original}\n  + ${replacement === '' ? '(nothing)' : replacement}    [${mutator}]`
+export const describeMutant = ({ file, line: number, original, replacement, mutator, outcome }: Mutant): string =>
+  `${outcome}: ${file}:${number}\n  - ${original}\n  + ${replacement === '' ? '(nothing)' : replacement}    [${mutator}]`

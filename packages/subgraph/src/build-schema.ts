@@ -97,8 +97,9 @@ interface ListLike {
   readonly values?: readonly ListLike[]
 }
 
-function hasEmptyList(value: ListLike): boolean {
-  return value.kind === Kind.LIST && (value.values?.length === 0 || value.values?.some(hasEmptyList) === true)
+/** Of values, only lists have values of their own. */
+function hasEmptyList({ values }: ListLike): boolean {
+  return values?.length === 0 || values?.some(hasEmptyList) === true
 }
 
 /** A resolver under a misspelt name would silently never be called. */

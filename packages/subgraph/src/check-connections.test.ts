@@ -10,6 +10,7 @@ const typeDefs = `${links}
     read(of: String!, first: Int): NoteConnection
     kept(of: String!): KeptConnection
     open(of: String!): OpenConnection
+    marked(of: String!): MarkedConnection
     things(of: String!): ThingConnection
     lazy(of: String!): LazyConnection
     tree: Tree
@@ -21,12 +22,13 @@ const typeDefs = `${links}
   type NoteEdge @owned(through: "parent") { cursor: String! node: Note }
   type KeptConnection @owner(field: "userId") { edges: [NoteEdge] totalCount: Int }
   type OpenConnection @public { edges: [NoteEdge] totalCount: Int }
+  type MarkedConnection @public { cursor: String edges: [NoteEdge] totalCount: Int }
   type ThingConnection @public { edges: [ThingEdge] totalCount: Int }
   type ThingEdge @public { cursor: String! node: Thing }
   type LazyConnection @public { edges: [LazyEdge] totalCount: Int }
   type LazyEdge @public { cursor: String! node: Note }
   type Tree @public { cursor: String! node: Tree edges: [Tree] }
-  type Folder @public { label: String note: Note notes: [Note] }
+  type Folder @public { label: String note: Note notes: [Note] edges: NoteEdge }
   union Thing = Note | Leaf
   type Note @owner(field: "userId", unless: [["users:read"]]) { id: ID! }
   type Leaf @public { id: ID! }
@@ -51,6 +53,7 @@ const connections: Readonly<Record<string, () => object>> = {
   nodes: () => ({ ...connectionOf(mine), nodes: [mine, theirs] }),
   leaves: () => connectionOf({ __typename: 'Leaf', id: 'leaf' }, theirs),
   functions: () => ({ ...connectionOf(), edges: () => [edgeOf(mine), edgeOf(theirs)] }),
+  nodesLater: () => ({ ...connectionOf(mine), nodes: () => [mine, theirs] }),
   once: () => ({ ...connectionOf(), edges: [edgeOf(mine), edgeOf(theirs)].values() }),
   failed: () => ({ ...connectionOf(mine), edges: [edgeOf(mine), edgeOf(Promise.reject(new Error('not today')))] }),
 }
@@ -68,10 +71,15 @@ const resolvers = {
       ),
     kept: (parent: unknown, args: { of: string }) => ({ userId: 'usr_ada', ...find(parent, args) }),
     open: find,
+    marked: find,
     things: find,
     lazy: find,
     edge: (_parent: unknown, { of }: { of: string }) => edgeOf(of === 'mine' ? mine : theirs),
-    folder: (_parent: unknown, { of }: { of: string }) => ({ label: 'f', note: of === 'mine' ? mine : theirs }),
+    folder: (_parent: unknown, { of }: { of: string }) => ({
+      label: 'f',
+      note: of === 'mine' ? mine : theirs,
+      edges: edgeOf(of === 'mine' ? mine : theirs),
+    }),
     tree: () => ({ cursor: 'a', node: { cursor: 'b', edges: [] }, edges: [] }),
   },
   LazyEdge: { node: ({ node }: { node: unknown }) => node },
@@ -99,7 +107,7 @@ const whole = '{ edges { cursor node { ... on Note { id } } } totalCount }'
 const own = { edges: [edgeOf({ id: 'mine' }), edgeOf({ id: 'mine' })], totalCount: 2 }
 
 describe('a connection', () => {
-  it.each(['notes', 'kept', 'open', 'things'])(
+  it.each(['notes', 'kept', 'open', 'marked', 'things'])(
     '[P7] is shown whole or not at all, by whatever owner: %s',
     async (field) => {
       expect(await ask(ada, `{ ${field}(of: "mine") ${whole} }`)).toEqual(shown({ [field]: own }))
@@ -169,6 +177,9 @@ describe('a connection', () => {
     expect(await ask(ada, `{ lazy(of: "theirs") ${edges} }`)).toEqual(
       shown({ lazy: { edges: [edgeOf({ id: 'mine' }), edgeOf(null)] } }),
     )
+    expect(await ask(ada, '{ notes(of: "nodesLater") { nodes { id } } }')).toEqual(
+      shown({ notes: { nodes: [{ id: 'mine' }, null] } }),
+    )
     for (const of of ['functions', 'once']) {
       expect(await ask(ada, `{ open(of: "${of}") ${edges} }`)).toEqual(
         shown({ open: { edges: [edgeOf({ id: 'mine' }), null] } }),
@@ -188,6 +199,12 @@ describe('what is no connection', () => {
   it('loses the foreign object and no more', async () => {
     expect(await ask(ada, '{ folder(of: "theirs") { label note { id } } }')).toEqual(
       shown({ folder: { label: 'f', note: null } }),
+    )
+    expect(await ask(ada, '{ folder(of: "theirs") { label edges { cursor } } }')).toEqual(
+      shown({ folder: { label: 'f', edges: null } }),
+    )
+    expect(await ask(ada, '{ folder(of: "mine") { label edges { cursor } } }')).toEqual(
+      shown({ folder: { label: 'f', edges: { cursor: 'where' } } }),
     )
   })
 })

@@ -1,11 +1,4 @@
-import {
-  type DeclaredRule,
-  type Identity,
-  type OperationType,
-  readRule,
-  RefusalError,
-  refusalOf,
-} from '@behalf/identity'
+import { type DeclaredRule, type Identity, readRule, RefusalError, refusalOf } from '@behalf/identity'
 import {
   getNamedType,
   type GraphQLFieldConfig,
@@ -41,13 +34,13 @@ export function fieldRules(
   fieldName: string,
   field: Pick<GraphQLFieldConfig<unknown, unknown>, 'astNode' | 'type'>,
 ): FieldRules {
-  const root = rootOf(schema, typeName)
+  const isMutation = typeName === schema.getMutationType()?.name
   const type = schema.getType(typeName)
   const interfaces = isObjectType(type) ? type.getInterfaces() : []
   const own: DeclaredAt = {
     coordinate: `${typeName}.${fieldName}`,
-    rule: readRule(field.astNode ?? {}, root),
-    approvable: root === 'mutation' ? fieldName : null,
+    rule: readRule(field.astNode ?? {}, isMutation ? 'mutation' : null),
+    approvable: isMutation ? fieldName : null,
   }
   const inherited = interfaces.flatMap((parent): DeclaredAt[] => {
     const node = parent.getFields()[fieldName]?.astNode
@@ -83,15 +76,9 @@ export function guardOf(rules: readonly DeclaredAt[]): Guard | null {
   if (asking.length === 0) return null
   return (identity) => {
     for (const { coordinate, rule, approvable } of asking) {
-      const isApproved = approvable !== null && identity.approval?.field === approvable
+      const isApproved = identity.approval?.field === approvable
       const refusal = refusalOf(rule, identity, isApproved)
       if (refusal) throw new RefusalError(refusal, coordinate)
     }
   }
-}
-
-function rootOf(schema: GraphQLSchema, typeName: string): OperationType | null {
-  if (typeName === schema.getQueryType()?.name) return 'query'
-  if (typeName === schema.getMutationType()?.name) return 'mutation'
-  return typeName === schema.getSubscriptionType()?.name ? 'subscription' : null
 }

@@ -34,8 +34,7 @@ export function readAccessToken(claims: TimedClaims, config: IssuerConfig): Acce
   if (!isText(sub) || !isText(client) || !(scope === '' || isText(scope))) throw invalid('sub, client or scope')
   const allowed = (name: string) => name !== '' && config.scopes?.includes(name) !== false
   const scopes = new Set(scope.split(' ').filter(allowed))
-  const { [roles ?? '']: held = [] } = claims
-  const byRole = roles === undefined ? [] : scopesOf(held, config.roles ?? {}).filter(allowed)
+  const byRole = roles === undefined ? [] : scopesOf(config.roles ?? {}, claims[roles]).filter(allowed)
   return {
     audiences: [claims.aud ?? []].flat(),
     bound: claims['cnf'] !== undefined,
@@ -69,7 +68,7 @@ function agentOf(
 }
 
 /** Roles that are not configured grant nothing. */
-function scopesOf(roles: unknown, granted: NonNullable<IssuerConfig['roles']>): readonly string[] {
+function scopesOf(granted: NonNullable<IssuerConfig['roles']>, roles: unknown = []): readonly string[] {
   if (!Array.isArray(roles) || !roles.every(isText)) throw invalid('roles')
   return roles.flatMap((role) => (Object.hasOwn(granted, role) ? (granted[role] ?? []) : []))
 }

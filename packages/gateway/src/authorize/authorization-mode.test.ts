@@ -1,5 +1,6 @@
 import { type AppError, createRefusal } from '@behalf/identity'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { challengeOf } from '../authenticate/challenge.ts'
 import { startTestGateway, type TestGateway } from '../fixtures/test-gateway.ts'
 import { rejection } from './authorization-mode.ts'
 import type { Denial } from './denial.ts'
@@ -45,6 +46,16 @@ describe('a request that is refused as a whole', () => {
     const [unchallenged] = rejection(denials, () => null).errors ?? []
     const bare = unchallenged?.extensions['http'] as { headers: Map<string, string> } | undefined
     expect(bare?.headers.size).toBe(0)
+  })
+
+  it('for a policy asks for no scopes, and so for no other token', () => {
+    const { errors = [] } = rejection([denial('a', 'UNAUTHORIZED_FIELD_OR_TYPE', '')], challengeOf)
+    const head = errors[0]?.extensions['http'] as { headers: Map<string, string> } | undefined
+    expect(head?.headers.size).toBe(0)
+    const [lacking] =
+      rejection([denial('a', 'UNAUTHORIZED_FIELD_OR_TYPE', ''), lacks('b', ['x'])], challengeOf).errors ?? []
+    const mended = lacking?.extensions['http'] as { headers: Map<string, string> } | undefined
+    expect(mended?.headers.get('www-authenticate')).toContain('scope="x"')
   })
 })
 

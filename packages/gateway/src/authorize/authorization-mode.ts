@@ -35,7 +35,7 @@ export const reportOf = (denials: readonly Denial[]) => ({
 /** Whoever is to sign in, or to do so again, is told so first; then which scopes all of it needs together. */
 function asOne(denials: readonly Denial[]): AppError {
   const [first] = ['UNAUTHENTICATED', 'STEP_UP_REQUIRED'].flatMap((code) =>
-    denials.filter((denial) => denial.code === code).slice(0, 1),
+    denials.filter((denial) => denial.code === code),
   )
   if (first) return new AppError(first.code, first.message, { details: first.details })
   const scopes = denials.flatMap(({ details: { requiredScopes = [] } }) => shortest(requiredScopes))

@@ -93,6 +93,7 @@ describe('[P6] what a caller may not see', () => {
     expect(await graph.ask(agent(), 'mutation { cancel(id: 1) }')).toMatchObject({
       errors: ['cancel UNAUTHORIZED_FIELD_OR_TYPE'],
     })
+    expect(await graph.ask(nobody, 'mutation { unlisted }')).toMatchObject({ data: { unlisted: true }, errors: [] })
   })
 
   it('may be everything: nothing is executed', async () => {
@@ -226,6 +227,16 @@ describe('the decision', () => {
       { path: ['viewer'], coordinate: 'Query.viewer', code: 'UNAUTHENTICATED' },
     ])
     expect(await graph.authorize(person('a'), query)).toBe(first)
+  })
+
+  it('says of a field whether it is gone for its own sake', async () => {
+    const both = await graph.authorize(person(), '{ public viewer { email balance { amount } } order(id: 1) { id } }')
+    for (const coordinate of ['User.email', 'User.balance', 'Query.order']) expect(both?.denies(coordinate)).toBe(true)
+    for (const coordinate of ['Query.public', 'Query.viewer', 'Balance.amount'])
+      expect(both?.denies(coordinate)).toBe(false)
+    const within = await graph.authorize(person(), '{ public viewer { email balance { amount } } }')
+    expect(within?.denies('User.balance')).toBe(true)
+    expect(within?.denies('Query.order')).toBe(false)
   })
 
   it('has a key of its own for each text that is left', async () => {

@@ -65,7 +65,7 @@ export function createAuthorize(options: {
   // A gateway's schema has resolvers of its own, which would answer in place of those of `completeAnswer`.
   const sdl = printSchema(options.schema)
   const schema = buildSchema(sdl, { assumeValid: true })
-  const schemas = { schema, answers: withoutArguments(buildSchema(sdl, { assumeValid: true })) }
+  const schemas = { schema, answers: withoutArguments(sdl) }
   const requirementOf = readRules(options.rules)
   const deniablePlaces = createDeniablePlaces(schema, requirementOf, subjects)
   const operations = new LRUCache<string, Operation>({ max: 5000, maxSize: 5_000_000 })
@@ -73,7 +73,7 @@ export function createAuthorize(options: {
 
   /** @param decidePlace - for what rules do not refuse. */
   function decideBy(
-    decideRule: (rule: FieldRule) => Refusal | null,
+    decideRule: (rule: FieldRule) => Refusal | null | undefined,
     decidePlace: (place: DeniablePlace) => Refusal | null,
   ): Decide {
     const decide = (coordinate: string, placeOf: () => DeniablePlace | null) => {
@@ -125,7 +125,7 @@ export function createAuthorize(options: {
     if (known) return known
     const reached = new Map<DeniablePlace['at'], DeniablePlace>()
     const decide = decideBy(
-      (rule) => refusals.get(rule) ?? null,
+      (rule) => refusals.get(rule),
       (place) => (reached.set(place.at, place), null),
     )
     const authorization = createAuthorization(schemas, document, operationName, decide)
@@ -151,7 +151,7 @@ export function createAuthorize(options: {
     await Promise.all(places.map(decideOne))
     if (refused.size === 0) return authorization
     const decide = decideBy(
-      (rule) => refusals.get(rule) ?? null,
+      (rule) => refusals.get(rule),
       ({ at }) => refused.get(at) ?? null,
     )
     return createAuthorization(schemas, document, operationName, decide)

@@ -10,6 +10,13 @@ const graph = graphOf(
   { 'Node.text': needs('text'), 'Query.closed': needs('closed') },
   {},
 )
+const two = graphOf(
+  `type Query { nodes: [Node], open: Int }
+   interface Node { text: String }
+   type A implements Node { text: String }`,
+  { 'Node.text': needs('second'), 'A.text': needs('first') },
+  {},
+)
 const code = 'UNAUTHORIZED_FIELD_OR_TYPE'
 const errorAt = (path: (string | number)[], withCode = code) =>
   new GraphQLError('of a subgraph', { path, extensions: { code: withCode } })
@@ -47,6 +54,25 @@ describe('an answer', () => {
     const extensions = { valueCompletion: [] }
     const answer = await authorization?.answer({}, async () => ({ data: { a: null }, extensions }))
     expect(answer).toMatchObject({ data: { closed: null, a: null }, errors: [{ path: ['closed'] }], extensions })
+  })
+
+  it('says what GraphQL finds wrong with what is in it', async () => {
+    const authorization = await graph.authorize(person(), '{ closed a { open } }')
+    const answer = await authorization?.answer({}, async () => ({ data: { a: { open: null } } }))
+    expect(answer?.data).toEqual({ closed: null, a: null })
+    expect(answer?.errors?.map(({ path, message }) => [path, message])).toEqual([
+      [['a', 'open'], 'Cannot return null for non-nullable field A.open.'],
+      [['closed'], expect.any(String)],
+    ])
+    const sound = await authorization?.answer({}, async () => ({ data: { a: { open: 1 } } }))
+    expect(sound?.errors?.map(({ path }) => path)).toEqual([['closed']])
+  })
+
+  it('says the first of several reasons', async () => {
+    const query = '{ nodes { ... on A { text } text } }'
+    const authorization = await two.authorize(person(), query)
+    const answer = await authorization?.answer({}, async () => ({ data: { nodes: [{ __typename: 'A' }] } }))
+    expect(answer?.errors?.map(({ extensions }) => extensions['requiredScopes'])).toEqual([[['first']]])
   })
 
   it('has no errors where nothing that was denied is in it', async () => {

@@ -1,5 +1,6 @@
 import { createRefusal } from '@behalf/identity'
 import {
+  buildASTSchema,
   type DocumentNode,
   executeSync,
   type ExecutionResult,
@@ -7,8 +8,8 @@ import {
   type GraphQLError,
   type GraphQLFieldResolver,
   type GraphQLSchema,
-  isIntrospectionType,
-  isObjectType,
+  parse,
+  visit,
 } from 'graphql'
 import { type Denial, denialError, wasAskedFor } from './denial.ts'
 
@@ -21,12 +22,8 @@ const withheld = new Error('withheld')
  * Answers are completed by response name. With arguments, one that cannot be coerced would be reported here once more,
  * after the subgraph that was given it.
  */
-export function withoutArguments(schema: GraphQLSchema): GraphQLSchema {
-  for (const type of Object.values(schema.getTypeMap()))
-    if (isObjectType(type) && !isIntrospectionType(type))
-      for (const field of Object.values(type.getFields())) field.args = []
-  return schema
-}
+export const withoutArguments = (sdl: string): GraphQLSchema =>
+  buildASTSchema(visit(parse(sdl), { FieldDefinition: (node) => ({ ...node, arguments: [] }) }), { assumeValid: true })
 
 /**
  * Puts null, and an error that says why, where fields were removed from what was executed: the original operation is

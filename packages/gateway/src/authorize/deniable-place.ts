@@ -12,6 +12,7 @@ import {
   getArgumentValues,
   getNamedType,
   type GraphQLCompositeType,
+  type GraphQLError,
   type GraphQLField,
   type GraphQLNamedType,
   type GraphQLSchema,
@@ -102,10 +103,8 @@ function boundArguments(
     values = getArgumentValues(field, node, variables)
   } catch (error) {
     // What cannot be read cannot be allowed; the subgraph would refuse it, too (GraphQL 6.4.1).
-    const message = error instanceof Error ? error.message : undefined
-    return {
-      refusal: createRefusal('BAD_USER_INPUT', 'CoerceArgumentValues', message === undefined ? {} : { message }),
-    }
+    const { message } = error as GraphQLError
+    return { refusal: createRefusal('BAD_USER_INPUT', 'CoerceArgumentValues', { message }) }
   }
   return bind ? bind(values, caller) : { values }
 }

@@ -157,6 +157,8 @@ describe('[P6] what cannot be read', () => {
       data: { item: { open: 1, price: null } },
       errors: ['item.price BAD_USER_INPUT'],
     })
+    const refused = await graph.authorize(person(), query, null, { net: null })
+    expect(refused?.denials).toMatchObject([{ message: expect.stringContaining('"net"') }])
     expect(await graph.ask(person(), query)).toMatchObject({ executed: query, errors: [] })
     expect(asked).toEqual(['Item.price {"currency":"EUR","net":false}'])
   })
@@ -168,6 +170,12 @@ describe('[P6] what cannot be read', () => {
       })
       expect(answer).toMatchObject({ executed: null, data: undefined, errors: [expect.stringContaining('userId')] })
     }
+    const query = 'query ($c: String!) { item { price(currency: $c) } }'
+    const unusable = await graph.authorize(person(), query)
+    expect([unusable?.allowed, unusable?.denials, unusable?.denies('Item.price')]).toEqual([null, [], false])
+    expect(asked).toEqual([])
+    expect(await graph.authorize(person(), query, null, { c: 'EUR' })).toBeNull()
+    expect(asked).toEqual(['Item.price {"currency":"EUR","net":false}'])
   })
 })
 

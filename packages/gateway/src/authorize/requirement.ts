@@ -2,7 +2,7 @@ import type { FieldRule } from '@behalf/identity'
 
 /** What a coordinate asks for. */
 export interface Requirement {
-  /** What depends on the caller alone; null where nothing does. Equal ones are one object. */
+  /** What depends on the caller alone; null where nothing is said. Equal ones are one object. */
   readonly rule: FieldRule | null
   /** What is decided for each request anew; empty where nothing is. */
   readonly policies: FieldRule['policies']
@@ -24,10 +24,10 @@ export function readRules(rules: Readonly<Record<string, FieldRule>>): Requireme
   const byCoordinate = new Map<string, Requirement>()
   for (const [coordinate, rule] of Object.entries(rules)) {
     const { authenticated, scopes, policies, agent } = rule
-    const asks = authenticated || scopes.length > 0 || agent !== 'ALLOW'
     const key = JSON.stringify([authenticated, scopes, agent])
-    if (asks && !distinct.has(key)) distinct.set(key, rule)
-    byCoordinate.set(coordinate, { rule: distinct.get(key) ?? null, policies })
+    const known = distinct.get(key) ?? rule
+    distinct.set(key, known)
+    byCoordinate.set(coordinate, { rule: known, policies })
   }
   return (coordinate) =>
     byCoordinate.get(coordinate) ?? (coordinate.startsWith('Mutation.') ? unlistedMutation : nothing)
