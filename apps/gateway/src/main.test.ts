@@ -61,7 +61,7 @@ function run(change: Record<string, string> = {}, withChannel = false): Run {
 }
 
 async function listening({ output }: Run): Promise<string> {
-  await expect.poll(() => output.stdout, { timeout: 15_000 }).toContain('"msg":"listening"')
+  await expect.poll(() => output.stdout, { timeout: 60_000 }).toContain('"msg":"listening"')
   return /"url":"([^"]+)"/.exec(output.stdout)?.[1] ?? ''
 }
 

@@ -121,14 +121,12 @@ describe('[P13] a run that waits for its user', () => {
     const { run, call } = await waiting('ada')
     decide(run, call, done)
     const stream = await chat.as('ada').stream(
-      `subscription ($id: ID!) { chatRunEvents(runId: $id) { seq event { __typename
+      `subscription ($id: ID!) { chatRunEvents(runId: $id) { seq event { kind: __typename
         ... on ChatApprovalRequested { approval { id } } ... on ChatToolCallChanged { toolCall { status } } } } }`,
       { id: run },
     )
     const events = await stream.rest()
-    expect(
-      events.flatMap(({ seq, event }) => (seq === null ? [] : [[event['__typename'], event.toolCall?.status]])),
-    ).toEqual([
+    expect(events.flatMap(({ seq, event }) => (seq === null ? [] : [[event.kind, event.toolCall?.status]]))).toEqual([
       ['ChatToolCallChanged', 'PROPOSED'],
       ['ChatToolCallChanged', 'RUNNING'],
       ['ChatToolCallChanged', 'AWAITING_APPROVAL'],

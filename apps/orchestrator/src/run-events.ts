@@ -135,8 +135,7 @@ async function readEvents(db: Db, run: string, after: number): Promise<StoredEve
     .execute()
   return rows.map(({ seq, userId, call, status }): StoredEvent => {
     if (call === null) return { seq, isLast: true, event: { __typename: 'ChatRunEnded', run } }
-    if (status === null)
-      return { seq, isLast: false, event: { __typename: 'ChatApprovalRequested', call, userId } }
+    if (status === null) return { seq, isLast: false, event: { __typename: 'ChatApprovalRequested', call, userId } }
     return { seq, isLast: false, event: { __typename: 'ChatToolCallChanged', call, status } }
   })
 }

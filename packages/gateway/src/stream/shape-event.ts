@@ -1,6 +1,5 @@
 import { AppError, errorTable, type ErrorCode } from '@behalf/identity'
 import {
-  buildSchema,
   executeSync,
   type ExecutionResult,
   type GraphQLFieldResolver,
@@ -27,7 +26,7 @@ const resolve: GraphQLFieldResolver<Record<string, unknown>, unknown> = (source,
 export function createShapeEvent(): ShapeEvent {
   const schemas = new WeakMap<GraphQLSchema, GraphQLSchema>()
   function answersOf(schema: GraphQLSchema): GraphQLSchema {
-    const known = schemas.get(schema) ?? withoutArguments(buildSchema(printSchema(schema), { assumeValid: true }))
+    const known = schemas.get(schema) ?? withoutArguments(printSchema(schema))
     schemas.set(schema, known)
     return known
   }
