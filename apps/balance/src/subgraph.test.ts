@@ -176,7 +176,7 @@ describe('balance', () => {
     test('lets this app read and change nothing', async () => {
       for (const table of ['accounts', 'entries', 'payees']) {
         const { rows } = await sql`
-          select has_table_privilege('balance', ${`balance.${table}`}, 'select') as reads,
+          select has_any_column_privilege('balance', ${`balance.${table}`}, 'select') as reads,
             has_table_privilege('balance', ${`balance.${table}`}, 'insert, update, delete, truncate') as writes
         `.execute(app.admin)
         expect(rows).toEqual([{ reads: true, writes: false }])

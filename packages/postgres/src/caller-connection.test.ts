@@ -208,7 +208,7 @@ describe('a loss', () => {
   it('at the beginning is why the first query fails', async () => {
     const refused = refusal('57P03')
     const { connection, taken } = open('write', (sent) =>
-      sent === 'begin read write'
+      sent === 'begin isolation level read committed read write'
         ? Promise.reject(refused)
         : Promise.reject(new Error('after the beginning, which failed')),
     )
@@ -253,7 +253,9 @@ it('begins as its caller, to read or to write, before anything else', async () =
   for (const mode of ['read', 'write'] as const) {
     const { connection, taken } = open(mode)
     await connection.query('select 1', [])
-    expect(taken[0]?.sent[0]).toBe(mode === 'read' ? 'begin read only' : 'begin read write')
+    expect(taken[0]?.sent[0]).toBe(
+      mode === 'read' ? 'begin read only' : 'begin isolation level read committed read write',
+    )
     expect(taken[0]?.sent[1]).toContain(`set_config('behalf.sub', $1, true)`)
     expect(taken[0]?.sent[2]).toBe('select 1')
   }

@@ -193,9 +193,9 @@ describe('[P9] that it was the user who approved', () => {
     const token = await gateway.token({ scope: scopes })
     const id = ids[0] ?? ''
     expect((await gateway.ask(wordsFor([id, id, id, id]), { token })).body.errors).toBeUndefined()
-    expect((await gateway.ask(wordsFor([id, id, id, id, id]), { token })).body.errors).toMatchObject([
-      { extensions: { code: 'BAD_REQUEST' } },
-    ])
+    expect((await gateway.ask(wordsFor([id, id, id, id, id]), { token })).body.errors?.[0]).toMatchObject({
+      extensions: { code: 'BAD_REQUEST' },
+    })
   })
 
   it('starts no agent: nobody makes a delegation of it, and who is given it is no workload', async () => {

@@ -58,20 +58,23 @@ export function createSubgraphDataSource(options: {
       const { principal, txn, trace, signal, record, approval } = fetch.context
       const shape = shapeOf(query)
       const body = Buffer.from(JSON.stringify({ query, operationName, variables }))
-      const ticket = await ticketFor(shape, fetch.context, { query, variables: variables ?? {} })
-      const token = signer.sign(principal, {
-        to: name,
-        body,
-        operation: shape.type,
-        txn,
-        ...declared,
-        ...(ticket !== null && { ticket }),
-        // A fetch of entities after the mutation is a query, and is given none.
-        ...(approval !== null && isOf(approval, shape) && { approval }),
-      })
+      let ticket: string | null = null
+      async function makeToken() {
+        ticket = await ticketFor(shape, fetch.context, { query, variables: variables ?? {} })
+        return signer.sign(principal, {
+          to: name,
+          body,
+          operation: shape.type,
+          txn,
+          ...declared,
+          ...(ticket !== null && { ticket }),
+          // A fetch of entities after the mutation is a query, and is given none.
+          ...(approval !== null && isOf(approval, shape) && { approval }),
+        })
+      }
       const isQuery = shape.type === 'query'
       const attributes = { 'behalf.txn': txn, 'behalf.subgraph': name, 'graphql.operation.type': shape.type }
-      const send = () =>
+      const send = (token: string) =>
         inSpan(`POST ${name}`, { kind: SpanKind.CLIENT, attributes }, () => {
           const headers = { ...fixedHeaders, ...traceHeaders(trace), [contextTokenHeader]: token }
           return client.send({ body, headers, isQuery, signal })
@@ -89,7 +92,7 @@ export function createSubgraphDataSource(options: {
           ms: performance.now() - begun,
         })
       try {
-        const { data, errors } = await send()
+        const { data, errors } = await send(await makeToken())
         if (entities !== null && data !== null && countOf(data['_entities']) !== entities) {
           throw new AppError('SUBGRAPH_INVALID_RESPONSE', undefined, { cause: `not ${entities} entities` })
         }
