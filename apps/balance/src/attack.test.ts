@@ -16,7 +16,7 @@ attackSubgraph<Database>(balance, {
       .values({ id: account, user_id: subject, currency: 'EUR', balance: amount })
       .execute()
     // Whose payee is paid: somebody else, who is not asked about.
-    const shop = `acc_shop_${name}`
+    const shop = `acc_shop${name}`
     await admin
       .insertInto('accounts')
       .values({ id: shop, user_id: `usr_shop_${name}`, currency: 'EUR', balance: '0.00' })

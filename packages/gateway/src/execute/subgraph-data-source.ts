@@ -55,12 +55,13 @@ export function createSubgraphDataSource(options: {
         throw new TypeError(`The gateway asks subgraphs nothing on its own behalf, not for ${fetch.kind}.`)
       }
       const { query = '', operationName, variables } = fetch.request
-      const { principal, txn, trace, signal, record, approval } = fetch.context
+      const { context } = fetch
+      const { principal, txn, trace, signal, record, approval } = context
       const shape = shapeOf(query)
       const body = Buffer.from(JSON.stringify({ query, operationName, variables }))
       let ticket: string | null = null
       async function makeToken() {
-        ticket = await ticketFor(shape, fetch.context, { query, variables: variables ?? {} })
+        ticket = await ticketFor(shape, context, { query, variables: variables ?? {} })
         return signer.sign(principal, {
           to: name,
           body,
