@@ -7,7 +7,9 @@ attackSubgraph<Database>(balance, {
   theirs: 'ben',
   // Moves money into the accounts of others: see migrations/002-transfer.sql.
   allow: { allow: ['transfer_to_payee'] },
-  mutation: { query: 'mutation { transfer(input: { payeeId: "pay_ada1", amount: "1.00" }) { id } }' },
+  mutation: {
+    query: 'mutation { transfer(input: { payeeId: "pay_ada1", amount: "1.00", idempotencyKey: "k" }) { id } }',
+  },
   async prepare({ admin }, { name, subject }) {
     const account = `acc_${name}1`
     const amount = { ada: '1250.00', ben: '77.00' }[name] ?? '0.00'
