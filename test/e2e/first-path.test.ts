@@ -212,11 +212,11 @@ describe('[P5] what a subgraph receives', () => {
   it('holds the facts and scopes that it declared, and no others', async () => {
     await viewerOf('ada')
     expect(claimsOf('balance', wire.balance.exchanges.at(-1)!)).toMatchObject({
-      scope: 'balance:read',
+      scope: 'balance:read balance:transfer',
       tctx: { tenant: 'acme', facts: {} },
     })
     expect(claimsOf('orders', wire.orders.exchanges.at(-1)!)).toMatchObject({
-      scope: 'orders:read',
+      scope: 'orders:read orders:write',
       tctx: { tenant: 'acme', facts: { tier: 'premium' } },
     })
   })

@@ -168,7 +168,8 @@ describe('[P11] through one gateway and on the other', () => {
       `select pg_terminate_backend(pid) from pg_stat_activity where usename = 'gateway' and query ilike 'listen%'`,
     )
     await admin.end()
-    expect(rowCount).toBe(2)
+    // Of two gateways, which listen for revocations and for decisions.
+    expect(rowCount).toBe(4)
     await operator.revoke({ kind: 'subject', issuer: system.issuer, subject: 'usr_ada' }, 'OPERATOR')
     const times = await timeUntil((replica) => replica.graphql(token, me), over)
     expect(Math.max(...times)).toBeLessThan(1000)
