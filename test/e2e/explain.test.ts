@@ -74,7 +74,7 @@ describe('[P14] behalf explain', () => {
       '│  ├─ told the scopes  profile',
       '│  └─ told the facts   none',
       '└─ asked orders (query): OK',
-      '   ├─ told the scopes  orders:read orders:write',
+      '   ├─ told the scopes  orders:read',
       '   └─ told the facts   tier = "premium"',
     ])
     // What orders itself says that it was told.
