@@ -5,8 +5,7 @@ import { type ComposedGateway, type ComposedSubgraph, startComposedGateway } fro
 export interface Seen {
   readonly event: string
   readonly data: {
-    // What is asked for is known where it is asked.
-    readonly data?: any // oxlint-disable-line typescript/no-explicit-any
+    readonly data?: unknown
     readonly errors?: readonly { message: string; path?: unknown[]; extensions: { code: string } }[]
     readonly extensions?: { readonly txn: string }
   }
