@@ -73,12 +73,15 @@ describe('chatRunEvents', () => {
     }
   })
 
-  it('resumes after an event, and tells the rest in the same order', async () => {
+  it('resumes after an event, and tells the rest in the same order, with all of the text', async () => {
     const { run, go } = await begin()
     go()
     const all = stored(await (await chat.as('ada').stream(query, { id: run })).rest())
-    for (const after of [0, 1, 3])
-      expect(stored(await (await chat.as('ada').stream(query, { id: run, after })).rest())).toEqual(all.slice(after))
+    for (const after of [0, 1, 3]) {
+      const events = await (await chat.as('ada').stream(query, { id: run, after })).rest()
+      expect(stored(events)).toEqual(all.slice(after))
+      expect(textOf(events)).toBe(events.at(-1)?.event.run?.message?.text)
+    }
     expect(await (await chat.as('ada').stream(query, { id: run, after: 4 })).rest()).toEqual([])
   })
 

@@ -68,11 +68,11 @@ export async function* runEvents(
       if (delta !== null && delta !== 'gap') yield toDelta(delta)
     }
     while (!signal.aborted) {
-      const { run, stored, written } = await read(async (db) => ({
-        run: await findRun(db, runId),
-        stored: await readEvents(db, runId, seq),
-        written: missed ? await readText(db, runId) : '',
-      }))
+      const { run, stored, written } = await read(async (db) => {
+        const [now, events] = [await findRun(db, runId), await readEvents(db, runId, seq)]
+        const isText = missed || events.at(-1)?.isLast === true
+        return { run: now, stored: events, written: isText ? await readText(db, runId) : '' }
+      })
       if (missed && run !== null) {
         inbox.put({ holder: run.holder, offset: 0, text: written })
         feed.ask(runId)
@@ -80,6 +80,9 @@ export async function* runEvents(
       }
       for (const each of stored) {
         seq = each.seq
+        // Its text may be on its way still: nothing is told after the end.
+        const rest = each.isLast && run ? cursor.take({ holder: run.holder, offset: 0, text: written }) : null
+        if (rest !== null && rest !== 'gap') yield toDelta(rest)
         yield { userId, seq, event: each.event }
         if (each.isLast) return
       }
