@@ -5,8 +5,14 @@ import { importsOf, isTestFile, violations, type Workspace } from './support/imp
 
 const root = join(import.meta.dirname, '..')
 
+/** Apps with a behalf.json, but for those that the table has. */
+const subgraphsMayImport = ['@behalf/subgraph', '@behalf/postgres', '@behalf/process', '@behalf/identity']
+
 /** Who may import whom. A new edge is a decision with a page in docs/decisions/. */
 const mayImport: Readonly<Record<string, readonly string[]>> = {
+  ...Object.fromEntries(
+    globSync('apps/*/behalf.json', { cwd: root }).map((path) => [`@app/${path.split(/[/\\]/)[1]}`, subgraphsMayImport]),
+  ),
   '@behalf/identity': [],
   '@behalf/postgres': ['@behalf/identity'],
   '@behalf/process': [],
@@ -16,19 +22,11 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   '@behalf/subgraph': ['@behalf/identity', '@behalf/postgres', '@behalf/process'],
   '@behalf/tools': ['@behalf/identity'],
   '@behalf/orchestration': ['@behalf/identity'],
+  '@behalf/generators': [],
   '@behalf/cli': ['@behalf/authority', '@behalf/composition', '@behalf/identity', '@behalf/postgres'],
   '@behalf/testing': ['@behalf/identity', '@behalf/postgres', '@behalf/subgraph'],
   '@app/gateway': ['@behalf/gateway', '@behalf/authority', '@behalf/tools', '@behalf/process', '@behalf/identity'],
-  '@app/identity': ['@behalf/subgraph', '@behalf/postgres', '@behalf/process', '@behalf/identity'],
-  '@app/orders': ['@behalf/subgraph', '@behalf/postgres', '@behalf/process', '@behalf/identity'],
-  '@app/balance': ['@behalf/subgraph', '@behalf/postgres', '@behalf/process', '@behalf/identity'],
-  '@app/orchestrator': [
-    '@behalf/subgraph',
-    '@behalf/postgres',
-    '@behalf/process',
-    '@behalf/identity',
-    '@behalf/orchestration',
-  ],
+  '@app/orchestrator': [...subgraphsMayImport, '@behalf/orchestration'],
   '@app/dev': ['@behalf/postgres', '@behalf/identity', '@behalf/composition', '@behalf/authority', '@behalf/process'],
 }
 

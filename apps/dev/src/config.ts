@@ -218,16 +218,19 @@ export interface ProviderConfig {
   readonly resources: Resources
   /** Origin of the console. */
   readonly consoleUrl: string
+  /** Of all apps. */
+  readonly demoScopes: readonly string[]
 }
 
 /** @throws {ConfigurationError} */
 export function readProviderConfig(env: Environment = process.env): ProviderConfig {
-  const values = readEnvironment(z.object(developmentVariables), env)
+  const values = readEnvironment(z.object({ ...developmentVariables, DEMO_SCOPES: z.string().default('') }), env)
   return Object.freeze({
     port: values.IDP_PORT,
     listenPort: values.IDP_LISTEN_PORT || values.IDP_PORT,
     resources: resourcesOf(values),
     consoleUrl: `http://127.0.0.1:${values.GATEWAY_PORT}`,
+    demoScopes: values.DEMO_SCOPES.split(' ').filter(Boolean),
   })
 }
 

@@ -2,12 +2,14 @@ import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer, type AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
+import { findApps } from '@behalf/composition'
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startProvider, type DevelopmentProvider } from './provider/provider.ts'
-import { demoUsers } from './seed/demo-users.ts'
+import { demoUsersOf } from './seed/demo-users.ts'
 
 const script = fileURLToPath(new URL('token.ts', import.meta.url))
+const demoUsers = demoUsersOf(findApps(fileURLToPath(new URL('../../..', import.meta.url))))
 const resources = { graphql: 'http://127.0.0.1:4000/graphql', mcp: 'http://127.0.0.1:4000/mcp' }
 
 let provider: DevelopmentProvider

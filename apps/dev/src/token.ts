@@ -1,10 +1,14 @@
 import { parseArgs } from 'node:util'
+import { fileURLToPath } from 'node:url'
+import { findApps } from '@behalf/composition'
 import { ConfigurationError } from '@behalf/process'
 import { readTokenConfig, type TokenConfig } from './config.ts'
 import { clientIds } from './provider/clients.ts'
 import type { ProviderUser } from './provider/provider-user.ts'
-import { demoUsers } from './seed/demo-users.ts'
+import { demoUsersOf } from './seed/demo-users.ts'
 import { signIn, SignInError } from './sign-in.ts'
+
+const demoUsers = demoUsersOf(findApps(fileURLToPath(new URL('../../..', import.meta.url))))
 
 const usage = `Usage: npm run --silent token -- <demo user> [--for graphql|mcp] [scope ...]
 

@@ -188,6 +188,12 @@ describe.each([
     app('extra', named('extra', 4200)),
   ],
   ['APP_INVALID', { 'apps/extra/behalf.json': '{' }, {}],
+  ['APP_INVALID', app('extra', { ...named('extra', 4200), scopes: [] }), app('extra', named('extra', 4200))],
+  [
+    'APP_INVALID',
+    app('extra', { ...named('extra', 4200), demoScopes: ['a b'] }),
+    app('extra', { ...named('extra', 4200), demoScopes: ['a:b'] }),
+  ],
   // A role, a schema and a key of that name exist already, or cannot.
   ['APP_INVALID', app('extra', named('gateway', 4200)), app('extra', named('extra', 4200))],
   ['APP_INVALID', app('extra', named('loyalty-points', 4200)), app('extra', named('loyalty_points', 4200))],

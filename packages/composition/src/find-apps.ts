@@ -14,7 +14,12 @@ export interface App {
   readonly port: number
   /** Milliseconds that it may take to answer; 10,000 unless its behalf.json says otherwise. */
   readonly timeoutMs: number
+  /** What the demo users may ask for in development, besides. */
+  readonly demoScopes: readonly string[]
 }
+
+/** What behalf.schema.json tells editors, too. */
+const members = new Set(['$schema', 'name', 'schema', 'port', 'timeoutMs', 'demoScopes'])
 
 /**
  * Finds the apps of a repository: `apps/*` with a behalf.json, by name.
@@ -75,13 +80,17 @@ function readApp(directory: string, manifest: string, refuse: (message: string) 
     refuse('It is not a JSON object.')
     return null
   }
-  const { name, schema, port, timeoutMs = 10_000 } = value as Record<string, unknown>
+  const { name, schema, port, timeoutMs = 10_000, demoScopes = [] } = value as Record<string, unknown>
   const validName = typeof name === 'string' && isReceiverName(name)
   const validPort = typeof port === 'number' && Number.isInteger(port) && port > 0 && port < 65_536
   const validTimeout =
     typeof timeoutMs === 'number' && Number.isInteger(timeoutMs) && timeoutMs > 0 && timeoutMs <= 300_000
   const path = typeof schema === 'string' ? resolve(directory, schema) : null
   const validSchema = path !== null && path.startsWith(directory + sep)
+  const unknown = Object.keys(value).filter((key) => !members.has(key))
+  const validScopes = Array.isArray(demoScopes) && demoScopes.every((scope) => scopePattern.test(String(scope)))
+  for (const key of unknown) refuse(`There is no "${key}".`)
+  if (!validScopes) refuse('"demoScopes" must be a list of scopes, such as ["loyalty:read"].')
   if (!validName)
     refuse(
       '"name" must be lower-case letters, digits and underscores, such as "gift_cards", and not a name that is taken.',
@@ -90,7 +99,10 @@ function readApp(directory: string, manifest: string, refuse: (message: string) 
   if (!validTimeout) refuse('"timeoutMs" must be 1 to 300000 milliseconds.')
   if (!validSchema) refuse('"schema" must be the path of a file in the app, such as "src/schema.graphql".')
   else if (!existsSync(path)) refuse(`"schema" names a file that does not exist: ${String(schema)}.`)
-  return validName && validPort && validTimeout && validSchema && existsSync(path)
-    ? { name, directory, schema: path, port, timeoutMs }
+  return validName && validPort && validTimeout && validScopes && validSchema && existsSync(path)
+    ? { name, directory, schema: path, port, timeoutMs, demoScopes }
     : null
 }
+
+/** RFC 6749 3.3 */
+const scopePattern = /^[\x21\x23-\x5b\x5d-\x7e]+$/

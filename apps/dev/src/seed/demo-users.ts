@@ -73,3 +73,9 @@ export const demoUsers: readonly DemoUser[] = [
     description: 'support at acme, who may look up its customers in person',
   },
 ]
+
+/** The same people, who may also ask for what an app of somebody's names as its `demoScopes`. */
+export const demoUsersOf = (apps: readonly { readonly demoScopes: readonly string[] }[]): readonly DemoUser[] => {
+  const more = apps.flatMap(({ demoScopes }) => demoScopes)
+  return demoUsers.map((user) => ({ ...user, scopes: [...new Set([...user.scopes, ...more])] }))
+}

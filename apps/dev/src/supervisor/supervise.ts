@@ -1,5 +1,6 @@
 import { access, constants, mkdir } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
+import type { App } from '@behalf/composition'
 import { passableDataDir } from '@behalf/postgres/embedded'
 import { portVariable, type Config } from '../config.ts'
 import { demoUsers } from '../seed/demo-users.ts'
@@ -19,7 +20,7 @@ export interface Supervision {
   readonly config: Config
   /** Of the repository. */
   readonly root: string
-  readonly apps: readonly { readonly name: string; readonly directory: string; readonly port: number }[]
+  readonly apps: readonly App[]
   /** Aborted to stop the system. */
   readonly signal: AbortSignal
   /** Shows a line to whoever started the system. */
@@ -83,7 +84,7 @@ export async function supervise({ config, root, apps, signal, show }: Supervisio
   running.use(composer)
   const composed = step('graph', succeeding(composer))
   composed.catch(() => undefined)
-  const provider = planProvider(config, root)
+  const provider = planProvider(config, root, apps)
   if (config.ownProvider) running.use(launch(provider))
 
   const { adminUrl, lost } = await step('PostgreSQL', opening)

@@ -5,8 +5,8 @@ import { readConfig } from '../config.ts'
 import { planProvider, planSystem } from './system-plan.ts'
 
 const apps = [
-  { name: 'orders', port: 4102, directory: '/repo/apps/orders' },
-  { name: 'orchestrator', port: 4104, directory: '/repo/apps/orchestrator' },
+  { name: 'orders', port: 4102, directory: '/repo/apps/orders', demoScopes: ['parcels:read'] },
+  { name: 'orchestrator', port: 4104, directory: '/repo/apps/orchestrator', demoScopes: [] },
 ]
 const plan = (env: Record<string, string> = {}) => {
   const config = readConfig(apps, { PATH: '/bin', SOMETHING: 'else', ...env })
@@ -21,7 +21,7 @@ const plan = (env: Record<string, string> = {}) => {
   const [orders, orchestrator] = subgraphs
   return {
     config,
-    provider: planProvider(config, '/repo').env,
+    provider: planProvider(config, '/repo', apps).env,
     orders: orders!.env,
     orchestrator: orchestrator!.env,
     gateway: gateway.env,
@@ -48,6 +48,10 @@ describe('each process is told what it needs and nothing else', () => {
     ])
     expect(orchestrator['BEHALF_CONTEXT_KEYS']).not.toBe(orders['BEHALF_CONTEXT_KEYS'])
     expect(JSON.stringify(orders)).not.toContain('MODEL')
+  })
+
+  test('the development provider: what apps add to the scopes of its users', () => {
+    expect(plan().provider).toMatchObject({ DEMO_SCOPES: 'parcels:read' })
   })
 
   test("the root key goes to the gateway alone, the model's key never there", () => {

@@ -16,8 +16,12 @@ export interface SystemPlan {
   readonly gateway: PlannedProcess
 }
 
-/** The development provider, which needs nothing but its port and the audiences. */
-export function planProvider(config: Config, root: string): PlannedProcess {
+/** The development provider, which needs nothing but its port, the audiences, and what apps add for its users. */
+export function planProvider(
+  config: Config,
+  root: string,
+  apps: readonly { readonly demoScopes: readonly string[] }[],
+): PlannedProcess {
   return {
     name: 'provider',
     script: join(root, 'apps/dev/src/provider/main.ts'),
@@ -28,6 +32,7 @@ export function planProvider(config: Config, root: string): PlannedProcess {
       GATEWAY_PORT: String(config.gatewayPort),
       GRAPHQL_RESOURCE: config.resources.graphql,
       MCP_RESOURCE: config.resources.mcp,
+      DEMO_SCOPES: apps.flatMap(({ demoScopes }) => demoScopes).join(' '),
     },
     ready: `http://${loopback}:${config.providerPort}/healthz`,
   }
