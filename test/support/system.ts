@@ -6,22 +6,23 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { findApps } from '@behalf/composition'
 import { freePorts } from './free-ports.ts'
 
 export const root = fileURLToPath(new URL('../..', import.meta.url))
 
-/** What `npm start` and `npm run token` run. */
-const start = ['--conditions=@behalf/source', join(root, 'apps/dev/src/main.ts')]
+/** What `npm run token` runs. */
 const tokenCommand = ['--conditions=@behalf/source', join(root, 'apps/dev/src/token.ts')]
 
-const subgraphs = ['identity', 'orders', 'balance', 'orchestrator'] as const
+/** Those of the demo. */
+export const subgraphs = ['identity', 'orders', 'balance', 'orchestrator'] as const
 type Subgraph = (typeof subgraphs)[number]
 const portNames = [
   'GATEWAY_PORT',
   'GATEWAY_INTERNAL_PORT',
   'IDP_PORT',
   'POSTGRES_PORT',
-  ...subgraphs.map((name) => `${name.toUpperCase()}_PORT`),
+  ...findApps(root).map(({ name }) => `${name.toUpperCase()}_PORT`),
 ]
 
 export interface System extends AsyncDisposable {
@@ -85,12 +86,17 @@ export async function temporaryDataDir(): Promise<string> {
  *
  * @param options.env on top of {@link systemEnvironment}
  * @param options.dataDir to keep after the end; without it a temporary folder is used and removed
+ * @param options.root of another clone
  * @throws with everything that was printed, if it does not start
  */
-export async function startSystem(options: { env?: Record<string, string>; dataDir?: string } = {}): Promise<System> {
+export async function startSystem(
+  options: { env?: Record<string, string>; dataDir?: string; root?: string } = {},
+): Promise<System> {
   const dataDir = options.dataDir ?? (await temporaryDataDir())
   const env = { ...(await systemEnvironment(dataDir)), ...options.env }
-  const supervisor = spawn(process.execPath, start, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const cwd = options.root ?? root
+  const start = ['--conditions=@behalf/source', join(cwd, 'apps/dev/src/main.ts')]
+  const supervisor = spawn(process.execPath, start, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
   const exited = once(supervisor, 'exit') as Promise<[number | null]>
   const output = await untilReady(supervisor)
   const at = (variable: string, path = '') => `http://127.0.0.1:${env[variable]}${path}`
