@@ -95,7 +95,7 @@ describe.runIf(process.platform === 'linux')('[P16] docs/get-started/your-first-
       command: step.command.replaceAll('http://127.0.0.1:4000', urls.gateway),
     }))
     const printed = await runSteps(here, { cwd: clone, env: { ...system.env, ...at.env } })
-    expect(printed).toHaveLength(6)
+    expect(printed).toHaveLength(4)
     expect(differences(steps, printed)).toEqual([])
   })
 
