@@ -40,13 +40,6 @@ export const equivalents: readonly Equivalent[] = [
   },
   {
     file: 'packages/gateway/src/authorize/authorize.ts',
-    text: 'if (known) return known',
-    original: 'known',
-    replacement: 'false',
-    reason: 'Does again what was done before: the same, only slower.',
-  },
-  {
-    file: 'packages/gateway/src/authorize/authorize.ts',
     text: 'const kept = places.size > 0 ? document : null',
     reason: 'Keeps a document that nobody will need: memory, and nothing else.',
   },
