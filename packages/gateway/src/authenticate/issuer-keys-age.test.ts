@@ -82,6 +82,17 @@ describe('keys of an issuer', () => {
     expect(await source.keys.holds(key)).toBe(true)
   })
 
+  it('are waited for before anything is said of them', async () => {
+    const key = await read([publicKey]).keys.find(header, token)
+    const source = read([publicKey])
+    source.answer = down
+    await expect(source.keys.holds(key)).rejects.toMatchObject(unavailable)
+    source.answer = async () => {}
+    now += 1000
+    // Another's, for all that is the same in it.
+    expect(await source.keys.holds(key)).toBe(false)
+  })
+
   it('are not read again for a token that several of them fit', async () => {
     const source = read([publicKey, { ...publicKey, kid: 'other' }])
     for (let index = 0; index < 2; index++) {
