@@ -180,7 +180,9 @@ describe('a token that was verified', () => {
       const token = await provider.mint()
       await bear(token)
       const { resolveSubject } = authority
-      authority.resolveSubject = () => Promise.reject(error)
+      authority.resolveSubject = async () => {
+        throw error
+      }
       now += 6000
       await expect(bear(token)).rejects.toBe(error)
       authority.resolveSubject = resolveSubject

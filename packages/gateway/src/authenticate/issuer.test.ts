@@ -1,5 +1,5 @@
 import { generateKeyPairSync, sign } from 'node:crypto'
-import type { JWK, JWTPayload } from 'jose'
+import type { JWTPayload } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { invalid, testAuthentication, trust, unavailable } from '../fixtures/authentication.ts'
 import { audience, type IdentityProvider, mcpAudience, startIdentityProvider } from '../fixtures/identity-provider.ts'
@@ -120,7 +120,7 @@ describe('an issuer', () => {
     const outcomes = [1024, 2048].map(async (modulusLength) => {
       const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength })
       const kid = String(modulusLength)
-      own.publicKeys.push({ ...publicKey.export({ format: 'jwk' }), kid, alg: 'RS256' } as JWK)
+      own.publicKeys.push({ ...publicKey.export({ format: 'jwk' }), kid, alg: 'RS256' })
       const [, payload = ''] = (await own.mint()).split('.')
       const header = Buffer.from(JSON.stringify({ alg: 'RS256', kid, typ: 'at+jwt' })).toString('base64url')
       const signature = sign('sha256', Buffer.from(`${header}.${payload}`), privateKey).toString('base64url')

@@ -18,7 +18,7 @@ afterAll(async () => {
 describe('[P1] several issuers', () => {
   it('may name their keys alike, and neither verifies what the other has signed, seen before or not', async () => {
     const kid = 'shared'
-    for (const { publicKeys } of [one, two]) publicKeys.push({ ...publicKeys[0], kid } as (typeof publicKeys)[number])
+    for (const { publicKeys } of [one, two]) publicKeys.push({ ...publicKeys[0], kid })
     const { bear } = testAuthentication([trust(one), trust(two)], createMemoryAuthority())
     for (let round = 0; round < 2; round++) {
       for (const [signer, other] of [

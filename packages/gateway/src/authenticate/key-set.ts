@@ -37,7 +37,7 @@ export function createKeySet(published: readonly PublishedKey[], algorithms: rea
     },
     holds: (key) => found.has(key),
     text: keys
-      .map((key) => canonicalize(key))
+      .map((key) => String(canonicalize(key)))
       .toSorted()
       .join('\n'),
   }

@@ -36,7 +36,7 @@ describe('[P11] without knowledge of revocations that is fresh', () => {
       expect(requiring(age, principal)).toThrow(expect.objectContaining(unknown))
   })
 
-  it('it is said how old the knowledge is, if there is any', () => {
+  it('says how old the knowledge is, if there is any', () => {
     expect(requiring(61_000, person)).toThrow(expect.objectContaining({ ...unknown, cause: 'last read 61 s ago' }))
     expect(requiring(Infinity, person)).toThrow(expect.objectContaining({ ...unknown, cause: 'never read' }))
   })
