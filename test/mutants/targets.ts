@@ -29,5 +29,14 @@ export const targets: Readonly<Record<string, readonly Target[]>> = {
       tests: all,
     },
   ],
-  'packages/gateway': [room('authenticate'), room('authorize'), room('agent'), room('revocation'), room('limits')],
+  'packages/gateway': [
+    room('authenticate'),
+    room('authorize'),
+    {
+      files: ['src/agent/*.ts'],
+      tests: ['src/agent/*.test.ts', 'src/audit/audit-agents.test.ts', 'src/revocation/revocation.test.ts'],
+    },
+    room('revocation'),
+    room('limits'),
+  ],
 }

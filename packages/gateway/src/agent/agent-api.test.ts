@@ -357,6 +357,10 @@ describe('a body', () => {
       failed('PAYLOAD_TOO_LARGE', 413),
     )
     expect(await postJson('/internal/nothing', {})).toMatchObject(failed('NOT_FOUND', 404))
+    const path = '/internal/tools/list'
+    const token = signerOf('chat').sign({ method: 'POST', path, body: Buffer.alloc(0) })
+    const bare = await gateway.send(path, { internal: true, method: 'POST', headers: { [workloadTokenHeader]: token } })
+    expect(bare.status).toBe(400)
   })
 
   it('that is broken is not quoted in the log', async () => {

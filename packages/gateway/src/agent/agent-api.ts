@@ -103,8 +103,9 @@ export function addAgentApi(
   /** Whoever approves something grants their rights of that moment anew. */
   async function renew(handle: string, agents: readonly string[]): Promise<void> {
     const proof = await approvals.renewable(handle, agents)
-    const grant = proof && (await orRefused(openProof(proof)).catch(() => null))
-    if (proof && grant) await approvals.renew(proof, grant)
+    if (proof === null) return
+    const grant = await orRefused(openProof(proof)).catch(() => null)
+    if (grant !== null) await approvals.renew(proof, grant)
   }
 
   /** A delegation is used by the agent it was given to, and that agent only by the workload it runs on. */

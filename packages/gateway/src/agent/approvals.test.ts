@@ -160,8 +160,10 @@ describe('[P9] that it was the user who approved', () => {
   }
   it.each(Object.keys(forged))('is not believed by %s', async (what) => {
     const { handle, call, approval } = await asked()
+    const before = gateway.authority.delegations.get(handle)
     store(approval.id, (await forged[what]?.(approval.id)) ?? '')
     expect(await cancel(handle, call)).toMatchObject({ error: { code: 'TICKET_REFUSED' } })
+    expect(gateway.authority.delegations.get(handle)).toBe(before)
     expect(kept(approval.id)?.uses).toBe(0)
     expect(cancellations()).toEqual([])
     await approve(approval.id)
@@ -257,6 +259,7 @@ describe('[P9] what was resolved', () => {
     const body = '{"after":0}'
     const key = deriveWorkloadKey(other.rootKey, 'chat', 1)
     const signer = createWorkloadSigner({ name: 'chat', key, trustDomain: 'behalf' })
+    const began = performance.now()
     const waiting = other.send(path, {
       internal: true,
       method: 'POST',
@@ -268,6 +271,7 @@ describe('[P9] what was resolved', () => {
     })
     await expect.poll(() => other.authority.approvals.waiting).toBe(1)
     await other.close()
+    expect(performance.now() - began).toBeLessThan(15_000)
     expect((await waiting).text).toBe('{"resolutions":[]}')
   })
 })

@@ -35,18 +35,18 @@ export function createReadApproved({ supergraph, rules }: Pick<Graph, 'supergrap
     )
     const operation = definitions.find((each) => each.kind === Kind.OPERATION_DEFINITION)
     if (operation === undefined) return []
-    const { coerced: variables } = getVariableValues(schema, operation.variableDefinitions ?? [], raw)
+    const { variableDefinitions = [] } = operation
+    const { coerced: variables } = getVariableValues(schema, variableDefinitions, raw)
     // The subgraph will not execute it.
     if (variables === undefined) return []
 
-    function fieldsOf({ selections }: SelectionSetNode): FieldNode[] {
-      return selections.flatMap((selection) => {
-        if (!isIncluded(selection, variables ?? {})) return []
+    const fieldsOf = ({ selections }: SelectionSetNode): readonly FieldNode[] =>
+      selections.flatMap((selection) => {
+        if (!isIncluded(selection, variables)) return []
         if (selection.kind === Kind.FIELD) return [selection]
         const fragment = selection.kind === Kind.INLINE_FRAGMENT ? selection : fragments.get(selection.name.value)
         return fragment ? fieldsOf(fragment.selectionSet) : []
       })
-    }
     const decided = fieldsOf(operation.selectionSet).flatMap((node) => {
       const field = fields[node.name.value]
       if (!field || rules[`Mutation.${field.name}`]?.approves !== subgraph) return []

@@ -52,6 +52,17 @@ describe('a ticket', () => {
     await expect(sealer.open(await seal(), 'orders')).rejects.toMatchObject(refused)
   })
 
+  it.each(['issuer', 'tenant', 'client', 'issuedAt'] as const)(
+    'is made for nobody without %s, and no proof either',
+    async (what) => {
+      const nobody = toPrincipal({ ...ada, [what]: null })
+      expect(await sealer.seal(nobody, start)).toBeNull()
+      const decided = { approved: [], to: 'users', txn: start.txn }
+      expect(await sealer.sealProof(nobody, decided)).toBeNull()
+      expect(await sealer.sealProof(ada, decided)).toEqual(expect.any(String))
+    },
+  )
+
   it('says nothing to whoever carries it', async () => {
     const ticket = await seal()
     const text = ticket
@@ -75,7 +86,10 @@ describe('a ticket', () => {
       sealerWith({ rootKey: randomBytes(32).toString('base64url') }).open(ticket, 'orchestrator'),
     ).rejects.toMatchObject(refused)
     await expect(sealerWith({ epoch: 2 }).open(ticket, 'orchestrator')).resolves.toBeDefined()
-    await expect(sealerWith({ epoch: 3 }).open(ticket, 'orchestrator')).rejects.toMatchObject(refused)
+    await expect(sealerWith({ epoch: 3 }).open(ticket, 'orchestrator')).rejects.toMatchObject({
+      ...refused,
+      cause: { message: 'no such key' },
+    })
     await expect(sealerWith({ epoch: 0 }).open(ticket, 'orchestrator')).rejects.toMatchObject(refused)
   })
 

@@ -67,12 +67,12 @@ export function createTicketSealer(options: {
   readonly clock?: () => number
 }): TicketSealer {
   const { rootKey, epoch, clock = Date.now } = options
-  const keys = new Map(
+  const keys = new Map<unknown, Uint8Array>(
     acceptedEpochs(epoch).map((accepted) => [`ticket/${accepted}`, deriveKey(rootKey, 'ticket', null, accepted).key]),
   )
   const kid = `ticket/${epoch}`
-  const keyOf = (id: string | undefined) => {
-    const key = keys.get(id ?? '')
+  const keyOf = (id: unknown) => {
+    const key = keys.get(id)
     if (key === undefined) throw new Error('no such key')
     return key
   }

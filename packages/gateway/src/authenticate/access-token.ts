@@ -1,5 +1,6 @@
 import { AppError } from '@behalf/identity'
 import type { JWTPayload } from 'jose'
+import { isObject } from './is-object.ts'
 import { isText } from './is-text.ts'
 import type { IssuerConfig, TimedClaims } from './issuer.ts'
 
@@ -34,7 +35,7 @@ export function readAccessToken(claims: TimedClaims, config: IssuerConfig): Acce
   if (!isText(sub) || !isText(client) || !(scope === '' || isText(scope))) throw invalid('sub, client or scope')
   const allowed = (name: string) => name !== '' && config.scopes?.includes(name) !== false
   const scopes = new Set(scope.split(' ').filter(allowed))
-  const byRole = roles === undefined ? [] : scopesOf(config.roles ?? {}, claims[roles]).filter(allowed)
+  const byRole = roles === undefined ? [] : scopesOf(config, claims[roles]).filter(allowed)
   return {
     audiences: [claims.aud ?? []].flat(),
     bound: claims['cnf'] !== undefined,
@@ -63,14 +64,15 @@ function agentOf(
   { interactiveClients }: IssuerConfig,
 ): string | null {
   if (act === undefined) return interactiveClients.includes(client) && subject !== client ? null : client
-  if (typeof act !== 'object' || act === null || !('sub' in act) || !isText(act.sub)) throw invalid('act')
-  return act.sub
+  if (!isObject(act) || !isText(act['sub'])) throw invalid('act')
+  return act['sub']
 }
 
 /** Roles that are not configured grant nothing. */
-function scopesOf(granted: NonNullable<IssuerConfig['roles']>, roles: unknown = []): readonly string[] {
-  if (!Array.isArray(roles) || !roles.every(isText)) throw invalid('roles')
-  return roles.flatMap((role) => (Object.hasOwn(granted, role) ? (granted[role] ?? []) : []))
+function scopesOf({ roles = {} }: IssuerConfig, claimed: unknown = []): readonly string[] {
+  if (!Array.isArray(claimed) || !claimed.every(isText)) throw invalid('roles')
+  const granted = new Map(Object.entries(roles))
+  return claimed.flatMap((role) => granted.get(role) ?? [])
 }
 
 const textOrNull = (value: unknown) => (isText(value) ? value : null)

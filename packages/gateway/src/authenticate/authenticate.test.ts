@@ -1,8 +1,11 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { AppError } from '@behalf/identity'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { invalid, testAuthentication, trust } from '../fixtures/authentication.ts'
 import { audience, type IdentityProvider, mcpAudience, startIdentityProvider } from '../fixtures/identity-provider.ts'
 import { createMemoryAuthority, type MemoryAuthority } from '../fixtures/memory-authority.ts'
+import { createAuthenticate } from './authenticate.ts'
 import type { IssuerConfig } from './issuer.ts'
+import { createIssuers } from './issuers.ts'
 
 let provider: IdentityProvider
 let authority: MemoryAuthority
@@ -47,8 +50,8 @@ describe('[P1] a token', () => {
   it('is none for /mcp where the issuer has no audience for it', async () => {
     const { bear } = configured({ audiences: { graphql: audience } })
     await expect(bear(await forAudience(mcpAudience), 'mcp')).rejects.toMatchObject(invalid)
-    for (const aud of ['undefined', '', []]) {
-      const token = await provider.mint({ claims: { aud } })
+    for (const change of [{ claims: { aud: 'undefined' } }, { claims: { aud: [] } }, { without: ['aud'] }]) {
+      const token = await provider.mint(change)
       await expect(bear(token, 'mcp')).rejects.toMatchObject(invalid)
     }
     await expect(bear(await forAudience(audience), 'graphql')).resolves.toBeDefined()
@@ -81,7 +84,44 @@ describe('[P1] a token', () => {
 })
 
 describe('a token that was verified', () => {
-  it('is not verified again, but its end and its subject are looked at', async () => {
+  it('is not verified again', async () => {
+    const issuer = createIssuers([trust(provider)], () => now).of(await provider.mint())
+    const verify = vi.fn<typeof issuer.verify>(issuer.verify)
+    const authenticate = createAuthenticate({ issuers: { of: () => ({ ...issuer, verify }) }, authority })
+    const show = (token: string) =>
+      authenticate({ rawHeaders: ['Authorization', `Bearer ${token}`], url: '/graphql' }, 'graphql')
+    const token = await provider.mint()
+    await show(token)
+    await show(token)
+    expect(verify).toHaveBeenCalledTimes(1)
+    await show(await provider.mint())
+    expect(verify).toHaveBeenCalledTimes(2)
+  })
+
+  it('ends five seconds after its exp, and not a millisecond later', async () => {
+    const { bear } = configured()
+    const exp = seconds() + 60
+    const token = await provider.mint({ claims: { exp } })
+    await bear(token)
+    now = (exp + 5) * 1000 - 1
+    await expect(bear(token)).resolves.toBeDefined()
+    now += 1
+    await expect(bear(token)).rejects.toMatchObject(invalid)
+  })
+
+  it('names somebody who is looked up again after five seconds', async () => {
+    const { bear } = configured()
+    const token = await provider.mint()
+    await bear(token)
+    now += 5000
+    await bear(token)
+    expect(authority.lookups).toBe(1)
+    now += 1
+    await bear(token)
+    expect(authority.lookups).toBe(2)
+  })
+
+  it('is good to its end, and for as long as its subject is somebody', async () => {
     const { bear } = configured()
     const token = await provider.mint({ claims: { exp: seconds() + 60 } })
     await bear(token)
@@ -132,6 +172,23 @@ describe('a token that was verified', () => {
     authority.down = false
     await expect(bear(token)).resolves.toBeDefined()
   })
+
+  it.each([new AppError('RATE_LIMITED'), Object.assign(new Error('the records are broken'), { code: 'UNAVAILABLE' })])(
+    'does not go on because of another error than that: %s',
+    async (error) => {
+      const { bear } = configured()
+      const token = await provider.mint()
+      await bear(token)
+      const { resolveSubject } = authority
+      authority.resolveSubject = async () => {
+        throw error
+      }
+      now += 6000
+      await expect(bear(token)).rejects.toBe(error)
+      authority.resolveSubject = resolveSubject
+      await expect(bear(token)).resolves.toMatchObject({ subject: 'usr_ada' })
+    },
+  )
 
   it('goes on for a minute while we cannot tell whether it still names somebody, and no longer once we can', async () => {
     const { bear } = configured()

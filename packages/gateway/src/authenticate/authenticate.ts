@@ -48,7 +48,7 @@ export function createAuthenticate(options: {
     if (known !== undefined && (await known.issuer.holds(known.key))) return known
     const issuer = issuers.of(token)
     const { typ = 'at+jwt' } = issuer.config
-    const { claims, key } = await issuer.verify(token, typ)
+    const { claims, key } = await issuer.verify(token, { typ })
     const result = { issuer, key, token: readAccessToken(claims, issuer.config) }
     verified.set(digest, result)
     return result

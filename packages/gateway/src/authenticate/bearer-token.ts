@@ -19,7 +19,7 @@ export function readBearerToken({ rawHeaders, url }: CredentialSource): string |
   const named = (wanted: string) =>
     rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === wanted)
   // RFC 6750 2.3: a token in a URL ends up in logs; it is refused where others would accept or ignore it.
-  if (url.includes('?') && new URLSearchParams(url.slice(url.indexOf('?'))).has('access_token')) {
+  if (new URLSearchParams(url.replace(/^[^?]*/, '')).has('access_token')) {
     throw new AppError('CREDENTIAL_UNSUPPORTED', 'Send the access token in the Authorization header, not in the URL.')
   }
   const [value, ...others] = named('authorization')

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http'
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
 import { trust, unavailable } from '../fixtures/authentication.ts'
 import { closedPort, type IdentityProvider, startIdentityProvider } from '../fixtures/identity-provider.ts'
-import { fetchBounded } from './fetch-bounded.ts'
+import { fetchBounded, requireSecure } from './fetch-bounded.ts'
 import { createIssuer, type Issuer } from './issuer.ts'
 import { createIssuerKeys } from './issuer-keys.ts'
 
@@ -114,6 +114,28 @@ describe('a bounded fetch', () => {
     }
     const onThisMachine = `${provider.issuer}/jwks`.replace('127.0.0.1', '127.1')
     await expect(fetchBounded(onThisMachine)).resolves.toMatchObject({ status: 200 })
+  })
+
+  it.each(['http://localhost:8080/jwks', 'http://[::1]/jwks', 'http://127.0.0.1/jwks'])(
+    'trusts %s, which nobody else can answer',
+    (url) => {
+      expect(() => requireSecure(new URL(url))).not.toThrow()
+      expect(() => requireSecure(new URL(url), { loopback: false })).toThrow('must be https')
+      expect(() => requireSecure(new URL(url.replace('http:', 'ftp:')))).toThrow('must be https')
+    },
+  )
+  it.each(['http://localhost.example', 'http://x.localhost', 'http://[::2]', 'http://[::ffff:10.0.0.1]'])(
+    'does not trust %s for its name',
+    (url) => expect(() => requireSecure(new URL(url))).toThrow('must be https'),
+  )
+
+  it('reads 256 KiB, and not a byte more', async () => {
+    const read = (length: number) => {
+      provider.misbehave.keys = (_request, response) => response.end('x'.repeat(length))
+      return fetchBounded(`${provider.issuer}/jwks`)
+    }
+    expect((await read(262_144)).text).toHaveLength(262_144)
+    await expect(read(262_145)).rejects.toThrow('larger than 262144 bytes')
   })
 
   it('gives up on a server that does not come to an end', async () => {

@@ -68,23 +68,6 @@ describe('keys of an issuer', () => {
     await expect(issuerAt(provider).verify(token)).rejects.toMatchObject(invalid)
   })
 
-  it('that are in use are read anew every half minute, behind the back of whoever uses them, once', async () => {
-    const token = await provider.mint()
-    await issuer.verify(token)
-    now += 29_999
-    await issuer.verify(token)
-    expect(keyReads()).toBe(1)
-    let answer = () => {}
-    const held = new Promise<void>((resolve) => (answer = resolve))
-    provider.misbehave.keys = (_request, response) =>
-      void held.then(() => response.end(JSON.stringify({ keys: provider.publicKeys })))
-    now += 1
-    for (let index = 0; index < 20; index++) await issuer.verify(token)
-    await expect.poll(keyReads).toBe(2)
-    answer()
-    provider.misbehave.keys = undefined
-  })
-
   it('[P1] that were taken away verify nothing any more a minute later, in use or not', async () => {
     for (const pauses of [[60_000], [20_000, 20_000, 20_000], [600_000]]) {
       const own = await provided()

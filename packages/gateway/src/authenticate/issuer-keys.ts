@@ -52,7 +52,7 @@ export function createIssuerKeys({
   /** Of [0, 1): spreads the attempts of several gateways. */
   readonly random?: () => number
 }): IssuerKeys {
-  let known: KeySet | null = null
+  let known = createKeySet([], algorithms)
   let readAt = -Infinity
   let triedAt = -Infinity
   let failure: unknown = null
@@ -65,7 +65,7 @@ export function createIssuerKeys({
     const began = clock()
     try {
       const found = createKeySet(await readKeys(issuer, fetch), algorithms)
-      if (known?.text !== found.text) known = found
+      if (known.text !== found.text) known = found
       readAt = began
       failure = null
       failures = 0
@@ -80,13 +80,13 @@ export function createIssuerKeys({
 
   /** Ends when the keys were read or could not be; at once when that was tried a moment ago. */
   async function read(): Promise<void> {
-    if (reading === null && clock() - triedAt < wait) return
+    if (clock() - triedAt < wait) return
     reading ??= readNow()
     await reading
   }
 
   function usable(): KeySet {
-    if (known === null || clock() - readAt >= age.stale) throw unavailable(failure)
+    if (clock() - readAt >= age.stale) throw unavailable(failure)
     return known
   }
 
@@ -139,10 +139,7 @@ async function findIn({ find }: KeySet, token: Parameters<FindKey>): Promise<Cry
   try {
     return await find(...token)
   } catch (error) {
-    const aboutToken =
-      error instanceof errors.JWKSNoMatchingKey ||
-      error instanceof errors.JWKSMultipleMatchingKeys ||
-      error instanceof errors.JOSENotSupported
+    const aboutToken = error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys
     throw aboutToken ? error : unavailable(error)
   }
 }

@@ -1,6 +1,7 @@
+import { generateKeyPairSync, sign } from 'node:crypto'
 import type { JWTPayload } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { invalid, testAuthentication, trust } from '../fixtures/authentication.ts'
+import { invalid, testAuthentication, trust, unavailable } from '../fixtures/authentication.ts'
 import { audience, type IdentityProvider, mcpAudience, startIdentityProvider } from '../fixtures/identity-provider.ts'
 import { createMemoryAuthority } from '../fixtures/memory-authority.ts'
 import { createIssuer, type IssuerConfig } from './issuer.ts'
@@ -50,7 +51,10 @@ describe('[P8] roles', () => {
     ])
     expect(await scopesOf({ roles: ['support'] })).toEqual(['profile'])
     expect(await scopesOf({ groups: ['support'] }, { claims: {} })).toEqual(['profile'])
+    // A claim of that name is nobody's roles.
+    expect(await scopesOf({ undefined: ['support'] }, { claims: {} })).toEqual(['profile'])
     expect(await scopesOf({ groups: ['support'] }, { roles: {} })).toEqual(['profile'])
+    expect((await principalOf({ scope: 'profile', groups: ['support'] }, { claims })).scopes).toEqual(['profile'])
   })
 
   it('never grant more than their issuer may', async () => {
@@ -101,6 +105,30 @@ describe('an issuer', () => {
     ['seconds', { maxTokenAge: Number.NaN }],
   ])('is refused where nothing could be trusted: %s, %j', (message, change) => {
     expect(create(change)).toThrow(message)
+  })
+
+  it('[P1] accepts a token that was issued up to five seconds from now', async () => {
+    const now = 1_000 * Math.floor(Date.now() / 1000)
+    const { verify } = createIssuer(trust(provider), () => now)
+    const issued = (iat: number) => provider.mint({ claims: { iat, exp: iat + 60 } })
+    await expect(verify(await issued(now / 1000 + 5))).resolves.toBeDefined()
+    await expect(verify(await issued(now / 1000 + 5.001))).rejects.toMatchObject(invalid)
+  })
+
+  it('[P1] whose key is too short to trust is in trouble, whatever was signed with it (RFC 7518 3.3)', async () => {
+    const own = await startIdentityProvider()
+    const outcomes = [1024, 2048].map(async (modulusLength) => {
+      const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength })
+      const kid = String(modulusLength)
+      own.publicKeys.push({ ...publicKey.export({ format: 'jwk' }), kid, alg: 'RS256' })
+      const [, payload = ''] = (await own.mint()).split('.')
+      const header = Buffer.from(JSON.stringify({ alg: 'RS256', kid, typ: 'at+jwt' })).toString('base64url')
+      const signature = sign('sha256', Buffer.from(`${header}.${payload}`), privateKey).toString('base64url')
+      return createIssuer(trust(own)).verify(`${header}.${payload}.${signature}`)
+    })
+    await expect(outcomes[0]).rejects.toMatchObject(unavailable)
+    await expect(outcomes[1]).resolves.toMatchObject({ claims: { sub: 'ada' } })
+    await own[Symbol.asyncDispose]()
   })
 
   it('verifies no token of another that has the same key', async () => {

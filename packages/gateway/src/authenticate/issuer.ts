@@ -58,12 +58,12 @@ export interface Issuer {
    * Verifies signature, algorithm, type, `iss` and times. Who the token is for, and whether its claims make sense, is
    * not looked at.
    *
-   * @param type - `typ` that the header must have (RFC 8725 3.11); without it, that is for the caller to look at
+   * @param expected - `typ` that the header must have (RFC 8725 3.11); without it, that is for the caller to look at
    * @throws {AppError} `CREDENTIAL_INVALID` or `ISSUER_UNAVAILABLE`
    */
   verify(
     token: string,
-    type?: string,
+    expected?: { readonly typ: string },
   ): Promise<{ readonly claims: TimedClaims; readonly typ: string | undefined; readonly key: CryptoKey }>
 }
 
@@ -85,13 +85,13 @@ export function createIssuer(config: IssuerConfig, clock = Date.now): Issuer {
   return {
     config,
     holds: issuerKeys.holds,
-    async verify(token, type) {
+    async verify(token, expected) {
       const now = clock()
       try {
         const { payload, protectedHeader, key } = await jwtVerify(token, issuerKeys.find, {
+          ...expected,
           issuer,
           algorithms: [...algorithms],
-          ...(type !== undefined && { typ: type }),
           clockTolerance,
           currentDate: new Date(now),
         })

@@ -29,20 +29,22 @@ describe('[P1] a key serves one algorithm', () => {
     expect(await algorithmsOf({ ...(await published('Ed25519')), alg: 'EdDSA' })).toEqual(['EdDSA'])
   })
 
-  it('or else the first that fits it of those that are accepted', async () => {
+  it('or else, of RSA, the first that is accepted', async () => {
     const rsa = await published('RS256')
     expect(await algorithmsOf(rsa)).toEqual(['RS256'])
-    expect(await algorithmsOf(rsa, ['PS512', 'RS256'])).toEqual(['PS512'])
-    expect(await algorithmsOf(await published('ES256'))).toEqual(['ES256'])
-    expect(await algorithmsOf(await published('ES384'), ['ES256', 'ES384'])).toEqual(['ES384'])
+    expect(await algorithmsOf(rsa, ['ES256', 'PS512', 'RS256'])).toEqual(['PS512'])
+    expect(await algorithmsOf(rsa, ['ES256'])).toEqual([])
+  })
+
+  it('or else that of its curve', async () => {
+    for (const alg of ['ES256', 'ES384', 'ES512']) expect(await algorithmsOf(await published(alg))).toEqual([alg])
     // Two names of one algorithm (RFC 9864 2.2).
     expect(await algorithmsOf(await published('Ed25519'))).toEqual(['Ed25519', 'EdDSA'])
   })
 
   it('and none if none fits', async () => {
-    expect(await algorithmsOf(await published('ES384'))).toEqual([])
-    expect(await algorithmsOf(await published('RS256'), ['ES256'])).toEqual([])
-    expect(await algorithmsOf(await published('Ed25519'), ['ES256'])).toEqual([])
+    expect(await algorithmsOf(await published('ECDH-ES', { crv: 'P-256' }))).toEqual(['ES256'])
+    expect(await algorithmsOf(await published('ECDH-ES', { crv: 'X25519' }))).toEqual([])
     expect(await algorithmsOf({ kty: 'oct', k: 'c2VjcmV0', kid: 'k' })).toEqual([])
     expect(await algorithmsOf({ kty: 'oct', k: 'c2VjcmV0', kid: 'k', alg: 'HS256' }, [...accepted, 'HS256'])).toEqual(
       [],

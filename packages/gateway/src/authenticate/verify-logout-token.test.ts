@@ -86,6 +86,8 @@ describe('a logout token (OpenID Connect Back-Channel Logout 1.0, 2.6)', () => {
     'a nonce': () => ({ claims: { nonce: 'n' } }),
     'a nonce that is null': () => ({ claims: { nonce: null } }),
     'no events': () => ({ without: ['events'] }),
+    'events that are null': () => ({ claims: { events: null } }),
+    'an event that is null': () => ({ claims: { events: { [event]: null } } }),
     'events that are a list': () => ({ claims: { events: [event] } }),
     'another event': () => ({ claims: { events: { 'http://schemas.openid.net/event/other': {} } } }),
     'an event that is true': () => ({ claims: { events: { [event]: true } } }),
@@ -135,6 +137,16 @@ describe('a logout token (OpenID Connect Back-Channel Logout 1.0, 2.6)', () => {
     const change = { logoutEnds: 'subject' } as const
     expect(await verify(await mint(), change)).toMatchObject({ subject: 'ada', session: null })
     await expect(verify(await mint({ without: ['sub'] }), change)).rejects.toMatchObject(refusal)
+  })
+
+  it('is not to blame for what goes wrong with us', async () => {
+    const ours = Object.assign(new Error('broken'), { code: 'CREDENTIAL_INVALID' })
+    const broken = createLogoutTokenVerifier({
+      of() {
+        throw ours
+      },
+    })
+    await expect(broken(await mint())).rejects.toBe(ours)
   })
 
   it('cannot be told valid while the keys cannot be read', async () => {

@@ -1,4 +1,5 @@
 import { AppError } from '@behalf/identity'
+import { isObject } from './is-object.ts'
 import { isText } from './is-text.ts'
 import type { IssuerConfig, TimedClaims } from './issuer.ts'
 import type { Issuers } from './issuers.ts'
@@ -48,7 +49,5 @@ function readLogoutToken(claims: TimedClaims, config: IssuerConfig): LogoutToken
   return { issuer: config.issuer, subject: sub, session, jti, expiresAt: new Date(exp * 1000) }
 }
 
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 const isTextOrNull = (value: unknown): value is string | null => value === null || isText(value)
 const invalid = (cause: unknown) => new AppError('LOGOUT_TOKEN_INVALID', undefined, { cause })

@@ -42,6 +42,12 @@ describe('[P9] an agent with an approval', () => {
       'cancel',
       ['Mutation.cancel APPROVAL_REQUIRED'],
     ],
+    [
+      'in a fragment that is called so',
+      'mutation { ...cancel } fragment cancel on Mutation { transfer }',
+      'cancel',
+      ['Mutation.transfer APPROVAL_REQUIRED'],
+    ],
     ['of what no agent may do', 'mutation { wipe }', 'wipe', ['Mutation.wipe AGENT_DENIED']],
   ])('may not, %s', async (_what, query, field, denials) => {
     expect(await ask(query, field)).toEqual(denials)

@@ -62,7 +62,7 @@ export function createAuthorization(
       const { coerced } = getVariableValues(schema, variableDefinitions, rawVariables)
       return coerced ? denials.filter((denial) => wasAskedFor(denial, coerced)) : []
     },
-    denies: (coordinate) => [...removed.values()].some((all) => all.some((denial) => denial.coordinate === coordinate)),
+    denies: (coordinate) => [...removed.values()].flat().some((denial) => denial.coordinate === coordinate),
     async answer(rawVariables, run) {
       // As if nothing were removed: what is wrong with the request does not depend on who makes it.
       const { errors, coerced } = getVariableValues(schema, variableDefinitions, rawVariables)

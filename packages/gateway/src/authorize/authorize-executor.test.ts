@@ -1,6 +1,7 @@
-import { buildSchema, type ExecutionResult, getOperationAST, parse } from 'graphql'
+import { buildSchema, type ExecutionResult, getOperationAST, parse, print } from 'graphql'
 import { pino } from 'pino'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
+import type { RequestContext } from '../execute/request-context.ts'
 import type { Denial } from './denial.ts'
 import type { AuthorizationMode } from './authorization-mode.ts'
 import { authorizeGateway } from './authorize-gateway.ts'
@@ -10,7 +11,9 @@ type Gateway = Parameters<typeof authorizeGateway>[0]
 type Executor = NonNullable<Awaited<ReturnType<Gateway['load']>>['executor']>
 type Context = Parameters<Executor>[0]
 
-const schema = buildSchema('type Query { open(n: Int): Int, closed: Int, odd: Int }')
+const schema = buildSchema(`
+  type Query { open(n: Int): Int, closed: Int, odd: Int, send: Int, approve: Int }
+  type Subscription { open: Int, closed: Int }`)
 
 /** A gateway that answers what it is given with `open: 1`, and what was noted meanwhile. */
 async function start(mode: AuthorizationMode) {
@@ -22,7 +25,13 @@ async function start(mode: AuthorizationMode) {
     { data: { open: 1 } }
   )
   const gateway = authorizeGateway(stub(execute as Executor), {
-    rules: { 'Query.closed': needs('closed'), 'Query.odd': rule({ policies: [['broken']] }) },
+    rules: {
+      'Query.closed': needs('closed'),
+      'Query.odd': rule({ policies: [['broken']] }),
+      'Query.send': { ...needs('send'), delegates: { agent: 'assistant', subgraph: 'chat' } },
+      'Query.approve': { ...needs('approve'), approves: 'chat' },
+      'Subscription.closed': needs('closed'),
+    },
     subjects: {},
     policies: {
       broken: () => {
@@ -39,11 +48,11 @@ async function start(mode: AuthorizationMode) {
   const record = {
     denied: (denials: readonly Denial[]) => void recorded.push(denials.map(({ coordinate }) => coordinate).join()),
   }
-  const ask = (source: string, variables?: Record<string, unknown>) => {
+  const ask = (source: string, variables?: Record<string, unknown>, subscribe?: RequestContext['subscribe']) => {
     const document = parse(source)
     const operation = getOperationAST(document)
     const request = { query: source, ...(variables && { variables }) }
-    const context = { principal: person(), txn: 't', record }
+    const context = { principal: person(), txn: 't', record, subscribe }
     const parts = { schema, document, source, operation, queryHash: hashOf(source), operationName: null }
     return executor?.({ ...parts, request, context } as unknown as Context)
   }
@@ -91,6 +100,25 @@ describe('[P6] what is denied', () => {
     expect(await ask(query)).toMatchObject({ data: { open: 1, closed: null, odd: null } })
     expect(await ask(query, {})).toMatchObject({ data: { open: 1, closed: null, odd: null } })
   })
+})
+
+it.each(['send', 'approve'])('[P6] even in a dry run, no ticket goes to a denied field: %s', async (field) => {
+  const { ask, executed } = await start('dry-run')
+  expect(await ask(`{ open closed ${field} }`)).toMatchObject({ data: { open: 1, closed: null, [field]: null } })
+  await ask('{ open closed }')
+  expect(executed.map((source) => source.replaceAll(/\s+/g, ' '))).toEqual(['{ open }', '{ open closed }'])
+})
+
+it('[P6] a subscription is handed over as far as it is allowed, and never executed', async () => {
+  const { ask, executed } = await start('filter')
+  for (const source of ['subscription { open closed }', 'subscription { open }']) {
+    const subscribe = vi.fn<NonNullable<RequestContext['subscribe']>>()
+    expect(await ask(source, {}, subscribe)).toEqual({ data: null })
+    expect(subscribe.mock.calls.map(([{ document }]) => print(document).replaceAll(/\s+/g, ' '))).toEqual([
+      'subscription { open }',
+    ])
+  }
+  expect(executed).toEqual([])
 })
 
 it('a gateway that has nothing to execute with is left so', async () => {

@@ -35,7 +35,8 @@ export async function authorizeSubscription(
 ): Promise<ExecutionResult> {
   const { schema, document, operationName, variables } = request
   const original = operationOf(document, operationName)
-  const { errors } = getVariableValues(schema, original.variableDefinitions ?? [], variables)
+  const { variableDefinitions = [] } = original
+  const { errors } = getVariableValues(schema, variableDefinitions, variables)
   if (errors) return { errors }
   if (authorization?.allowed === null) return authorization.answer(variables, async () => ({ data: {} }))
   const allowed = authorization?.allowed?.document ?? pruneDefinitions(original, fragmentsOf(document))

@@ -44,6 +44,8 @@ interface Operation {
 
 /** What is decided of an operation by rules alone: the same for all callers who meet the same rules. */
 interface Decided {
+  /** Whose nodes `places` are: of another, they would be decided and never be found. */
+  readonly operation: Operation
   readonly authorization: Authorization | null
   /** What is left to be decided. */
   readonly places: readonly DeniablePlace[]
@@ -119,17 +121,17 @@ export function createAuthorize(options: {
       if (refusal) refusals.set(rule, refusal)
       met += refusal ? letters[refusal.code] : '+'
     }
-    if (refusals.size === 0) return { authorization: null, places: operation.places, refusals }
+    if (refusals.size === 0) return { operation, authorization: null, places: operation.places, refusals }
     const decidedKey = `${key} ${met}`
     const known = decisions.get(decidedKey)
-    if (known) return known
+    if (known?.operation === operation) return known
     const reached = new Map<DeniablePlace['at'], DeniablePlace>()
     const decide = decideBy(
       (rule) => refusals.get(rule),
       (place) => (reached.set(place.at, place), null),
     )
     const authorization = createAuthorization(schemas, document, operationName, decide)
-    const decided: Decided = { authorization, places: [...reached.values()], refusals }
+    const decided = { operation, authorization, places: [...reached.values()], refusals }
     const size = decidedKey.length + (document.loc?.end ?? 0) + (authorization.allowed?.source.length ?? 0) + 1
     decisions.set(decidedKey, decided, { size })
     return decided

@@ -11,6 +11,7 @@ import {
   isAbstractType,
   isCompositeType,
   isObjectType,
+  isTypeSubTypeOf,
   isUnionType,
   Kind,
   type OperationDefinitionNode,
@@ -151,7 +152,7 @@ export function filterOperation(options: {
   }
 
   const appliesAlways = (type: GraphQLCompositeType, parent: GraphQLCompositeType) =>
-    type === parent || (isAbstractType(type) && !isUnionType(parent) && schema.isSubType(type, parent))
+    isTypeSubTypeOf(schema, parent, type)
 
   const root = schema.getRootType(operation.operation)
   if (!isObjectType(root)) throw new TypeError(`There is no ${operation.operation} type.`)

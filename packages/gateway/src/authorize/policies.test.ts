@@ -75,6 +75,20 @@ describe('[P6] a field with a policy', () => {
     }
   })
 
+  it('is decided where rules refuse another one, and however much is asked for in between', async () => {
+    const query = '{ item { price(currency: "USD") owner { name } } }'
+    const refused = { executed: null, errors: denied('item.price', 'item.owner.name') }
+    const priced = query.replace('USD', 'EUR')
+    const allowed = { executed: '{ item { price(currency: "EUR") } }', errors: denied('item.owner.name') }
+    for (let round = 0; round < 3; round++) {
+      expect(await graph.ask(person(), query)).toMatchObject(refused)
+      expect(await graph.ask(person(), priced)).toMatchObject(allowed)
+      // More than is kept of operations.
+      for (let index = 0; index < 5; index++)
+        await graph.authorize(person(), `{ item { price } } # ${round} ${index} ${'x'.repeat(300_000)}`)
+    }
+  })
+
   it('sees nested input as it is coerced', async () => {
     const query = 'mutation ($to: ID!, $n: Int) { transfer(input: { to: $to, amount: $n }) }'
     const ask = (to: unknown, n?: unknown) =>

@@ -1,5 +1,5 @@
-import { isEndedBy, type Principal, type Revocation } from '@behalf/identity'
-import { describe, expect, it } from 'vitest'
+import { isEndedBy, type Principal, type Revocation, type Revocations } from '@behalf/identity'
+import { describe, expect, it, vi } from 'vitest'
 import { anonymous, toPrincipal } from '../authenticate/principal.ts'
 import { createRevocationGuard } from './revocation-guard.ts'
 
@@ -36,6 +36,11 @@ describe('[P11] without knowledge of revocations that is fresh', () => {
       expect(requiring(age, principal)).toThrow(expect.objectContaining(unknown))
   })
 
+  it('says how old the knowledge is, if there is any', () => {
+    expect(requiring(61_000, person)).toThrow(expect.objectContaining({ ...unknown, cause: 'last read 61 s ago' }))
+    expect(requiring(Infinity, person)).toThrow(expect.objectContaining({ ...unknown, cause: 'never read' }))
+  })
+
   it('a caller without a credential is always answered', () => {
     for (const age of [0, 3_600_000, Infinity]) expect(requiring(age, anonymous)).not.toThrow()
   })
@@ -68,6 +73,20 @@ describe('[P11] what was ended', () => {
       expect(() => guardOf(0, revocation).requireInForce(principal)).toThrow(expect.objectContaining(over))
     for (const principal of [...inForce, anonymous])
       expect(() => guardOf(0, revocation).requireInForce(principal)).not.toThrow()
+  })
+
+  it('is looked for by all that a caller could have been ended by', () => {
+    const isRevoked = vi.fn<Revocations['isRevoked']>(() => false)
+    const guard = createRevocationGuard({ age: () => 0, isRevoked, onRevoked: () => () => undefined })
+    const { issuer, subject, session, issuedAt } = person
+    for (const [principal, delegation] of [
+      [person, null],
+      [program, null],
+      [agent, 'dlg_1'],
+    ] as const) {
+      guard.requireInForce(principal)
+      expect(isRevoked).toHaveBeenLastCalledWith({ issuer, subject, session, issuedAt, delegation })
+    }
   })
 
   it('is over however old the knowledge of it', () => {
