@@ -13,11 +13,13 @@ const typeDefs = `${links}
     signedIn: String @authenticated
     reader: String @requiresScopes(scopes: [["notes:read", "profile"], ["admin"]])
     humans: String @agent(access: DENY)
+    asking: String @agent(access: APPROVE)
     required: String! @authenticated
     note: Note
     tag: Tag
     shelf: Shelf
     thing: Thing
+    part: Part
     byOwner(owner: ID! @subject(unless: [["users:read"]])): String
     search(where: Where): String
     inTenant(tenant: ID @subject(claim: "tenant")): String
@@ -29,7 +31,8 @@ const typeDefs = `${links}
   type Plain @key(fields: "id") @public { id: ID! text: String }
   scalar Tag @requiresScopes(scopes: [["notes:read"]])
   interface Thing @authenticated { id: ID }
-  type Shelf implements Thing @public { id: ID label: String }
+  interface Part implements Thing { id: ID label: String }
+  type Shelf implements Thing & Part @public { id: ID label: String }
   input Where { owner: ID @subject and: Where or: [Where!] text: String = "any" }
   type Mutation {
     plain: String
@@ -54,11 +57,13 @@ const resolvers = {
     signedIn: called('signedIn'),
     reader: called('reader'),
     humans: called('humans'),
+    asking: called('asking'),
     required: called('required'),
     tag: called('tag'),
     note: () => calls.push('note') && { id: '1', text: 'text', secret: 'secret' },
     shelf: () => calls.push('shelf') && { id: '1', label: 'label' },
     thing: () => calls.push('thing') && { __typename: 'Shelf', id: '1' },
+    part: () => calls.push('part') && { __typename: 'Shelf', id: '1' },
     byOwner: seen,
     search: seen,
     inTenant: seen,
@@ -176,13 +181,15 @@ describe('a type with a rule', () => {
   })
 
   it('passes its rule on from an interface', async () => {
-    expect(await ask(anonymous, '{ shelf { label } thing { id } }')).toEqual({
-      data: { shelf: null, thing: null },
+    expect(await ask(anonymous, '{ shelf { label } thing { id } part { id } }')).toEqual({
+      data: { shelf: null, thing: null, part: null },
       errors: [
         ['shelf', 'UNAUTHENTICATED'],
         ['thing', 'UNAUTHENTICATED'],
+        ['part', 'UNAUTHENTICATED'],
       ],
     })
+    expect(calls).toEqual([])
     expect(await ask(ada, '{ shelf { label } thing { id } }')).toEqual({
       data: { shelf: { label: 'label' }, thing: { id: '1' } },
       errors: [],
@@ -220,6 +227,11 @@ describe('a mutation by an agent', () => {
       data: { plain: 'plain', allowed: 'allowed', approved: 'approved', denied: 'denied' },
       errors: [],
     })
+  })
+
+  it('is all that can be approved', async () => {
+    expect((await ask(agentOf(ada), '{ asking }', 'asking')).errors).toEqual([['asking', 'APPROVAL_REQUIRED']])
+    expect((await ask(ada, '{ asking }')).data).toEqual({ asking: 'asking' })
   })
 
   it('is not approved by an alias', async () => {
