@@ -3,6 +3,20 @@ import type { Equivalent } from './judge.ts'
 /** Looked at one by one. An entry that fits no survivor any more fails the run. */
 export const equivalents: readonly Equivalent[] = [
   {
+    file: 'packages/identity/src/bind-subjects.ts',
+    text: 'if (!isInputObjectType(named) || !naming.has(named)) return null',
+    original: '!isInputObjectType(named) || !naming.has(named)',
+    replacement: '!naming.has(named)',
+    reason: 'For the types: what names a subject is an input type.',
+  },
+  {
+    file: 'packages/identity/src/bind-subjects.ts',
+    text: 'return bindAll ? bindDeep(value, bindAll, caller) : value',
+    original: 'bindAll',
+    replacement: 'true',
+    reason: 'For the types: what names a subject has a binder.',
+  },
+  {
     file: 'packages/identity/src/sign-context.ts',
     text: 'if (entry === undefined) {',
     original: 'entry === undefined',
@@ -206,6 +220,20 @@ export const equivalents: readonly Equivalent[] = [
     reason: 'Waits for what is there already: the same, a moment later.',
   },
   {
+    file: 'packages/subgraph/src/check-owners.ts',
+    text: 'if (!isObjectType(type)) return null',
+    original: '!isObjectType(type)',
+    replacement: 'false',
+    reason: 'For the types: what has no fields has neither an owner nor parts.',
+  },
+  {
+    file: 'packages/subgraph/src/check-owners.ts',
+    text: 'settle(owner(value, context, info), (shown) => (shown === withheld ? shown : connection(shown, context, info)))',
+    original: 'shown === withheld',
+    replacement: 'false',
+    reason: 'There is nothing in what is withheld, and it stays so.',
+  },
+  {
     file: 'packages/subgraph/src/connection.ts',
     text: '[beyondPage]: rows.slice(size),',
     reason: 'Rows on the page are looked at in any case.',
@@ -258,6 +286,16 @@ export const equivalents: readonly Equivalent[] = [
     original: 'isObjectType(type)',
     replacement: 'true',
     reason: 'For the types: the schema is built from SDL, where this is always so.',
+  },
+  {
+    file: 'packages/subgraph/src/operation-type.ts',
+    text: 'maxSize: 4 * 1024 * 1024,',
+    reason: 'How much is remembered: a smaller cache is only slower.',
+  },
+  {
+    file: 'packages/subgraph/src/operation-type.ts',
+    text: 'return parse(query, { noLocation: true })',
+    reason: 'Nobody asks where in the text something is.',
   },
   {
     file: 'packages/subgraph/src/operation-type.ts',
