@@ -37,7 +37,6 @@ describe('turns', () => {
       turns.take(doing('third')),
       turns.take(async () => 'answer'),
     ]
-    await first.begun
     await setImmediate()
     expect(done).toEqual(['first begins'])
     first.end()
