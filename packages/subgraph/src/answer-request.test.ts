@@ -1,6 +1,7 @@
 import { anonymousSubject, AppError, type OperationType, type Principal, type VerifiedBody } from '@behalf/identity'
 import type { BoundTransaction, Postgres } from '@behalf/postgres'
 import { createLog } from '@behalf/process'
+import { setTimeout } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { createAnswerRequest } from './answer-request.ts'
 import type { Answer, Executor } from './execute-operation.ts'
@@ -61,7 +62,8 @@ async function ask(
     answerMs,
   })
   const answer = answerRequest(body, encode({ query: `${operation} { a }` }), gone, createLog('notes', 'info', log))
-  return { answer: (await answer) as Answer, did, lines: log.lines }
+  const late = setTimeout(3000, null, { ref: false }).then(() => Promise.reject(new Error('Nothing was answered.')))
+  return { answer: (await Promise.race([answer, late])) as Answer, did, lines: log.lines }
 }
 const codeOf = ({ body }: Answer) => (JSON.parse(body) as { errors: { extensions: object }[] }).errors[0]?.extensions
 
@@ -143,8 +145,7 @@ describe('[P13] a mutation that others kept from being serialized', () => {
       'end',
     ])
     const query = await ask('query', { execute: fails(new Error('no')), bound: conflictedFor(Infinity) })
-    expect(query.did.slice(0, 3)).toEqual(['read', 'execute', 'end'])
-    expect(query.did).not.toContain('write')
+    expect(query.did.filter((what) => what !== 'end')).toEqual(['read', 'execute'])
     expect(query.answer.status).toBe(500)
   })
 })

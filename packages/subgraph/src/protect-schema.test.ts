@@ -349,7 +349,7 @@ it('[P8] a Mutation field is undone by itself, whatever its rules, and sees noth
     return loader(context).load(1)
   }
   const own = protectSchema(
-    buildSchema('notes', `${links} type Query { one: Int } type Mutation { one: Int @agent(access: ALLOW) }`, {
+    buildSchema('notes', `${links} type Query { one: Int @authenticated } type Mutation { one: Int @agent(access: ALLOW) }`, {
       Query: { one },
       Mutation: { one },
     }),
