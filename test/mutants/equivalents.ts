@@ -69,17 +69,29 @@ export const equivalents: readonly Equivalent[] = [
   },
   {
     file: 'packages/subgraph/src/http-server.ts',
-    text: "if (typeof traceparent !== 'string' || !/^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/.test(traceparent))",
+    text: "if (typeof traceparent !== 'string' || !/^[\\da-f]{2}-[\\da-f]{32}-[\\da-f]{16}-[\\da-f]{2}$/.test(traceparent))",
     original: "typeof traceparent !== 'string'",
     replacement: 'false',
     reason: 'For the types: Node joins headers of one name, and what is absent is no trace.',
   },
   {
     file: 'packages/subgraph/src/http-server.ts',
-    text: "const hasState = typeof tracestate === 'string' && /^[\x20-\x7e]{1,512}$/.test(tracestate)",
+    text: "const hasState = typeof tracestate === 'string' && /^[\\x20-\\x7e]{1,512}$/.test(tracestate)",
     original: "typeof tracestate === 'string'",
     replacement: 'true',
     reason: 'What is undefined is neither logged nor a state.',
+  },
+  {
+    file: 'packages/subgraph/src/http-server.ts',
+    text: 'reply.hijack()',
+    reason: 'Fastify sends nothing where something was sent already: this says so, too.',
+  },
+  {
+    file: 'packages/subgraph/src/protect-schema.ts',
+    text: 'return isEvent',
+    original: 'isEvent',
+    replacement: 'true',
+    reason: 'Nobody subscribes to fields of other types.',
   },
   {
     file: 'packages/gateway/src/authorize/authorization-mode.ts',

@@ -2,7 +2,7 @@ import { AppError, type AuditEvent, createContextVerifier } from '@behalf/identi
 import { createLog } from '@behalf/process'
 import { Agent, request, type IncomingMessage } from 'node:http'
 import { PassThrough } from 'node:stream'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { AnswerRequest } from './answer-request.ts'
 import { createSubgraph } from './create-subgraph.ts'
 import { contextKeys, encode, headersOf, links, logBook, receiver, send, sign, trustDomain } from './fixtures.ts'
@@ -127,7 +127,10 @@ describe('a server', () => {
 
   it('takes no body for an empty one', async () => {
     const seen: Uint8Array[] = []
-    const url = await start((_body, bytes) => ok(...([seen.push(bytes)] as never)))
+    const url = await start((...given) => {
+      seen.push(given[1])
+      return ok(...given)
+    })
     const nothing = new Uint8Array()
     const headers = signed(nothing).slice(2)
     expect(await send(url, { headers, body: nothing })).toMatchObject({ status: 200 })
@@ -187,11 +190,12 @@ describe('a server', () => {
     const refused = (code: string, writable = true) => {
       const socket = new PassThrough()
       if (!writable) socket.end()
+      const end = vi.spyOn(socket, 'end')
       server.server.emit('clientError', Object.assign(new Error('no'), { code }), socket)
-      return { destroyed: socket.destroyed, text: String(socket.read() ?? '') }
+      return { destroyed: socket.destroyed, ended: end.mock.calls.length, text: String(socket.read() ?? '') }
     }
-    expect(refused('ECONNRESET')).toEqual({ destroyed: true, text: '' })
-    expect(refused('HPE_INVALID_METHOD', false)).toEqual({ destroyed: true, text: '' })
+    expect(refused('ECONNRESET')).toEqual({ destroyed: true, ended: 0, text: '' })
+    expect(refused('HPE_INVALID_METHOD', false)).toEqual({ destroyed: true, ended: 0, text: '' })
     expect(refused('HPE_INVALID_METHOD')).toMatchObject({ destroyed: false, text: /^HTTP\/1.1 400 Bad/ })
     expect(refused('ERR_HTTP_REQUEST_TIMEOUT')).toMatchObject({ text: /^HTTP\/1.1 408 Request/ })
   })

@@ -343,7 +343,10 @@ it('looks at each input type once, however they contain each other', () => {
 it('[P8] a Mutation field is undone by itself, whatever its rules, and sees nothing that was loaded before it', async () => {
   const fields: string[] = []
   const loads: unknown[] = []
-  const loader = defineLoader(async (keys: readonly number[]) => loads.push(keys) && keys)
+  const loader = defineLoader(async (keys: readonly number[]) => {
+    loads.push(keys)
+    return keys
+  })
   const one = async (_parent: unknown, _args: unknown, context: object) => {
     fields.push('resolver')
     return loader(context).load(1)
