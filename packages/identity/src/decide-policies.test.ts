@@ -67,9 +67,7 @@ describe('[P6] a policy', () => {
     const why = async (sets: string[][], p: unknown) => (await decide(sets, {}, ada, { p } as Policies))?.cause?.message
     expect(await why([['missing']], null)).toBe('policy "missing" of Mutation.transfer was not given')
     for (const decision of [null, 1, {}])
-      expect(await why([['p']], () => decision)).toBe(
-        'policy "p" of Mutation.transfer decided neither true nor false',
-      )
+      expect(await why([['p']], () => decision)).toBe('policy "p" of Mutation.transfer decided neither true nor false')
   })
 
   it('is told who calls, what, and with which arguments', async () => {

@@ -35,7 +35,15 @@ interface Options {
 /** Asks with a database that does as it is told, and tells what it was asked. */
 async function ask(
   operation: OperationType,
-  { execute, as = ada, jti = 'jti-1', bound = {}, answerMs = 5000, gone = new AbortController().signal, without }: Options,
+  {
+    execute,
+    as = ada,
+    jti = 'jti-1',
+    bound = {},
+    answerMs = 5000,
+    gone = new AbortController().signal,
+    without,
+  }: Options,
 ) {
   const did: string[] = []
   const opened = Object.defineProperties(
@@ -164,7 +172,10 @@ describe('an operation that fails', () => {
 
 describe('an operation whose caller has gone', () => {
   /** It cannot be cancelled: it asks for something when it was given up already. */
-  const slow = (gate: Promise<unknown>): Execute => (...given) => gate.then(() => effect(...given))
+  const slow =
+    (gate: Promise<unknown>): Execute =>
+    (...given) =>
+      gate.then(() => effect(...given))
 
   it('is given up if it only reads, and ended again once it has', async () => {
     const gate = Promise.withResolvers<void>()
@@ -185,7 +196,9 @@ describe('an operation whose caller has gone', () => {
     for (const operation of ['query', 'mutation'] as const) {
       const { answer, lines } = await ask(operation, { execute: never, answerMs: 20 })
       expect(answer.status).toBe(503)
-      expect(lines).toMatchObject([{ reason: expect.stringMatching(/^not answered in 1?\d ms$|^not answered in 20 ms$/) }])
+      expect(lines).toMatchObject([
+        { reason: expect.stringMatching(/^not answered in 1?\d ms$|^not answered in 20 ms$/) },
+      ])
     }
   })
 })

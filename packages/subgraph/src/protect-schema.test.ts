@@ -352,10 +352,14 @@ it('[P8] a Mutation field is undone by itself, whatever its rules, and sees noth
     return loader(context).load(1)
   }
   const own = protectSchema(
-    buildSchema('notes', `${links} type Query { one: Int @authenticated } type Mutation { one: Int @agent(access: ALLOW) }`, {
-      Query: { one },
-      Mutation: { one },
-    }),
+    buildSchema(
+      'notes',
+      `${links} type Query { one: Int @authenticated } type Mutation { one: Int @agent(access: ALLOW) }`,
+      {
+        Query: { one },
+        Mutation: { one },
+      },
+    ),
   )
   const field = (work: () => Promise<unknown>) => Promise.resolve(fields.push('field')).then(work)
   const verified = { identity: await identityOf(ada), request: '', jti: null, until: null, ticket: null }
