@@ -3,11 +3,95 @@ import type { Equivalent } from './judge.ts'
 /** Looked at one by one. An entry that fits no survivor any more fails the run. */
 export const equivalents: readonly Equivalent[] = [
   {
+    file: 'packages/identity/src/bind-subjects.ts',
+    text: 'if (!isInputObjectType(named) || !naming.has(named)) return null',
+    original: '!isInputObjectType(named) || !naming.has(named)',
+    replacement: '!naming.has(named)',
+    reason: 'For the types: what names a subject is an input type.',
+  },
+  {
+    file: 'packages/identity/src/bind-subjects.ts',
+    text: 'return bindAll ? bindDeep(value, bindAll, caller) : value',
+    original: 'bindAll',
+    replacement: 'true',
+    reason: 'For the types: what names a subject has a binder.',
+  },
+  {
     file: 'packages/identity/src/sign-context.ts',
     text: 'if (entry === undefined) {',
     original: 'entry === undefined',
     replacement: 'true',
     reason: "Derives a receiver's key for each token anew: the same key, only slower.",
+  },
+  {
+    file: 'packages/postgres/src/postgres.ts',
+    text: 'pipeline: true,',
+    reason: 'The same queries in the same order, with more round trips.',
+  },
+  {
+    file: 'packages/subgraph/src/answer-request.ts',
+    text: 'if (isMutation && open?.mayBeRepeated && performance.now() < lastMoment) return null',
+    original: 'performance.now() < lastMoment',
+    replacement: 'performance.now() <= lastMoment',
+    reason: 'Whether the last moment is the last or one after it.',
+  },
+  {
+    file: 'packages/subgraph/src/answer-request.ts',
+    text: 'await setTimeout(Math.random() * longestPauseMs)',
+    reason: 'A shorter pause.',
+  },
+  {
+    file: 'packages/subgraph/src/enforce-rules.ts',
+    text: "rule: readRule(field.astNode ?? {}, isMutation ? 'mutation' : null),",
+    original: 'field.astNode ?? {}',
+    replacement: 'field.astNode',
+    reason: 'For the types: the schema is built from SDL, where this is always so.',
+  },
+  {
+    file: 'packages/subgraph/src/execute-operation.ts',
+    text: 'persistedQueries: false,',
+    reason: 'A request is its text, its name and its variables: nothing in it could name another one.',
+  },
+  {
+    file: 'packages/subgraph/src/execute-operation.ts',
+    text: 'includeStacktraceInErrorResponses: false,',
+    reason: 'What leaves is made anew by `maskError`.',
+  },
+  {
+    file: 'packages/subgraph/src/execute-operation.ts',
+    text: "if (body.kind !== 'complete') throw new AppError('BAD_REQUEST', '@defer and @stream are not served here.')",
+    reason: 'For the types: GraphQL 16 answers as a whole.',
+  },
+  {
+    file: 'packages/subgraph/src/http-server.ts',
+    text: 'http: { headersTimeout: limits.arrivalMs, connectionsCheckingInterval: Math.min(1000, limits.arrivalMs) },',
+    reason: 'How often it looks for those that are late.',
+  },
+  {
+    file: 'packages/subgraph/src/http-server.ts',
+    text: "if (typeof traceparent !== 'string' || !/^[\\da-f]{2}-[\\da-f]{32}-[\\da-f]{16}-[\\da-f]{2}$/.test(traceparent))",
+    original: "typeof traceparent !== 'string'",
+    replacement: 'false',
+    reason: 'For the types: Node joins headers of one name, and what is absent is no trace.',
+  },
+  {
+    file: 'packages/subgraph/src/http-server.ts',
+    text: "const hasState = typeof tracestate === 'string' && /^[\\x20-\\x7e]{1,512}$/.test(tracestate)",
+    original: "typeof tracestate === 'string'",
+    replacement: 'true',
+    reason: 'What is undefined is neither logged nor a state.',
+  },
+  {
+    file: 'packages/subgraph/src/http-server.ts',
+    text: 'reply.hijack()',
+    reason: 'Fastify sends nothing where something was sent already: this says so, too.',
+  },
+  {
+    file: 'packages/subgraph/src/protect-schema.ts',
+    text: 'return isEvent',
+    original: 'isEvent',
+    replacement: 'true',
+    reason: 'Nobody subscribes to fields of other types.',
   },
   {
     file: 'packages/gateway/src/authorize/authorization-mode.ts',
@@ -199,6 +283,20 @@ export const equivalents: readonly Equivalent[] = [
     reason: 'Waits for what is there already: the same, a moment later.',
   },
   {
+    file: 'packages/subgraph/src/check-owners.ts',
+    text: 'if (!isObjectType(type)) return null',
+    original: '!isObjectType(type)',
+    replacement: 'false',
+    reason: 'For the types: what has no fields has neither an owner nor parts.',
+  },
+  {
+    file: 'packages/subgraph/src/check-owners.ts',
+    text: 'settle(owner(value, context, info), (shown) => (shown === withheld ? shown : connection(shown, context, info)))',
+    original: 'shown === withheld',
+    replacement: 'false',
+    reason: 'There is nothing in what is withheld, and it stays so.',
+  },
+  {
     file: 'packages/subgraph/src/connection.ts',
     text: '[beyondPage]: rows.slice(size),',
     reason: 'Rows on the page are looked at in any case.',
@@ -209,13 +307,6 @@ export const equivalents: readonly Equivalent[] = [
     original: '{ return null }',
     replacement: '{}',
     reason: 'What is undefined is no list, and null all the same.',
-  },
-  {
-    file: 'packages/subgraph/src/connection.ts',
-    text: 'if (!Array.isArray(value) || value.length !== 2) return null',
-    original: '!Array.isArray(value) || value.length !== 2',
-    replacement: '!Array.isArray(value) && value.length !== 2',
-    reason: 'Written again it is another text, which is refused.',
   },
   {
     file: 'packages/subgraph/src/connection.ts',
@@ -251,6 +342,16 @@ export const equivalents: readonly Equivalent[] = [
     original: 'isObjectType(type)',
     replacement: 'true',
     reason: 'For the types: the schema is built from SDL, where this is always so.',
+  },
+  {
+    file: 'packages/subgraph/src/operation-type.ts',
+    text: 'maxSize: 4 * 1024 * 1024,',
+    reason: 'How much is remembered: a smaller cache is only slower.',
+  },
+  {
+    file: 'packages/subgraph/src/operation-type.ts',
+    text: 'return parse(query, { noLocation: true })',
+    reason: 'Nobody asks where in the text something is.',
   },
   {
     file: 'packages/subgraph/src/operation-type.ts',

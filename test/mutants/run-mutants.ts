@@ -144,8 +144,8 @@ async function startVitest(folder: string, code: ReadonlyMap<string, string>, te
     // Enough for any test, and soon full of what never ends.
     execArgv: ['--max-old-space-size=1024'],
     // Whoever shares the processors must not pass for what hangs.
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 20_000,
+    hookTimeout: 20_000,
     reporters: [{}],
   }
   const vitest = await createVitest('test', options, {

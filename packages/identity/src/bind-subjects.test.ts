@@ -56,11 +56,13 @@ describe('[P6] what @subject lets through', () => {
     ['no tenant, filled in', 'tenant', {}, ada, { of: 'acme' }],
     ['no tenant of nobody', 'tenant', {}, nobody, refused],
     ['another tenant', 'tenant', { of: 'globex' }, support, refused],
+    ['no tenant, for whoever has none', 'tenant', { of: null }, nobody, refused],
     ['a list of the caller', 'many', { ids: [[own], [own]] }, ada, { ids: [[own], [own]] }],
     ['a list, filled in', 'many', {}, ada, { ids: [[own]] }],
     ['a list with somebody else', 'many', { ids: [[own], ['usr_ben']] }, ada, refused],
     ['an empty list', 'many', { ids: [[]] }, ada, refused],
     ['no input', 'search', { where: null }, ada, { where: null }],
+    ['no input at all', 'search', {}, ada, {}],
     [
       'an input, filled in',
       'search',
@@ -86,7 +88,7 @@ describe('[P6] what @subject lets through', () => {
     ],
   ])('%s', (_name, field, values, caller, expected) => {
     const before = JSON.stringify(values)
-    expect(bind(field, values, caller)).toEqual(expected)
+    expect(bind(field, values, caller)).toStrictEqual(expected)
     expect(JSON.stringify(values)).toBe(before)
   })
 
@@ -107,6 +109,18 @@ describe('[P6] what @subject lets through', () => {
     expect(by('a', 'b')).toEqual({ values: { id: 'usr_ben' } })
     const declared = binderOf([inputsOf('plain'), { ...inputsOf('user') }])
     expect(declared?.({ id: 'usr_ben' }, ada)).toHaveProperty('refusal')
+  })
+
+  it('is refused by its rule, and by nothing that goes wrong', () => {
+    const many = binderOf([inputsOf('many')])
+    expect(many?.({ ids: [['usr_ben']] }, ada)).toHaveProperty('refusal.rule', '@subject(claim: "sub")')
+    const broken = {
+      ...ada,
+      get actor(): null {
+        throw new Error('nobody knows who acts')
+      },
+    }
+    expect(() => bind('user', { id: 'usr_ben' }, broken)).toThrow('nobody knows who acts')
   })
 
   it('names a claim that there is', () => {

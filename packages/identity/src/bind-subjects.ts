@@ -84,8 +84,8 @@ export function createSubjectBinders(
     const binds = all.flatMap(({ coordinateOf, inputs }) =>
       Object.entries(inputs).flatMap(([name, input]): [string, Bind][] => {
         const subjects = rulesOf(coordinateOf(name), input).map((rule) => subjectBind(name, input, rule))
-        const bind = subjects.length > 0 ? null : bindType(input.type)
-        return [...subjects, ...(bind ? [bind] : [])].map((each) => [name, each])
+        const within = bindType(input.type)
+        return [...subjects, ...(within ? [within] : [])].map((bind) => [name, bind])
       }),
     )
     if (binds.length === 0) return null

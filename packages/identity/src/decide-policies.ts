@@ -69,11 +69,10 @@ export function createPolicyDecisions(policies: Policies, caller: Caller): Polic
         if (verdict.kind === 'steps up') stepUp ??= verdict.stepUp
         else cause ??= verdict.cause
       }
-      const reason = cause && { cause }
-      if (stepUp === null) return createRefusal('UNAUTHORIZED_FIELD_OR_TYPE', rule, reason)
+      if (stepUp === null) return createRefusal('UNAUTHORIZED_FIELD_OR_TYPE', rule, { cause })
       // Who did not sign in at all is not asked to do so more strongly.
-      if (caller.subject === anonymousSubject) return createRefusal('UNAUTHENTICATED', rule, reason)
-      return createRefusal('STEP_UP_REQUIRED', rule, { details: stepUp, ...reason })
+      if (caller.subject === anonymousSubject) return createRefusal('UNAUTHENTICATED', rule, { cause })
+      return createRefusal('STEP_UP_REQUIRED', rule, { details: stepUp, cause })
     },
   }
 }
@@ -108,10 +107,9 @@ async function inTime<T>(value: T | Promise<T>): Promise<T> {
 
 /** Null for whatever is not exactly one: half of it would ask for less than the policy means. */
 function readStepUp(decision: unknown): StepUp | null {
-  if (typeof decision !== 'object' || decision === null) return null
   const { acrValues, maxAge } = readErrorDetails(decision)
   const stepUp: StepUp = { ...(acrValues && { acrValues }), ...(maxAge !== undefined && { maxAge }) }
-  const names = Object.keys(decision)
+  const names = Object.keys(decision ?? {})
   return names.length > 0 && names.every((name) => Object.hasOwn(stepUp, name)) ? stepUp : null
 }
 

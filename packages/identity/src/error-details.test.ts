@@ -7,6 +7,8 @@ const all = { requiredScopes: [['a', 'b:c'], ['d']], acrValues: ['mfa'], maxAge:
 describe('details of an error', () => {
   it('are read from whatever came with it, and nothing else is', () => {
     expect(readErrorDetails({ ...all, code: 'X', stack: 'at', http: { status: 200 } })).toEqual(all)
+    const longest = { acrValues: Array.from({ length: 20 }, () => 'x'.repeat(200)) }
+    expect(readErrorDetails(longest)).toEqual(longest)
     for (const nothing of [null, undefined, 'x', 7, [], {}]) expect(readErrorDetails(nothing)).toEqual({})
   })
 

@@ -53,6 +53,33 @@ describe('what anybody can cause', () => {
     expect(events).toHaveLength(102)
   })
 
+  it('has them anew in each ten seconds', () => {
+    for (const sofar of [100, 200]) {
+      times(100, () => counter.record(event))
+      expect(events).toHaveLength(sofar)
+      vi.advanceTimersByTime(10_000)
+    }
+    expect(events).toHaveLength(200)
+  })
+
+  it('is counted anew once it was recorded, and for ten seconds from then', () => {
+    const counted = { what: 'request', outcome: 'RATE_LIMITED' } as const
+    const counts = () => events.map(({ subject, detail }) => [subject, detail['count']])
+    times(2, () => counter.count(counted))
+    vi.advanceTimersByTime(5000)
+    counter.flush()
+    counter.count({ ...counted, subject: 'null' })
+    counter.count(counted)
+    vi.advanceTimersByTime(9999)
+    expect(counts()).toEqual([[null, 2]])
+    vi.advanceTimersByTime(1)
+    expect(counts()).toEqual([
+      [null, 2],
+      ['null', 1],
+      [null, 1],
+    ])
+  })
+
   it('is told apart by subject, for a thousand of them', () => {
     times(1500, () => counter.count({ what: 'request', outcome: 'RATE_LIMITED', subject: `usr_${Math.random()}` }))
     counter.flush()

@@ -44,6 +44,13 @@ describe('signedInWithin', () => {
   it.each([0, -1, 1.5, Number.NaN, Infinity])('takes no %s', (seconds) => {
     expect(() => signedInWithin(seconds)).toThrow(TypeError)
   })
+
+  it('takes a second, and a time in which everybody signed in who says when', () => {
+    expect(() => signedInWithin(1)).not.toThrow()
+    const ever = signedInWithin(10_000_000_000)
+    expect(by(ever, { authTime: 1 })).toBe(true)
+    expect(by(ever, { authTime: null })).toEqual({ maxAge: 10_000_000_000 })
+  })
 })
 
 describe('signedInAs', () => {
@@ -58,5 +65,8 @@ describe('signedInAs', () => {
     expect(by(policy, { acr })).toEqual(decision)
   })
 
-  it('takes no empty list', () => expect(() => signedInAs([])).toThrow(TypeError))
+  it('takes no empty list', () => {
+    expect(() => signedInAs([])).toThrow(TypeError)
+    expect(() => signedInAs(['mfa'])).not.toThrow()
+  })
 })

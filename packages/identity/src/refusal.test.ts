@@ -17,6 +17,7 @@ describe('[P6] a rule', () => {
     ['a scope', { scopes: [['profile']] }, ada, null, ''],
     ['a scope', { scopes: [['admin']] }, ada, 'UNAUTHORIZED_FIELD_OR_TYPE', '@requiresScopes(scopes: [["admin"]])'],
     ['an empty set', { scopes: [[]] }, ada, 'UNAUTHORIZED_FIELD_OR_TYPE', '@requiresScopes(scopes: [[]])'],
+    ['nobody in particular', {}, agentOfAda, null, ''],
     ['a person', { agent: 'DENY' }, ada, null, ''],
     ['a person', { agent: 'DENY' }, agentOfAda, 'AGENT_DENIED', '@agent(access: DENY)'],
     ['approval', { agent: 'APPROVE' }, ada, null, ''],

@@ -25,7 +25,7 @@ export interface Refusal {
   /** What decided, as a schema has it: `@requiresScopes(scopes: [["orders:read"]])`. */
   readonly rule: string
   /** For the log: only where a decision failed. */
-  readonly cause?: Error
+  readonly cause: Error | undefined
 }
 
 export function createRefusal(
@@ -37,7 +37,7 @@ export function createRefusal(
     cause,
   }: Partial<Pick<Refusal, 'message' | 'details' | 'cause'>> = {},
 ): Refusal {
-  return { code, message, details, rule, ...(cause && { cause }) }
+  return { code, message, details, rule, cause }
 }
 
 /** A refusal as it is thrown: the caller is told what {@link AppError} has, and the audit trail the rest. */
@@ -48,7 +48,7 @@ export class RefusalError extends AppError {
   readonly coordinate: string
 
   constructor({ code, message, details, rule, cause }: Refusal, coordinate: string) {
-    super(code, message, { details, ...(cause && { cause }) })
+    super(code, message, { details, cause })
     this.rule = rule
     this.coordinate = coordinate
   }

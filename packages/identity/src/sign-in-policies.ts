@@ -28,5 +28,5 @@ export function signedInWithin(seconds: number, clock: () => number = Date.now):
  */
 export function signedInAs(acrValues: readonly string[]): Policy {
   if (acrValues.length === 0) throw new TypeError('signedInAs takes at least one value of "acr".')
-  return ({ caller: { acr } }) => (acr !== null && acrValues.includes(acr) ? true : { acrValues })
+  return ({ caller: { acr } }) => (acrValues.some((value) => value === acr) ? true : { acrValues })
 }

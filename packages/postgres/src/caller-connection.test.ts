@@ -1,6 +1,10 @@
-import { describe, expect, it } from 'vitest'
+import { setImmediate } from 'node:timers/promises'
+import { sql } from 'kysely'
+import { describe, expect, it, vi } from 'vitest'
 import { refusal, scriptedPool, type ScriptedClient } from '../fixtures/scripted-pool.ts'
+import { bindTransaction } from './bound-transaction.ts'
 import { CallerConnection } from './caller-connection.ts'
+import { storedCaller } from './caller.ts'
 
 const ada = { sub: 'usr_ada', tenant: 'acme', scopes: '', actor: '' }
 const lost = new Error('Connection terminated unexpectedly')
@@ -88,7 +92,10 @@ describe('a commit', () => {
   it('with a nested transaction open undoes all', async () => {
     const { connection, taken } = open('write')
     await connection.savepoint()
-    await expect(connection.commit()).rejects.toMatchObject({ code: 'INTERNAL', cause: { message: /nested/ } })
+    await expect(connection.commit()).rejects.toMatchObject({
+      code: 'INTERNAL',
+      cause: { message: expect.stringMatching(/nested/) },
+    })
     expect(statements(taken[0])).toEqual(['savepoint behalf_1', 'rollback'])
     expect(taken[0]?.released).toEqual([false])
   })
@@ -247,6 +254,56 @@ describe('a query that fails', () => {
     expect(statements(taken[0])).toEqual(['select bad'])
     expect(taken[0]?.released).toEqual([])
   })
+})
+
+describe('[P13] what others at the same time were in the way of', () => {
+  const failing = when('select bad', () => Promise.reject(refusal('40001')))
+
+  it('is known to be, from a query or the commit, whatever fails after it', async () => {
+    for (const script of [failing, when('commit', () => Promise.reject(refusal('40P01')))]) {
+      const { connection } = open('write', script)
+      expect(connection.conflicted).toBe(false)
+      await codeOf(connection.query('select bad', []))
+      await codeOf(connection.commit())
+      expect(connection.conflicted).toBe(true)
+    }
+    const { connection } = open('write', (sent) =>
+      sent.startsWith('select bad') ? Promise.reject(refusal(sent.endsWith('1') ? '40001' : '22012')) : undefined,
+    )
+    for (const [text, conflicted] of [
+      ['select bad 2', false],
+      ['select bad 1', true],
+      ['select bad 2', true],
+    ] as const) {
+      await codeOf(connection.query(text, []))
+      expect(connection.conflicted).toBe(conflicted)
+    }
+  })
+
+  it('is known to whoever bound the transaction', async () => {
+    const { pool } = scriptedPool(failing)
+    const bound = bindTransaction<object>(pool, storedCaller({ subject: 'usr_ada', tenant: 'acme' }), 'write', 1000)
+    expect(bound.conflicted).toBe(false)
+    expect(await codeOf(sql`select bad`.execute(bound.db))).toBe('UNAVAILABLE')
+    expect(bound.conflicted).toBe(true)
+  })
+})
+
+it('that it cannot begin is heard of by its first query, and by nobody before', async () => {
+  const answer = Promise.withResolvers<never>()
+  const refused = refusal('57P03')
+  const { connection } = open('write', (sent) => (sent === 'select 1' ? answer.promise : Promise.reject(refused)))
+  const unhandled = vi.fn<() => void>()
+  process.on('unhandledRejection', unhandled)
+  try {
+    const failing = connection.query('select 1', []).catch((error: unknown) => error)
+    await setImmediate()
+    expect(unhandled).not.toHaveBeenCalled()
+    answer.reject(new Error('after the beginning, which failed'))
+    expect(await failing).toMatchObject({ code: 'UNAVAILABLE', cause: refused })
+  } finally {
+    process.off('unhandledRejection', unhandled)
+  }
 })
 
 it('begins as its caller, to read or to write, before anything else', async () => {

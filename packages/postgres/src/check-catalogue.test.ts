@@ -1,4 +1,5 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import pg from 'pg'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { openShop, type OpenShop } from '../fixtures/shop.ts'
 import { checkCatalogue } from './index.ts'
 
@@ -327,4 +328,16 @@ it('fails where its connection is lost, and nothing crashes', async () => {
   expect(await checked).toContain('terminating connection')
   await shop.admin.query('rollback')
   expect(await check()).toEqual([])
+})
+
+it('hears of a loss between two queries by the next one, and nothing crashes', async () => {
+  const query = vi.spyOn(pg.Client.prototype, 'query').mockImplementationOnce(function (this: pg.Client) {
+    this.emit('error', new Error('Connection terminated unexpectedly'))
+  })
+  try {
+    expect(await check()).toEqual([])
+    expect(query.mock.calls[0]).toEqual(['begin read only'])
+  } finally {
+    query.mockRestore()
+  }
 })

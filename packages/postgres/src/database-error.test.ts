@@ -1,7 +1,7 @@
 import { AppError } from '@behalf/identity'
 import pg from 'pg'
 import { describe, expect, it } from 'vitest'
-import { asAppError, isConnectionLost } from './database-error.ts'
+import { asAppError, isConflict, isConnectionLost } from './database-error.ts'
 
 function failure(code: string | undefined, severity = 'ERROR'): pg.DatabaseError {
   return Object.assign(new pg.DatabaseError('failed', 6, 'error'), { code, severity })
@@ -30,6 +30,14 @@ describe('an error of the database', () => {
     const error = failure(code)
     expect(isConnectionLost(error)).toBe(false)
     expect(asAppError(error)).toBe(error)
+  })
+
+  it('is a conflict with others where PostgreSQL undid one of them', () => {
+    for (const code of ['40001', '40P01']) {
+      expect(isConflict(failure(code))).toBe(true)
+      expect(isConflict(Object.assign(new Error('of another kind'), { code }))).toBe(false)
+    }
+    for (const code of ['40002', '55P03', '57014', undefined]) expect(isConflict(failure(code))).toBe(false)
   })
 
   it('22021 is of what the user gave', () => {

@@ -79,6 +79,46 @@ describe('consume', () => {
   })
 })
 
+describe('a pool', () => {
+  it('is of a URL, or of more', async () => {
+    const db = postgres(shop.url)
+    await expect(db.ready()).resolves.toBeUndefined()
+    await db.close()
+  })
+
+  it('gives forgotten transactions a minute, or as long as a statement may take', async () => {
+    const setting = sql<{ given: string }>`select current_setting('idle_in_transaction_session_timeout') as given`
+    for (const [statementTimeoutMs, given] of [
+      [1000, '1min'],
+      [120_000, '2min'],
+    ] as const) {
+      const bound = shop.connect({ statementTimeoutMs }).bind(ada, 'read')
+      expect((await setting.execute(bound.db)).rows).toEqual([{ given }])
+      await bound.end()
+    }
+  })
+
+  it('goes on where an idle connection is lost', async () => {
+    const crashed = vi.fn<() => void>()
+    process.on('uncaughtException', crashed)
+    try {
+      const db = shop.connect({ max: 1 })
+      const pidOf = async () => {
+        const bound = db.bind(ada, 'read')
+        const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(bound.db)
+        await bound.end()
+        return rows[0]?.pid
+      }
+      const lost = await pidOf()
+      await shop.admin.query('select pg_terminate_backend($1, 5000)', [lost])
+      await expect.poll(() => pidOf().catch(() => lost)).not.toBe(lost)
+      expect(crashed).not.toHaveBeenCalled()
+    } finally {
+      process.off('uncaughtException', crashed)
+    }
+  })
+})
+
 describe('listen', () => {
   const listening = async () =>
     (
@@ -96,6 +136,19 @@ describe('listen', () => {
     await expect.poll(() => heard.mock.calls).toEqual([['yes'], ['']])
     await listener.close()
     expect(await listening()).toEqual([])
+  })
+
+  it('hears what an app sends, in the order in which it does', async () => {
+    const heard = vi.fn<(payload: string) => void>()
+    const listener = await shop.db.listen('news', heard)
+    await shop.db.notify('news', ['one', 'two'])
+    await shop.db.notify('other', ['no'])
+    await shop.db.notify('news', ['three'])
+    await expect.poll(() => heard.mock.calls).toEqual([['one'], ['two'], ['three']])
+    await listener.close()
+    const away = postgres('postgres://shop:x@127.0.0.1:1/postgres')
+    await expect(away.notify('news', ['one'])).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    await away.close()
   })
 
   it('comes back when its connection is lost', async () => {

@@ -4,9 +4,11 @@ import { Turns } from './turns.ts'
 
 /** What was done, in order. */
 let done: string[] = []
+/** Long enough for whatever does come, and soon over where something never does. */
+const patienceMs = 2000
 const patient = () => {
   done = []
-  return new Turns(60_000)
+  return new Turns(patienceMs)
 }
 const doing = (name: string) => async () => void done.push(name)
 
@@ -35,7 +37,6 @@ describe('turns', () => {
       turns.take(doing('third')),
       turns.take(async () => 'answer'),
     ]
-    await first.begun
     await setImmediate()
     expect(done).toEqual(['first begins'])
     first.end()
@@ -50,14 +51,14 @@ describe('turns', () => {
 
   it('are had already by whoever asks again within one, at any depth', async () => {
     const turns = patient()
-    const other = new Turns(60_000)
+    const other = new Turns(patienceMs)
     await turns.take(() => turns.take(() => other.take(() => turns.take(doing('inside')))))
     expect(done).toEqual(['inside'])
   })
 
   it('of one request are not those of another', async () => {
     const mine = patient()
-    const others = new Turns(60_000)
+    const others = new Turns(patienceMs)
     const busy = slow('busy')
     const running = others.take(busy.work)
     await busy.begun
@@ -93,19 +94,23 @@ describe('turns', () => {
     const holder = slow('holder')
     const running = turns.take(holder.work)
     await holder.begun
-    const impatient = turns.take(doing('impatient')).catch((error: unknown) => error)
-    vi.advanceTimersByTime(60_000)
-    expect(await impatient).toMatchObject({
+    let given: unknown
+    void turns.take(doing('impatient')).catch((error: unknown) => (given = error))
+    vi.advanceTimersByTime(patienceMs)
+    await setImmediate()
+    expect(given).toMatchObject({
       code: 'UNAVAILABLE',
       cause: { message: expect.stringContaining('did not end') },
     })
     const behind = turns.take(doing('behind'))
-    vi.advanceTimersByTime(59_999)
+    vi.advanceTimersByTime(patienceMs - 1)
     await setImmediate()
     expect(done).toEqual(['holder begins'])
     holder.end()
-    await Promise.all([running, behind])
+    await running
+    await setImmediate()
     expect(done).toEqual(['holder begins', 'holder ends', 'behind'])
     expect(vi.getTimerCount()).toBe(0)
+    await behind
   })
 })

@@ -16,7 +16,7 @@ import { unlessStopped } from './unless-stopped.ts'
 
 export interface AnswerOptions {
   readonly db: Postgres<unknown> | null
-  readonly executor: Executor
+  readonly executor: Pick<Executor, 'execute'>
   readonly readOperationType: ReadOperationType
   readonly streams: Pick<Streams, 'open'>
   /** After this many milliseconds an operation is given up and undone. */
@@ -75,7 +75,7 @@ export function createAnswerRequest({
         })
       }
       try {
-        return isMutation && open ? await runOnce(open, verified, execute) : await execute()
+        return isMutation ? await runOnce(open, verified, execute) : await execute()
       } catch (thrown) {
         if (isMutation && open?.mayBeRepeated && performance.now() < lastMoment) return null
         return failed(toAppError(thrown), identity, log)
@@ -101,12 +101,13 @@ const longestPauseMs = 20
  * One of which nothing took effect is not recorded: a tool call that was refused, or failed, may be tried again.
  */
 async function runOnce(
-  open: RequestTransaction<unknown>,
+  open: RequestTransaction<unknown> | null,
   verified: VerifiedContext,
   execute: () => Promise<Answer>,
 ): Promise<Answer> {
   const id = verified.identity.actor?.call ?? verified.jti
   if (id === null) throw new AppError('INTERNAL', undefined, { cause: 'a mutation without an id' })
+  if (open === null) throw new AppError('INTERNAL', undefined, { cause: 'a mutation without a database' })
   const work = async (): Promise<Answer> => {
     const answer = await execute()
     if (open.mayBeRepeated) throw new AppError('UNAVAILABLE', undefined, { cause: 'not serialized' })

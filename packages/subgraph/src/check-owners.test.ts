@@ -159,10 +159,14 @@ describe('an object that does not say whose it is', () => {
       data: { broken: [null, null, null, { __typename: 'Note' }] },
       codes: ['broken.1 INTERNAL', 'broken.2 INTERNAL'],
     })
-    expect(await ask(ada, '{ list(ids: ["unread", "mine"]) { id } }')).toEqual({
-      data: { list: [null, { id: 'mine' }] },
-      codes: ['list.0 INTERNAL'],
+    const notChecked = 'An item could not be checked'
+    expect(JSON.stringify(log.lines)).not.toContain(notChecked)
+    expect(await ask(ada, '{ list(ids: ["unread", "mine", "worded"]) { id } }')).toEqual({
+      data: { list: [null, { id: 'mine' }, null] },
+      codes: ['list.0 INTERNAL', 'list.2 INTERNAL'],
     })
+    expect(JSON.stringify(log.lines)).toContain(notChecked)
+    expect(await ask(ada, '{ listless { id } }')).toEqual({ data: { listless: null }, codes: ['listless INTERNAL'] })
   })
 })
 
@@ -182,6 +186,11 @@ describe('an object of a tenant', () => {
 describe('`unless`', () => {
   const person = (id: string) => `{ person(id: "${id}") { name } }`
   const nobody = shown({ person: null })
+
+  it('[P7] shows nobody what does not say whose it is', async () => {
+    expect(await ask(holding('admin'), person('unnamed'))).toEqual(nobody)
+    expect(reports()).toEqual([['error', 'Person', 'Query.person']])
+  })
 
   it('[P7] shows a human with the scopes others of their tenant', async () => {
     for (const caller of [holding('users:read', 'support'), holding('admin')]) {
@@ -230,16 +239,17 @@ describe('a schema', () => {
     )
     expect(
       protect('type Query { a: A } type A @owner(field: "id") { id: ID } extend type A @owner(field: "b") { b: ID }'),
-    ).toThrow('@owner')
+    ).toThrow('The directive "@owner" can only be used once')
   })
 
   it('reads it where a type is extended', async () => {
     const schema = protect(
-      'type Query { a: A b: B } type A { id: ID } extend type A @owner(field: "id") type B @public { id: ID }',
+      `type Query { a: A b: B c: C ab: AB } type A { id: ID } extend type A @owner(field: "id")
+       interface C { id: ID } type B implements C @public { id: ID } union AB = A | B`,
     )()
-    const { a, b } = schema.getQueryType()?.getFields() ?? {}
-    expect(a?.resolve).toBeTypeOf('function')
+    const { a, ab, b, c } = schema.getQueryType()?.getFields() ?? {}
+    for (const field of [a, ab]) expect(field?.resolve).toBeTypeOf('function')
     // What can hold nothing that is owned costs nothing.
-    expect(b?.resolve).toBeUndefined()
+    for (const field of [b, c]) expect(field?.resolve).toBeUndefined()
   })
 })

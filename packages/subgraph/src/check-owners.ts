@@ -118,13 +118,12 @@ function abstractCheck(
     })
 }
 
-/** @throws {Error} where a type says it twice: compose and GraphQL's own rules refuse that, too. */
-function ownerOf(type: GraphQLObjectType): Owner | null {
+/** A type says it once, in its definition or an extension (GraphQL, section 5.7.3). */
+function ownerOf(type: GraphQLObjectType): Owner | undefined {
   const nodes = type.astNode ? [type.astNode, ...type.extensionASTNodes] : type.extensionASTNodes
-  const [owner, ...others] = nodes.map(readOwnership).filter((ownership) => ownership?.kind === 'owner')
-  if (others.length > 0) throw new Error(`${type.name} says twice whose it is.`)
+  const owner = nodes.map(readOwnership).find((ownership) => ownership?.kind === 'owner')
   if (owner?.field === '') throw new Error(`@owner of ${type.name} names no field.`)
-  return owner ?? null
+  return owner
 }
 
 /** A property of whatever a resolver gave; an id in place of an object has none. */

@@ -135,6 +135,7 @@ export function send(
     })
   })
   outgoing.on('error', reject)
+  outgoing.setTimeout(10_000, () => outgoing.destroy(new Error('Nothing was answered.')))
   if (body === null) outgoing.flushHeaders()
   else outgoing.end(body)
   return promise

@@ -64,7 +64,6 @@ export function createHttpServer({
     if (thrown instanceof ContextError) noteRefusal(thrown, refusals)
     return refuse(thrown, request, reply)
   })
-  app.setNotFoundHandler((_request, reply) => sendError(reply, new AppError('NOT_FOUND')))
 
   app.decorateRequest('head', null)
   app.addHook('onRequest', async (request) => {

@@ -16,6 +16,14 @@ it('tells the type of the operation that is asked for, remembered or not', () =>
   }
 })
 
+it('tells what is wrong with a text, and nothing of the parser', () => {
+  const read = createReadOperationType()
+  expect(() => read('{ a', null)).toThrow(/^Syntax Error/)
+  const deep = '{a'.repeat(100_000)
+  expect(() => read(deep, null)).toThrow(expect.objectContaining({ code: 'GRAPHQL_PARSE_FAILED' }))
+  expect(() => read(deep, null)).not.toThrow(/stack/)
+})
+
 it('takes no name for the beginning of a query', () => {
   const read = createReadOperationType()
   const rest = 'mutation B { b }'

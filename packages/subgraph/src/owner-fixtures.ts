@@ -25,6 +25,7 @@ const typeDefs = `${links}
     grid(ids: [ID!]!): [[Note]]
     mixed(ids: [ID!]!): [Anything]
     broken: [Anything]
+    listless: [Note]
   }
   type Mutation { touch(id: ID!): Note }
   interface Thing { id: ID! }
@@ -39,6 +40,9 @@ const typeDefs = `${links}
 `
 
 const note = (id: string, userId?: unknown) => ({ __typename: 'Note', id, userId, text: `secret of ${id}` })
+const raise = (what: unknown) => {
+  throw what
+}
 const objects: Readonly<Record<string, object>> = {
   mine: note('mine', 'usr_ada'),
   theirs: note('theirs', 'usr_ben'),
@@ -54,6 +58,12 @@ const objects: Readonly<Record<string, object>> = {
     ...note('thrown'),
     get userId() {
       throw new Error('no owner ever')
+    },
+  },
+  worded: {
+    ...note('worded'),
+    get userId() {
+      return raise('no owner, in words')
     },
   },
   unread: new Error('not read today'),
@@ -72,6 +82,7 @@ const objects: Readonly<Record<string, object>> = {
   usr_eve: { id: 'usr_eve', name: 'Eve', tenant: Promise.resolve('acme') },
   usr_chloe: { id: 'usr_chloe', name: 'Chloe', tenant: 'globex' },
   usr_dan: { id: 'usr_dan', name: 'Dan' },
+  unnamed: { id: '', name: 'Nobody', tenant: 'acme' },
   usr_fay: { id: 'usr_fay', name: 'Fay', tenant: null },
 }
 /** The bug. */
@@ -89,7 +100,11 @@ const resolvers = {
     shelf: () => ({ label: 'shelf', note: () => objects['theirs'] }),
     thing: find,
     anything: find,
-    told: find,
+    // Without a `__typename`, so that only the union's resolver tells what it is.
+    told: (_parent: unknown, { id }: { id: string }) => {
+      const found = objects[id]
+      return found ? { ...found, __typename: undefined } : null
+    },
     room: find,
     person: find,
     list: findAll,
@@ -97,6 +112,7 @@ const resolvers = {
     grid: (parent: unknown, args: { ids: string[] }) => [new Set(findAll(parent, args)), findAll(parent, args)],
     mixed: (parent: unknown, args: { ids: string[] }) =>
       findAll(parent, args).map(async (item) => Promise.resolve(item)),
+    listless: () => objects['theirs'],
     broken: () => [objects['theirs'], objects['thrown'], objects['failed'], { __typename: 'Note', userId: 'usr_ada' }],
   },
   Mutation: { touch: find },

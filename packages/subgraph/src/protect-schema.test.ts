@@ -4,8 +4,10 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { buildSchema } from './build-schema.ts'
 import { ada, agentOf, identityOf, links, principal } from './fixtures.ts'
 import { maskError } from './mask-error.ts'
+import { defineLoader } from './define-loader.ts'
 import { protectSchema } from './protect-schema.ts'
 import { RequestContext } from './request-context.ts'
+import type { RequestTransaction } from './request-transaction.ts'
 
 const typeDefs = `${links}
   type Query {
@@ -13,11 +15,13 @@ const typeDefs = `${links}
     signedIn: String @authenticated
     reader: String @requiresScopes(scopes: [["notes:read", "profile"], ["admin"]])
     humans: String @agent(access: DENY)
+    asking: String @agent(access: APPROVE)
     required: String! @authenticated
     note: Note
     tag: Tag
     shelf: Shelf
     thing: Thing
+    part: Part
     byOwner(owner: ID! @subject(unless: [["users:read"]])): String
     search(where: Where): String
     inTenant(tenant: ID @subject(claim: "tenant")): String
@@ -29,7 +33,8 @@ const typeDefs = `${links}
   type Plain @key(fields: "id") @public { id: ID! text: String }
   scalar Tag @requiresScopes(scopes: [["notes:read"]])
   interface Thing @authenticated { id: ID }
-  type Shelf implements Thing @public { id: ID label: String }
+  interface Part implements Thing { id: ID label: String }
+  type Shelf implements Thing & Part @public { id: ID label: String }
   input Where { owner: ID @subject and: Where or: [Where!] text: String = "any" }
   type Mutation {
     plain: String
@@ -54,11 +59,13 @@ const resolvers = {
     signedIn: called('signedIn'),
     reader: called('reader'),
     humans: called('humans'),
+    asking: called('asking'),
     required: called('required'),
     tag: called('tag'),
     note: () => calls.push('note') && { id: '1', text: 'text', secret: 'secret' },
     shelf: () => calls.push('shelf') && { id: '1', label: 'label' },
     thing: () => calls.push('thing') && { __typename: 'Shelf', id: '1' },
+    part: () => calls.push('part') && { __typename: 'Shelf', id: '1' },
     byOwner: seen,
     search: seen,
     inTenant: seen,
@@ -176,13 +183,15 @@ describe('a type with a rule', () => {
   })
 
   it('passes its rule on from an interface', async () => {
-    expect(await ask(anonymous, '{ shelf { label } thing { id } }')).toEqual({
-      data: { shelf: null, thing: null },
+    expect(await ask(anonymous, '{ shelf { label } thing { id } part { id } }')).toEqual({
+      data: { shelf: null, thing: null, part: null },
       errors: [
         ['shelf', 'UNAUTHENTICATED'],
         ['thing', 'UNAUTHENTICATED'],
+        ['part', 'UNAUTHENTICATED'],
       ],
     })
+    expect(calls).toEqual([])
     expect(await ask(ada, '{ shelf { label } thing { id } }')).toEqual({
       data: { shelf: { label: 'label' }, thing: { id: '1' } },
       errors: [],
@@ -220,6 +229,11 @@ describe('a mutation by an agent', () => {
       data: { plain: 'plain', allowed: 'allowed', approved: 'approved', denied: 'denied' },
       errors: [],
     })
+  })
+
+  it('is all that can be approved', async () => {
+    expect((await ask(agentOf(ada), '{ asking }', 'asking')).errors).toEqual([['asking', 'APPROVAL_REQUIRED']])
+    expect((await ask(ada, '{ asking }')).data).toEqual({ asking: 'asking' })
   })
 
   it('is not approved by an alias', async () => {
@@ -324,6 +338,42 @@ it('looks at each input type once, however they contain each other', () => {
   expect(() =>
     protectSchema(buildSchema('notes', `${links} ${inputs.join(' ')} type Query { a(x: I0): String }`, {})),
   ).not.toThrow()
+})
+
+it('[P8] a Mutation field is undone by itself, whatever its rules, and sees nothing that was loaded before it', async () => {
+  const fields: string[] = []
+  const loads: unknown[] = []
+  const loader = defineLoader(async (keys: readonly number[]) => {
+    loads.push(keys)
+    return keys
+  })
+  const one = async (_parent: unknown, _args: unknown, context: object) => {
+    fields.push('resolver')
+    return loader(context).load(1)
+  }
+  const own = protectSchema(
+    buildSchema(
+      'notes',
+      `${links} type Query { one: Int @authenticated } type Mutation { one: Int @agent(access: ALLOW) }`,
+      {
+        Query: { one },
+        Mutation: { one },
+      },
+    ),
+  )
+  const field = (work: () => Promise<unknown>) => Promise.resolve(fields.push('field')).then(work)
+  const verified = { identity: await identityOf(ada), request: '', jti: null, until: null, ticket: null }
+  const run = (source: string, open: object | null) => {
+    const contextValue = new RequestContext(verified, open as RequestTransaction<unknown> | null, () => undefined)
+    return graphql({ schema: own, source, contextValue })
+  }
+  expect(await run('mutation { a: one b: one }', { field })).toEqual({ data: { a: 1, b: 1 } })
+  expect(fields).toEqual(['field', 'resolver', 'field', 'resolver'])
+  expect(loads).toEqual([[1], [1]])
+  expect(await run('mutation { one }', null)).toEqual({ data: { one: 1 } })
+  fields.length = 0
+  expect(await run('{ a: one b: one }', { field })).toEqual({ data: { a: 1, b: 1 } })
+  expect(fields).toEqual(['resolver', 'resolver'])
 })
 
 it('costs nothing where there is no rule', () => {

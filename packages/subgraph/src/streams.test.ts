@@ -95,7 +95,7 @@ async function open(query: string, signing: Parameters<typeof sign>[1] = {}) {
       at % 2 === 0 && name !== 'Content-Length' ? [[name, headers[at + 1] ?? ''] as [string, string]] : [],
     ),
     body,
-    signal: gone.signal,
+    signal: AbortSignal.any([gone.signal, AbortSignal.timeout(10_000)]),
   })
   const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader()
   let text = ''

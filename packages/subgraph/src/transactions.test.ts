@@ -23,7 +23,7 @@ const typeDefs = `${links}
   type Note @public { id: ID! text: String broken: String }
   type Mutation {
     write(id: ID!, text: String = ""): Note
-    writeAndFail(id: ID!, text: String = ""): Note
+    writeAndFail(id: ID!, text: String = ""): Note @agent(access: ALLOW)
     writeSlowly(id: ID!): Note
     commitAndFail(id: ID!): Note
     commitTwice(id: ID!): Note
