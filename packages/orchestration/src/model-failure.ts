@@ -19,6 +19,8 @@ export function toModelError(cause: unknown): ModelError {
       return new ModelError('CONTEXT_TOO_LONG', { cause })
     return new ModelError('MODEL_UNAVAILABLE', { cause, retryAfterMs })
   }
+  // A server that had said 200 before it knew.
+  if (codeIn(cause) === 429) return new ModelError('MODEL_RATE_LIMITED', { cause })
   if (tooLong.test(words(cause))) return new ModelError('CONTEXT_TOO_LONG', { cause })
   if (cause instanceof Error && /^AI_(TypeValidation|JSONParse|InvalidResponseData)Error$/.test(cause.name)) {
     return new ModelError('MODEL_BAD_OUTPUT', { cause })
@@ -53,6 +55,11 @@ function retryAfter(value: string | undefined): number | null {
   if (value === undefined) return null
   const ms = /^\d{1,9}$/.test(value.trim()) ? Number(value) * 1000 : Date.parse(value) - Date.now()
   return Number.isFinite(ms) ? Math.min(Math.max(0, ms), day) : null
+}
+
+/** `{"error":{"code":429}}` in place of an answer. */
+function codeIn(cause: unknown): unknown {
+  return typeof cause === 'object' && cause !== null && 'code' in cause ? cause.code : undefined
 }
 
 /** An error of ours may come back wrapped by the adapter. */

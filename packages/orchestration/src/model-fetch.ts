@@ -19,7 +19,8 @@ export function createModelFetch(options: {
     if (!response.body) return response
     const bounded = response.body.pipeThrough(boundBytes(maxBytes))
     if (!response.ok) return new Response(bounded, response)
-    const streamed = /^text\/event-stream\b/i.test(response.headers.get('content-type') ?? '')
+    // Proxies name a stream text/plain, or nothing at all; one document is JSON, and says so.
+    const streamed = !/\bjson\b/i.test(response.headers.get('content-type') ?? '')
     const lines = bounded.pipeThrough(new TextDecoderStream())
     const events = lines.pipeThrough(streamed ? normaliseLines(maxBytes) : wholeAnswer())
     return new Response(events.pipeThrough(new TextEncoderStream()), {
@@ -86,7 +87,10 @@ function wholeAnswer(): TransformStream<string, string> {
       text += chunk
     },
     flush(controller) {
-      controller.enqueue(`${normaliseLine(`data: ${text.replaceAll(/[\r\n]+/g, ' ').trim()}`)}\n\ndata: [DONE]\n\n`)
+      const line = normaliseLine(`data: ${text.replaceAll(/[\r\n]+/g, ' ').trim()}`)
+      controller.enqueue(`${line}\n\n`)
+      // It is whole, and does not say why it ended.
+      if (line.includes('"delta":') && !line.includes('"finish_reason":"')) controller.enqueue(`data: ${finish}\n\n`)
     },
   })
 }
