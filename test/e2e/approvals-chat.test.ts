@@ -21,7 +21,7 @@ beforeAll(async () => {
     {
       issuer: system.urls.issuer,
       resource: system.urls.graphql,
-      scopes: ['profile', 'chat', 'orders:write', 'approvals:decide', 'delegations:manage'],
+      scopes: ['profile', 'chat', 'orders:read', 'orders:write', 'approvals:decide', 'delegations:manage'],
       client: { id: 'behalf-console', redirectUri: `${system.urls.gateway}/auth/callback` },
     },
     'ada',

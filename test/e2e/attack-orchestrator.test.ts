@@ -188,7 +188,7 @@ describe('an orchestrator that was replaced by another program, with all its key
     const body = JSON.stringify(decision)
 
     // As a tool.
-    for (const name of ['resolveApproval', 'resolve_approval', decision.query])
+    for (const name of ['resolveApproval', 'resolve_approval', 'approve'])
       expect(await call(handle, name, decision.variables)).toMatchObject(withCode('TOOL_UNKNOWN'))
     // At the gateway, with all that it holds.
     const signer = createWorkloadSigner({
