@@ -154,6 +154,8 @@ describe('[P12] a model that emits anything', () => {
     expect(read[0].rows).toBeGreaterThan(100)
     expect(made).toBeGreaterThan(users.length * runsOfEach * 40)
 
+    // Nobody said that it may know whom it answers.
+    expect(model.requests.filter(({ headers }) => 'txn-token' in headers)).toEqual([])
     // No run was told what another's user has.
     const ownerOf = new Map(ids.map(({ id, owner }) => [id, owner]))
     for (const { user, raw } of seen)
