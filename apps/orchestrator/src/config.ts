@@ -34,6 +34,8 @@ const variables = z
       if (env[name] !== undefined && env.MODEL_BASE_URL === undefined)
         fault('MODEL_BASE_URL', `Say which server ${name} is for.`)
     }
+    if (env.MODEL_CONTEXT === 'on' && env.MODEL_BASE_URL === undefined)
+      fault('MODEL_BASE_URL', 'Say which server MODEL_CONTEXT is for.')
     if (
       env.MODEL_BASE_URL === undefined &&
       env.NODE_ENV === 'production' &&
