@@ -3,17 +3,30 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openProviderBrowser } from '../support/provider-browser.ts'
 import { startSystem, type System } from '../support/system.ts'
 
 let system: System
 let admin: pg.Client
+/** Of ada, for a program: its client is not one that has a person in front of it. */
+let programToken: string
 beforeAll(async () => {
-  system = await startSystem()
+  system = await startSystem({ env: { INTERACTIVE_CLIENTS: 'behalf-cli' } })
   const password = await readFile(join(system.dataDir, 'postgres', 'behalf-password'), 'utf8')
   const url = `postgres://postgres:${password.trim()}@127.0.0.1:${system.env['POSTGRES_PORT']}/postgres`
   admin = new pg.Client({ connectionString: url })
   await admin.connect()
   for (const user of ['ada', 'ben']) await system.token(user)
+  const { token } = await openProviderBrowser(
+    {
+      issuer: system.urls.issuer,
+      resource: system.urls.graphql,
+      scopes: ['profile', 'chat', 'orders:read', 'orders:write', 'approvals:decide', 'delegations:manage'],
+      client: { id: 'behalf-console', redirectUri: `${system.urls.gateway}/auth/callback` },
+    },
+    'ada',
+  )
+  programToken = token
 }, 180_000)
 afterAll(async () => {
   await admin?.end()
@@ -38,13 +51,10 @@ async function say(user: string, text: string): Promise<Body> {
 }
 const runOf = async (user: string, id: string) =>
   (await ask(user, `query ($id: ID!) { chatRun(id: $id) ${fields} }`, { id }))['data'].chatRun as Body
+const decide = `mutation ($id: ID!, $hash: String!, $decision: ApprovalDecision!) {
+  resolveApproval(id: $id, argumentsHash: $hash, decision: $decision) { state } }`
 const resolve = (user: string, { id, argumentsHash }: Body, decision = 'APPROVE') =>
-  ask(
-    user,
-    `mutation ($id: ID!, $hash: String!, $decision: ApprovalDecision!) {
-      resolveApproval(id: $id, argumentsHash: $hash, decision: $decision) { state } }`,
-    { id, hash: argumentsHash, decision },
-  )
+  ask(user, decide, { id, hash: argumentsHash, decision })
 const until = async (user: string, id: string, status: string) =>
   await expect.poll(() => runOf(user, id), { timeout: 15_000, interval: 50 }).toMatchObject({ status })
 const statusOf = async (id: string) =>
@@ -71,7 +81,7 @@ describe('[P9] a run that waits for its user', () => {
       pendingApprovals: [{ state: 'PENDING', summary: expect.stringContaining(`Cancel order "${id}"`) }],
     })
     const [approval] = run['pendingApprovals']
-    expect((await resolve('ben', approval))['data']).toEqual({ resolveApproval: null })
+    expect(await resolve('ben', approval)).toMatchObject(refused('APPROVAL_UNKNOWN'))
     expect((await ask('ben', `query ($id: ID!) { chatRun(id: $id) ${fields} }`, { id: run['id'] }))['data']).toEqual({
       chatRun: null,
     })
@@ -90,6 +100,39 @@ describe('[P9] a run that waits for its user', () => {
     expect(await resolve('ada', approval)).toMatchObject(refused('APPROVAL_ALREADY_RESOLVED'))
     const { rows } = await admin.query('select count(*)::int as n from authority.approval where run = $1', [run['id']])
     expect(rows).toEqual([{ n: 1 }])
+  })
+
+  it("[P8] is not decided, begun, cancelled or revoked by a program, with all of ada's scopes", async () => {
+    const id = await order()
+    const before = await statusOf(id)
+    const run = await say('ada', `cancel order ${id}, it was a mistake`)
+    const [approval] = run['pendingApprovals']
+    const asProgram = async (query: string, variables: Record<string, unknown>) =>
+      (await system.graphql(programToken, query, variables)).body as Body
+    const given = { id: approval.id, hash: approval.argumentsHash, decision: 'APPROVE' }
+    expect(await asProgram(decide, given)).toMatchObject(refused('AGENT_DENIED'))
+    for (const [field, query, variables] of [
+      ['approval', 'query ($id: ID!) { approval(id: $id) { state } }', { id: approval.id }],
+      ['chatRun', 'query ($id: ID!) { chatRun(id: $id) { status } }', { id: run['id'] }],
+      [
+        'chatSend',
+        'mutation ($input: ChatSendInput!) { chatSend(input: $input) { run { id } } }',
+        { input: { text: 'hello', idempotencyKey: randomUUID() } },
+      ],
+      ['chatCancelRun', 'mutation ($id: ID!) { chatCancelRun(runId: $id) { run { id } } }', { id: run['id'] }],
+      ['revokeDelegation', 'mutation ($id: ID!) { revokeDelegation(id: $id) { id } }', { id: approval.delegation.id }],
+    ] as const)
+      expect(await asProgram(query, variables)).toMatchObject({
+        errors: [{ path: [field], extensions: { code: 'AGENT_DENIED' } }],
+      })
+    // What needs an approval it is not given one for, by whatever road.
+    expect(await asProgram('mutation ($id: ID!) { cancelOrder(orderId: $id) { id } }', { id })).toMatchObject({
+      errors: [{ path: ['cancelOrder'], extensions: { code: 'APPROVAL_REQUIRED' } }],
+    })
+    expect(await statusOf(id)).toBe(before)
+    // What it may: read. And ada may what it may not.
+    expect((await asProgram('{ viewer { id } }', {}))['data']).toEqual({ viewer: { id: 'usr_ada' } })
+    expect(await resolve('ada', approval, 'REJECT')).toMatchObject({ data: { resolveApproval: { state: 'REJECTED' } } })
   })
 
   it('tells the model of a rejection, and ends', async () => {

@@ -95,7 +95,7 @@ describe('[P9] an orchestrator with other intentions', { timeout: 60_000 }, () =
     expect(await call(handle, 'call_cancel', 'cancel_order', given)).toEqual(first)
 
     // Who may not decide, and what it may not be decided with.
-    expect((await resolve('ben', approval)).data).toEqual({ resolveApproval: null })
+    expect(await resolve('ben', approval)).toMatchObject(withCode('APPROVAL_UNKNOWN'))
     expect(await resolve('ada', { ...approval, argumentsHash: 'x'.repeat(43) })).toMatchObject(
       withCode('APPROVAL_MISMATCH'),
     )

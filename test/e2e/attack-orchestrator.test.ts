@@ -1,6 +1,13 @@
+import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import { connect } from 'node:net'
-import { createWorkloadSigner, deriveWorkloadKey, workloadTokenHeader } from '@behalf/identity'
-import { decodeJwt } from 'jose'
+import {
+  contextTokenHeader,
+  createWorkloadSigner,
+  deriveContextKeys,
+  deriveWorkloadKey,
+  workloadTokenHeader,
+} from '@behalf/identity'
+import { decodeJwt, SignJWT } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { freePorts } from '../support/free-ports.ts'
 import { type RecordingProxy, recordingProxy } from '../support/recording-proxy.ts'
@@ -36,8 +43,8 @@ afterAll(async () => {
 const sendText = `mutation ($input: ChatSendInput!) { chatSend(input: $input) {
   error { code } run { id conversation { id } message { text } } } }`
 let texts = 0
-async function send(user: string, input: object) {
-  const token = keep(await system.token(user))
+async function send(user: string, input: object, scopes: readonly string[] = []) {
+  const token = keep(await system.token(user, { scopes }))
   const idempotencyKey = `text-${++texts}`
   const { body } = await system.graphql(token, sendText, {
     input: { text: 'what is my balance?', idempotencyKey, ...input },
@@ -45,8 +52,11 @@ async function send(user: string, input: object) {
   expect(body.errors).toBeUndefined()
   const contextToken = keep(proxy.header(proxy.exchanges.at(-1)!, 'txn-token')!)
   const { hop } = decodeJwt<{ hop: { ticket: string } }>(contextToken)
-  return { ...body.data?.['chatSend'], ticket: keep(hop.ticket) }
+  return { ...body.data?.['chatSend'], ticket: keep(hop.ticket), contextToken }
 }
+/** A text that starts nothing, so that its ticket is ours to use. */
+const sendNowhere = (user: string, scopes?: readonly string[]) =>
+  send(user, { conversationId: 'conv_of_nobody' }, scopes)
 
 /** The agent API, as whoever has the key of `workload`. */
 async function ask(path: string, body: string, workload = 'orchestrator', headers: Record<string, string> = {}) {
@@ -76,7 +86,155 @@ const redeem = (ticket: string, workload?: string) =>
     { 'content-type': 'application/x-www-form-urlencoded' },
   )
 
-describe('an orchestrator with other intentions, with all its keys', () => {
+const redeemed = async (ticket: string) => {
+  const { body } = await redeem(ticket)
+  return { handle: keep(body['access_token'] as string), id: body['delegation'] as string }
+}
+let calls = 0
+const call = async (delegation: string, name: string, given: object = {}) =>
+  (
+    await ask(
+      '/internal/tools/call',
+      JSON.stringify({ delegation, run: 'run_1', call: `attack_${++calls}`, name, arguments: given }),
+    )
+  ).body
+const toolsOf = async (delegation: string) => {
+  const { body } = await ask('/internal/tools/list', JSON.stringify({ delegation, run: 'run_1' }))
+  return (body['tools'] as { name: string; requiresApproval: boolean }[] | undefined) ?? body
+}
+const withCode = (code: string) => ({ ok: false, error: { code } })
+const noDelegation = { error: { code: 'DELEGATION_REFUSED' } }
+
+/** A context token of what one of ours says, for another receiver, body and operation, by the keys of `signedBy`. */
+async function forge(ours: string, to: string, body: string, signedBy: string, kid = `${to}/1`): Promise<string> {
+  const claims = decodeJwt<{ hop: object }>(ours)
+  const now = Math.floor(Date.now() / 1000)
+  const hop = { ...claims.hop, to, req: createHash('sha256').update(body).digest('base64url'), jti: randomUUID() }
+  const key = Buffer.from(deriveContextKeys(system.rootKey, signedBy, [1]).split(':')[1] ?? '', 'base64url')
+  return keep(
+    await new SignJWT({ ...claims, iat: now, exp: now + 30, hop })
+      .setProtectedHeader({ typ: 'txntoken+jwt', alg: 'HS256', kid })
+      .sign(key),
+  )
+}
+async function askSubgraph(name: (typeof names)[number], body: string, token: string) {
+  const headers = { 'content-type': 'application/json', [contextTokenHeader]: token }
+  const response = await fetch(system.urls.subgraphs[name], { method: 'POST', headers, body })
+  return { status: response.status, body: (await response.json()) as Record<string, any> } // oxlint-disable-line typescript/no-explicit-any
+}
+
+describe('an orchestrator that was replaced by another program, with all its keys', { timeout: 60_000 }, () => {
+  it('[P8] [P11] acts for those who asked, with what they gave, while they let it', async () => {
+    // For nobody who did not ask: a handle is not made, nor is what says who somebody is one.
+    for (const made of [randomBytes(32).toString('base64url'), 'usr_chloe', '']) {
+      expect(await call(made, 'get_balance')).toMatchObject({
+        error: { code: expect.stringMatching(/^(DELEGATION_REFUSED|BAD_REQUEST|BAD_USER_INPUT)$/) },
+      })
+    }
+    expect((await redeem(randomBytes(32).toString('base64url'))).body).toMatchObject({
+      error: { code: 'TICKET_REFUSED' },
+    })
+
+    // With no more than the text was sent with.
+    const narrow = await redeemed((await sendNowhere('ben', ['profile', 'chat', 'balance:read'])).ticket)
+    const wide = await redeemed((await sendNowhere('ben')).ticket)
+    const namesOf = async (delegation: string) =>
+      ((await toolsOf(delegation)) as { name: string }[]).map(({ name }) => name).toSorted()
+    expect(await namesOf(narrow.handle)).toEqual(['get_balance', 'list_transactions'])
+    const all = await namesOf(wide.handle)
+    expect(all).toEqual(expect.arrayContaining(['cancel_order', 'get_order_status', 'list_orders', 'transfer']))
+    for (const name of all.filter((each) => each !== 'get_balance' && each !== 'list_transactions'))
+      expect(await call(narrow.handle, name)).toMatchObject(withCode('TOOL_UNKNOWN'))
+    expect(await call(narrow.handle, 'get_balance')).toMatchObject({ ok: true })
+    expect(await call(wide.handle, 'list_orders')).toMatchObject({ ok: true })
+
+    // While they let it.
+    const revoke = 'mutation ($id: ID!) { revokeDelegation(id: $id) { id } }'
+    await system.graphql(await system.token('ben'), revoke, { id: wide.id })
+    expect(await toolsOf(wide.handle)).toMatchObject(noDelegation)
+    for (const name of all) expect(await call(wide.handle, name)).toMatchObject(noDelegation)
+    expect(await call(narrow.handle, 'get_balance')).toMatchObject({ ok: true })
+  })
+
+  it('[P8] [P9] does nothing that needs an approval, and decides none, by whatever road', async () => {
+    const { ticket, contextToken } = await sendNowhere('chloe')
+    const { handle } = await redeemed(ticket)
+    const token = await system.token('chloe')
+    const state = async () =>
+      (
+        await system.graphql(
+          token,
+          '{ viewer { balance { amount } payees { id } orders(first: 100) { edges { node { id status } } } } }',
+        )
+      ).body.data?.['viewer']
+    const before = await state()
+    const order = before.orders.edges[0].node.id as string
+    const attempts = [
+      ['cancel_order', { orderId: order }],
+      ['transfer', { payeeId: before.payees[0].id, amount: '1.00' }],
+    ] as const
+    const asked = []
+    for (const [name, given] of attempts) {
+      const answer = await call(handle, name, given)
+      expect(answer).toMatchObject(withCode('APPROVAL_REQUIRED'))
+      asked.push(answer['approval'] as { id: string; argumentsHash: string })
+    }
+    const [approval] = asked
+    const decision = {
+      query: `mutation ($id: ID!, $argumentsHash: String!) {
+        resolveApproval(id: $id, argumentsHash: $argumentsHash, decision: APPROVE) { state } }`,
+      variables: { id: approval?.id, argumentsHash: approval?.argumentsHash },
+    }
+    const body = JSON.stringify(decision)
+
+    // As a tool.
+    for (const name of ['resolveApproval', 'resolve_approval', 'approve'])
+      expect(await call(handle, name, decision.variables)).toMatchObject(withCode('TOOL_UNKNOWN'))
+    // At the gateway, with all that it holds.
+    const signer = createWorkloadSigner({
+      name: 'orchestrator',
+      key: deriveWorkloadKey(system.rootKey, 'orchestrator', 1),
+      trustDomain: 'behalf',
+    })
+    const workload = keep(signer.sign({ method: 'POST', path: '/graphql', body: Buffer.from(body) }))
+    for (const credential of [workload, handle, contextToken, ticket]) {
+      const { status, body: answer } = await system.graphql(credential, decision.query, decision.variables)
+      expect([status, answer.errors?.[0]?.extensions?.['code']]).toEqual([401, 'CREDENTIAL_INVALID'])
+    }
+    expect((await ask('/graphql', body)).status).toBe(404)
+    // At the subgraph, with a token of its own making: what it was sent itself, and what its keys can sign.
+    const forged = [
+      contextToken,
+      await forge(contextToken, 'identity', body, 'orchestrator'),
+      await forge(contextToken, 'identity', body, 'orchestrator', 'orchestrator/1'),
+      await forge(contextToken, 'orchestrator', body, 'orchestrator'),
+    ]
+    for (const each of forged) expect((await askSubgraph('identity', body, each)).status).toBe(401)
+    expect(await state()).toEqual(before)
+    const { body: shown } = await system.graphql(token, '{ viewer { approvals(state: PENDING) { id } } }')
+    const pending = (shown.data?.['viewer'].approvals as { id: string }[]).map(({ id }) => id)
+    expect(pending).toEqual(expect.arrayContaining(asked.map(({ id }) => id)))
+
+    // The twins: with the key of identity the same words are heard, and chloe's own decision counts.
+    const theirs = await forge(
+      contextToken,
+      'identity',
+      JSON.stringify({ query: 'mutation { revokeDelegation(id: "x") { id } }' }),
+      'identity',
+    )
+    expect(
+      (
+        await askSubgraph(
+          'identity',
+          JSON.stringify({ query: 'mutation { revokeDelegation(id: "x") { id } }' }),
+          theirs,
+        )
+      ).status,
+    ).toBe(200)
+    const { body: decided } = await system.graphql(token, decision.query, decision.variables)
+    expect(decided.data).toEqual({ resolveApproval: { state: 'APPROVED' } })
+  })
+
   it('gets one delegation out of a ticket, however many ask at once, and it is of whoever sent the text', async () => {
     const ofAda = await send('ada', {})
     expect((await redeem(ofAda.ticket)).body).toMatchObject({ error: { code: 'TICKET_REFUSED' } })
@@ -89,7 +247,7 @@ describe('an orchestrator with other intentions, with all its keys', () => {
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(1)
     const handle = keep(answers.find(({ status }) => status === 200)!.body['access_token'] as string)
 
-    const call = (change: object) =>
+    const callWith = (change: object) =>
       ask(
         '/internal/tools/call',
         JSON.stringify({
@@ -111,10 +269,10 @@ describe('an orchestrator with other intentions, with all its keys', () => {
 
     // In ada's run, twice under one id: still ben's rows.
     for (let repeat = 0; repeat < 2; repeat++) {
-      const { body } = await call({})
+      const { body } = await callWith({})
       expect(body).toMatchObject({ ok: true, result: { viewer: { balance: { amount: await balanceOf('ben') } } } })
     }
-    const order = await call({ name: 'get_order_status', arguments: { orderId: orderOfAda } })
+    const order = await callWith({ name: 'get_order_status', arguments: { orderId: orderOfAda } })
     expect(order.body).toMatchObject({ ok: true, result: { order: null } })
     for (const change of [
       { name: 'chatSend' },
@@ -123,12 +281,12 @@ describe('an orchestrator with other intentions, with all its keys', () => {
       { arguments: { userId: 'usr_ada' } },
       { arguments: [] },
     ]) {
-      expect((await call(change)).body).toMatchObject({
+      expect((await callWith(change)).body).toMatchObject({
         ok: false,
         error: { code: expect.stringMatching(/^TOOL_(UNKNOWN|ARGUMENTS_INVALID)$/) },
       })
     }
-    expect((await call({ delegation: ofBen.ticket })).body).toMatchObject({ error: { code: 'DELEGATION_REFUSED' } })
+    expect((await callWith({ delegation: ofBen.ticket })).body).toMatchObject({ error: { code: 'DELEGATION_REFUSED' } })
     expect((await system.graphql(handle, '{ viewer { id } }')).status).toBe(401)
     expect((await system.graphql(ofBen.ticket, '{ viewer { id } }')).status).toBe(401)
   })

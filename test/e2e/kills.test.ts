@@ -48,25 +48,34 @@ interface Waiting {
   approve(): Promise<void>
 }
 let orders = 0
-/** A run that waits for ada's approval. */
-async function begin(): Promise<Waiting> {
+const state = '{ id status pendingApprovals { id argumentsHash } }'
+/** A run that is under way. */
+async function send(waitMs: number): Promise<Waiting & { readonly status: string }> {
   const order = `ord_Kill${++orders}`
   await admin.query(`insert into orders.orders values ($1, 'usr_ada', 'PLACED', now(), 10, 'EUR')`, [order])
-  const { chatSend } = await ask(
-    `mutation ($input: ChatSendInput!) { chatSend(input: $input) { run { id status pendingApprovals { id argumentsHash } } } }`,
-    { input: { text: `cancel order ${order}, it was a mistake`, idempotencyKey: randomUUID() } },
-  )
-  expect(chatSend.run.status).toBe('AWAITING_APPROVAL')
-  const [approval] = chatSend.run.pendingApprovals
+  const { chatSend } = await ask(`mutation ($input: ChatSendInput!) { chatSend(input: $input) { run ${state} } }`, {
+    input: { text: `cancel order ${order}, it was a mistake`, idempotencyKey: randomUUID(), waitMs },
+  })
+  const run = chatSend.run.id as string
   return {
-    run: chatSend.run.id,
+    run,
     order,
-    approve: async () =>
-      void (await ask(
+    status: chatSend.run.status,
+    async approve() {
+      const { chatRun } = await ask(`query ($id: ID!) { chatRun(id: $id) ${state} }`, { id: run })
+      const [approval] = chatRun.pendingApprovals
+      await ask(
         `mutation ($id: ID!, $hash: String!) { resolveApproval(id: $id, argumentsHash: $hash, decision: APPROVE) { state } }`,
         { id: approval.id, hash: approval.argumentsHash },
-      )),
+      )
+    },
   }
+}
+/** A run that waits for ada's approval. */
+async function begin(): Promise<Waiting> {
+  const begun = await send(30_000)
+  expect(begun.status).toBe('AWAITING_APPROVAL')
+  return begun
 }
 
 /** So many are inside the tool, each on its own row. */
@@ -115,31 +124,45 @@ async function kill(replica: Replica, name: 'edge' | 'orchestrator'): Promise<vo
 }
 
 describe('[P13] whoever is killed, with another replica up: each run goes on within 10 s, and changes things once', () => {
-  it('a gateway, with calls inside the tool, answered and not heard, and waiting for their user', async () => {
+  it('a gateway, at every step that a run asks something of it', async () => {
     const within = [await begin(), await begin()]
-    const [unheard, waiting] = [await begin(), await begin()]
+    const [unheard, unsent, waiting] = [await begin(), await begin(), await begin()]
     await hold(within)
     for (const run of within) await run.approve()
     await inside(within.length)
-    const lost = Promise.withResolvers<void>()
     const killed = Promise.withResolvers<void>()
-    door.loses = async (path, request) => {
-      if (path !== '/internal/tools/call' || !request.includes(unheard.order)) return false
-      door.loses = () => false
-      lost.resolve()
+    const reached = new Set<string>()
+    /** Once each: the first time of it is lost, or kept until the gateway is dead. */
+    const first = async (what: string): Promise<boolean> => {
+      if (reached.has(what)) return false
+      reached.add(what)
       await killed.promise
       return true
     }
+    const isCall = (path: string, request: string, { order }: Waiting) =>
+      path === '/internal/tools/call' && request.includes(order)
+    door.holds = (path, request) => isCall(path, request, unsent) && first('not sent')
+    door.loses = (path, request) => isCall(path, request, unheard) && first('answered')
     await unheard.approve()
-    await lost.promise
+    await unsent.approve()
+    await expect.poll(() => reached.size, { timeout: 20_000, interval: 20 }).toBe(2)
+    const { loses } = door
+    door.loses = (path, request) => (path === '/internal/tools/list' ? first('tools') : loses(path, request))
+    const unlisted = await send(0)
+    await expect.poll(() => [...reached], { timeout: 20_000, interval: 20 }).toContain('tools')
 
     await kill(one, 'edge')
     expect(one.processes.edge.signalCode).toBe('SIGKILL')
     killed.resolve()
     await holder.query('rollback')
-    await expectDoneOnce([...within, unheard])
-    await waiting.approve()
-    await expectDoneOnce([waiting])
+    await expectDoneOnce([...within, unheard, unsent])
+    await expect
+      .poll(async () => (await admin.query('select status from orchestrator.run where id = $1', [unlisted.run])).rows, {
+        timeout: 10_000,
+      })
+      .toEqual([{ status: 'AWAITING_APPROVAL' }])
+    for (const run of [waiting, unlisted]) await run.approve()
+    await expectDoneOnce([waiting, unlisted])
   }, 120_000)
 
   it('an orchestrator, with calls inside the tool, and waiting for their user', async () => {

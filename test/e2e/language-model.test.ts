@@ -1,20 +1,69 @@
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { deriveContextKeys, type Identity } from '@behalf/identity'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type ModelServer, type Reply, startModelServer } from '../support/model-server.ts'
-import { startSystem, type System } from '../support/system.ts'
+import { root, startSystem, type System } from '../support/system.ts'
 
 let model: ModelServer
 let system: System
+/** Of the guide, in front of the model. */
+let proxy: Server
+let proxyUrl: string
+const callers: Identity[] = []
+
+type ModelProxy = (options: { upstream: string; keys: string; modelFor: (caller: Identity) => string | null }) => Server
+/** What docs/guides/connect-a-model.md shows. */
+async function proxyOfGuide(): Promise<ModelProxy> {
+  const guide = await readFile(join(root, 'docs/guides/connect-a-model.md'), 'utf8')
+  const [, shown = ''] = /^```ts\n(.*?)^```$/ms.exec(guide) ?? []
+  const file = join(root, 'test/.reports/model-proxy.ts')
+  await mkdir(join(root, 'test/.reports'), { recursive: true })
+  await writeFile(file, shown)
+  try {
+    const { modelProxy } = (await import(/* @vite-ignore */ file)) as { modelProxy: ModelProxy }
+    return modelProxy
+  } finally {
+    await rm(file)
+  }
+}
 
 beforeAll(async () => {
   model = await startModelServer()
+  const rootKey = randomBytes(32).toString('base64url')
+  const modelProxy = await proxyOfGuide()
+  proxy = modelProxy({
+    upstream: model.baseUrl,
+    keys: deriveContextKeys(rootKey, 'model', [1]),
+    modelFor(caller) {
+      callers.push(caller)
+      return caller.tenant === null ? null : `adapter-of-${caller.tenant}`
+    },
+  })
+  proxy.listen(0, '127.0.0.1')
+  await once(proxy, 'listening')
+  proxyUrl = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`
   system = await startSystem({
-    env: { MODEL_BASE_URL: model.baseUrl, MODEL_NAME: 'scripted', MODEL_API_KEY: 'secret-of-the-model' },
+    env: {
+      MODEL_BASE_URL: `${proxyUrl}/v1`,
+      MODEL_NAME: 'scripted',
+      MODEL_API_KEY: 'secret-of-the-model',
+      MODEL_CONTEXT: 'on',
+      MODEL_FACTS: 'tier',
+      BEHALF_ROOT_KEY: rootKey,
+    },
   })
 })
 
 afterAll(async () => {
-  await system.stop()
-  await model[Symbol.asyncDispose]()
+  await system?.stop()
+  proxy?.closeAllConnections()
+  proxy?.close()
+  await model?.[Symbol.asyncDispose]()
 })
 
 const send = `mutation ($input: ChatSendInput!) { chatSend(input: $input) { run {
@@ -66,6 +115,32 @@ describe('a language model behind an OpenAI-compatible server', () => {
     ])
     const names = tools.flatMap((tool) => Object.keys((tool.function.parameters as { properties: object }).properties))
     expect(new Set(names)).toEqual(new Set(['orderId', 'reason', 'first', 'after', 'payeeId', 'amount']))
+  })
+
+  it('[P1] [P5] knows whom it answers, without a credential, and answers nobody unknown', async () => {
+    callThenTell({ call: 'get_balance', arguments: '{}' })
+    for (const [user, tenant] of [
+      ['ada', 'acme'],
+      ['chloe', 'globex'],
+    ] as const) {
+      const before = model.requests.length
+      await chat(user, 'What is my balance?')
+      for (const { body, headers } of model.requests.slice(before)) {
+        expect(body.model).toBe(`adapter-of-${tenant}`)
+        expect(headers['txn-token']).toBeUndefined()
+      }
+      expect(callers.at(-1)).toMatchObject({
+        subject: `usr_${user}`,
+        tenant,
+        scopes: [],
+        facts: { tier: 'premium' },
+        actor: { agent: 'assistant', run: expect.stringMatching(/^run_/), tool: null },
+        approval: null,
+      })
+    }
+    const before = model.requests.length
+    const asked = await fetch(`${proxyUrl}/v1/chat/completions`, { method: 'POST', body: '{"messages":[]}' })
+    expect([asked.status, model.requests.length]).toEqual([401, before])
   })
 
   it("[P12] reads nobody else's data, whatever it asks for", async () => {

@@ -6,19 +6,22 @@ export interface FrontDoor extends AsyncDisposable {
   readonly url: string
   /** In the order in which they are tried. */
   targets: readonly string[]
+  /** Waited for before a request is passed on. */
+  holds: (path: string, request: string) => unknown
   /** Asked with each answer; true loses it, as if whoever gave it had died before it was sent. */
   loses: (path: string, request: string) => boolean | Promise<boolean>
 }
 
 /** What stands before replicas of a server: asks the next where one cannot be reached or dies with a request. */
 export async function frontDoor(): Promise<FrontDoor> {
-  const door: Pick<FrontDoor, 'targets' | 'loses'> = { targets: [], loses: () => false }
+  const door: Pick<FrontDoor, 'targets' | 'holds' | 'loses'> = { targets: [], holds: () => null, loses: () => false }
   const server = createServer((request, response) => {
     void (async () => {
       const chunks: Buffer[] = []
       for await (const chunk of request) chunks.push(chunk as Buffer)
       const body = Buffer.concat(chunks)
       const { url = '', headers } = request
+      await door.holds(url, body.toString())
       const passed = Object.entries(headers).filter(
         ([name]) => !/^(host|connection|content-length|transfer-encoding)$/.test(name),
       )

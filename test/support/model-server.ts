@@ -14,6 +14,8 @@ export type Reply =
   | { readonly call: string; readonly arguments: string }
   | { readonly calls: readonly { readonly call: string; readonly arguments: string }[]; readonly finish?: string }
 
+type Answer = Reply | { readonly status: number }
+
 export interface ModelServer extends AsyncDisposable {
   /** Value of `MODEL_BASE_URL`. */
   readonly baseUrl: string
@@ -23,7 +25,7 @@ export interface ModelServer extends AsyncDisposable {
     readonly body: ChatRequest
   }[]
   /** Chosen by tests: what the model answers to a request. */
-  reply: (request: ChatRequest) => Reply | { readonly status: number }
+  reply: (request: ChatRequest) => Answer | Promise<Answer>
 }
 
 /** A server that speaks the OpenAI chat completions protocol, streaming, as vLLM or llama.cpp do. */
@@ -37,7 +39,7 @@ export async function startModelServer(): Promise<ModelServer> {
       const raw = Buffer.concat(chunks).toString()
       const body = JSON.parse(raw) as ChatRequest
       requests.push({ headers: request.headers, raw, body })
-      const reply = model.reply(body)
+      const reply = await model.reply(body)
       if ('status' in reply)
         response
           .writeHead(reply.status, { 'content-type': 'application/json' })

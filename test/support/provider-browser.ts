@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 
 /** A browser at the development provider, in which one demo user is signed in. */
 export interface ProviderBrowser {
-  /** Of the client `behalf-cli`, for `/graphql`. */
+  /** Of its client, for `/graphql`. */
   readonly token: string
   /** Everything that it was given or made up to get the token, and that proves something, by what it is. */
   readonly credentials: Readonly<Record<string, string>>
@@ -10,7 +10,7 @@ export interface ProviderBrowser {
   signOut(): Promise<void>
 }
 
-const redirectUri = 'http://127.0.0.1/callback'
+const cli = { id: 'behalf-cli', redirectUri: 'http://127.0.0.1/callback' }
 
 /** Signs a demo user in by the authorization code flow with PKCE, and keeps the browser open. */
 export async function openProviderBrowser(
@@ -19,12 +19,14 @@ export async function openProviderBrowser(
     readonly resource: string
     /** Beside `openid`; default: `profile`. */
     readonly scopes?: readonly string[]
+    /** Default: `behalf-cli`. */
+    readonly client?: { readonly id: string; readonly redirectUri: string }
     /** Default: what fetch calls itself. */
     readonly userAgent?: string
   },
   user: string,
 ): Promise<ProviderBrowser> {
-  const { issuer, resource, scopes = ['profile'], userAgent } = options
+  const { issuer, resource, scopes = ['profile'], client = cli, userAgent } = options
   const cookies = new Map<string, string>()
   const shared = userAgent === undefined ? {} : { 'user-agent': userAgent }
 
@@ -48,9 +50,9 @@ export async function openProviderBrowser(
   const verifier = randomBytes(32).toString('base64url')
   const start = new URL('/auth', issuer)
   start.search = new URLSearchParams({
-    client_id: 'behalf-cli',
+    client_id: client.id,
     response_type: 'code',
-    redirect_uri: redirectUri,
+    redirect_uri: client.redirectUri,
     scope: ['openid', ...scopes].join(' '),
     resource,
     code_challenge: createHash('sha256').update(verifier).digest('base64url'),
@@ -64,8 +66,8 @@ export async function openProviderBrowser(
     headers: shared,
     body: new URLSearchParams({
       grant_type: 'authorization_code',
-      client_id: 'behalf-cli',
-      redirect_uri: redirectUri,
+      client_id: client.id,
+      redirect_uri: client.redirectUri,
       code,
       code_verifier: verifier,
       resource,

@@ -67,6 +67,8 @@ const gatewayVariables = [
   'LIMIT_ANONYMOUS',
   'LIMIT_STREAMS',
   'TRUSTED_PROXIES',
+  'MODEL_CONTEXT',
+  'MODEL_FACTS',
 ]
 
 /** What the supervisor has to know of a subgraph to configure it; an `App` of @behalf/composition is one. */
@@ -157,8 +159,9 @@ export function readConfig(apps: readonly ConfigurableApp[], env: Environment = 
     subgraphUrls: namedUrls(values.SUBGRAPHS),
     logging: { LOG_LEVEL: values.LOG_LEVEL },
     tracing: pick(env, ['OTEL_EXPORTER_OTLP_ENDPOINT']),
-    model: pick(env, ['MODEL_BASE_URL', 'MODEL_API_KEY', 'MODEL_NAME']),
+    model: pick(env, ['MODEL_BASE_URL', 'MODEL_API_KEY', 'MODEL_NAME', 'MODEL_CONTEXT']),
     budgets: pick(env, [
+      'RUN_CONCURRENCY',
       'RUN_STEPS',
       'RUN_CALLS_PER_STEP',
       'RUN_TOKENS',

@@ -48,6 +48,8 @@ const variables = z.object({
   LIMIT_STREAMS: bounds('user', 'anonymous', 'all'),
   TRUSTED_PROXIES: addresses.default([]),
   INTROSPECTION: z.enum(['on', 'off']).default('on'),
+  MODEL_CONTEXT: z.enum(['on', 'off']).default('off'),
+  MODEL_FACTS: list.default([]),
   LOG_LEVEL: logLevel.default('info'),
   OTEL_EXPORTER_OTLP_ENDPOINT: otlpEndpoint,
 })
@@ -103,6 +105,7 @@ export function readConfig(env: Environment = process.env) {
     },
     trustedProxies: given.TRUSTED_PROXIES,
     introspection: given.INTROSPECTION === 'on',
+    model: given.MODEL_CONTEXT === 'on' ? { facts: given.MODEL_FACTS } : null,
     logLevel: given.LOG_LEVEL,
     otlpEndpoint: given.OTEL_EXPORTER_OTLP_ENDPOINT,
   })

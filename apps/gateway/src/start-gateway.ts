@@ -26,6 +26,7 @@ export async function startGateway(config: Config): Promise<{ close(): Promise<v
     limits: config.limits,
     trustedProxies: config.trustedProxies,
     introspection: config.introspection,
+    model: config.model,
     authority,
     registry: createRegistry,
     log,

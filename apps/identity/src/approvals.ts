@@ -52,7 +52,7 @@ export async function resolveApproval({ id, argumentsHash, decision }: Resolutio
     select authority.resolve_approval(${id}, ${argumentsHash}, ${decision}, ${ticket}, ${identity.txn}::uuid) as outcome
   `.execute(db)
   const outcome = rows[0]?.outcome ?? null
-  if (outcome === null) return null
+  if (outcome === null) throw new AppError('APPROVAL_UNKNOWN')
   if (outcome !== 'OK') throw new AppError(outcome)
   return approvalById(id, context)
 }

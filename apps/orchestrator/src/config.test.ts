@@ -33,7 +33,9 @@ test('a model', () => {
     baseUrl: 'http://127.0.0.1:8000/v1',
     model: 'm',
     apiKey: 'k',
+    context: false,
   })
+  expect(readConfig({ ...env, ...model, MODEL_CONTEXT: 'on' }).model).toMatchObject({ context: true })
 })
 
 test('keyword-router is refused in production unless it is allowed', () => {
@@ -48,6 +50,7 @@ test('keyword-router is refused in production unless it is allowed', () => {
 test('half a model is a fault', () => {
   expect(faults({ ...env, MODEL_BASE_URL: 'http://m/v1' })).toEqual(['MODEL_NAME'])
   expect(faults({ ...env, MODEL_NAME: 'm' })).toEqual(['MODEL_BASE_URL'])
+  expect(faults({ ...env, MODEL_CONTEXT: 'on' })).toEqual(['MODEL_BASE_URL'])
 })
 
 test('all faults at once, and no value', () => {

@@ -13,6 +13,7 @@ const variables = z
     MODEL_BASE_URL: z.url({ protocol: /^https?$/ }).optional(),
     MODEL_API_KEY: z.string().optional(),
     MODEL_NAME: z.string().optional(),
+    MODEL_CONTEXT: z.enum(['on', 'off']).default('off'),
     MODEL_INSTRUCTIONS: z.string().max(8000).default(''),
     RUN_CONCURRENCY: z.coerce.number().int().min(1).max(200).default(20),
     RUN_STEPS: atLeastOne(defaultBounds.steps),
@@ -33,6 +34,8 @@ const variables = z
       if (env[name] !== undefined && env.MODEL_BASE_URL === undefined)
         fault('MODEL_BASE_URL', `Say which server ${name} is for.`)
     }
+    if (env.MODEL_CONTEXT === 'on' && env.MODEL_BASE_URL === undefined)
+      fault('MODEL_BASE_URL', 'Say which server MODEL_CONTEXT is for.')
     if (
       env.MODEL_BASE_URL === undefined &&
       env.NODE_ENV === 'production' &&
@@ -61,6 +64,7 @@ export function readConfig(env: Environment = process.env) {
         : Object.freeze({
             baseUrl: own.MODEL_BASE_URL,
             model: own.MODEL_NAME ?? '',
+            context: own.MODEL_CONTEXT === 'on',
             ...(own.MODEL_API_KEY === undefined ? {} : { apiKey: own.MODEL_API_KEY }),
           }),
     instructions: own.MODEL_INSTRUCTIONS,

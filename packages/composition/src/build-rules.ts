@@ -34,6 +34,7 @@ export function buildRules(supergraph: DocumentNode, declarations: Declarations,
   for (const [name, auth] of types) rules[name] = { ...defaultRule, ...auth }
 
   requireOneHome(declarations, problems)
+  requireOneTicket(declarations, problems)
   const implementations = implementationsOf(supergraph)
   for (const node of supergraph.definitions) {
     if (node.kind !== Kind.OBJECT_TYPE_DEFINITION && node.kind !== Kind.INTERFACE_TYPE_DEFINITION) continue
@@ -172,6 +173,21 @@ function requireOneHome({ fields }: Declarations, problems: Problems): void {
     const home = homes.get(agent) ?? subgraph
     if (home === subgraph) homes.set(agent, home)
     else problems.add('AGENT_TWICE', node, `The agent "${agent}" runs in ${home} and in ${subgraph}.`)
+  }
+}
+
+/** A request carries one ticket, and a client may ask for both in one: what starts an agent would be given a proof. */
+function requireOneTicket({ fields }: Declarations, problems: Problems): void {
+  const all = [...fields].flatMap(([coordinate, nodes]) => nodes.map((each) => ({ ...each, coordinate })))
+  for (const { node, root, subgraph, coordinate } of all) {
+    if (!readRule(node, root).approves) continue
+    const starting = all.find((each) => each.subgraph === subgraph && readRule(each.node, each.root).delegates !== null)
+    if (starting)
+      problems.add(
+        'TICKETS_MIXED',
+        node,
+        `${coordinate} is @approves and ${starting.coordinate} is @delegates, both in ${subgraph}.`,
+      )
   }
 }
 

@@ -1,4 +1,5 @@
-import { NoSchemaIntrospectionCustomRule, OperationTypeNode, print, specifiedRules, validate } from 'graphql'
+import { Kind, NoSchemaIntrospectionCustomRule, OperationTypeNode, print, specifiedRules, validate } from 'graphql'
+import type { ASTNode } from 'graphql'
 import type { ToolDefinition } from '@behalf/identity'
 import { conjoinRules, defaultRule, ruleOfField, type Rules } from './build-rules.ts'
 import { canonicalHash } from './canonical-hash.ts'
@@ -36,7 +37,9 @@ export function compileTool(source: ToolSource, graph: ToolGraph, problems: Prob
   }
   const errors = validate(graph.api, document, [...specifiedRules, NoSchemaIntrospectionCustomRule])
   for (const error of errors) {
-    problems.add('TOOL_INVALID', error.nodes?.find((node) => node.loc) ?? place, `${source.name}: ${error.message}`)
+    const node = error.nodes?.find((each) => each.loc)
+    const advice = node && namesSomebody(node, graph) ? adviceOnNaming : undefined
+    problems.add('TOOL_INVALID', node ?? place, `${source.name}: ${error.message}`, advice)
   }
   if (errors.length > 0) return null
 
@@ -73,6 +76,16 @@ export function compileTool(source: ToolSource, graph: ToolGraph, problems: Prob
     examples: mark?.examples ?? [],
   }
   return { ...tool, version: canonicalHash(tool) }
+}
+
+/** Making it fit would only lead to the next refusal. */
+const adviceOnNaming =
+  'Leave it out: nobody tells a tool whose data it is for. Start from `viewer`, or, where a field has to be told, bind the variable to the caller: $userId: ID! @subject.'
+
+/** Whether it is an argument or a variable, as yet of no use, that is there to say whose data is meant. */
+function namesSomebody(node: ASTNode, { namesSubject }: InputProof): boolean {
+  if (node.kind === Kind.VARIABLE_DEFINITION) return namesSubject(node.variable.name.value)
+  return node.kind === Kind.ARGUMENT && namesSubject(node.name.value)
 }
 
 /** What an agent may not touch at all, and that a call is one effect. */

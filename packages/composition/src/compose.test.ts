@@ -135,14 +135,15 @@ describe('rules', () => {
 
   it('list every mutation, which needs approval unless it says otherwise', async () => {
     const { graph } = await composed({
-      orders: `extend type Mutation { free: Int @agent(access: ALLOW) secret: Int @agent(access: DENY) chat: Int @delegates(agent: "assistant") plain: Int ${deciding} }`,
+      orders: `extend type Mutation { free: Int @agent(access: ALLOW) secret: Int @agent(access: DENY) chat: Int @delegates(agent: "assistant") plain: Int }`,
+      loyalty: `type Query { points: Int } type Mutation { ${deciding} }`,
     })
     expect(graph.rules['Mutation.free']?.agent).toBe('ALLOW')
     expect(graph.rules['Mutation.secret']?.agent).toBe('DENY')
     expect(graph.rules['Mutation.plain']?.agent).toBe('APPROVE')
     expect(graph.rules['Mutation.chat']?.delegates).toEqual({ agent: 'assistant', subgraph: 'orders' })
     expect(graph.rules['Mutation.chat']?.approves).toBeNull()
-    expect(graph.rules['Mutation.decide']).toMatchObject({ agent: 'DENY', delegates: null, approves: 'orders' })
+    expect(graph.rules['Mutation.decide']).toMatchObject({ agent: 'DENY', delegates: null, approves: 'loyalty' })
   })
 
   it('take the strictest where subgraphs disagree about an agent, and say so', async () => {
@@ -205,6 +206,11 @@ describe.each([
     { 'behalf.json': '{ "subjectNames": ["^member_no$"] }' },
   ],
   ['SETTINGS_INVALID', { 'behalf.json': '{ "other": 1 }' }, { 'behalf.json': '{}' }],
+  [
+    'TICKETS_MIXED',
+    decides(`${deciding} chat: Int @delegates(agent: "other")`),
+    { ...decides(deciding), ...agentsIn('other') },
+  ],
   ['SYNTAX', schemaOf(`${header} type Query {`), schemaOf(`${header} type Query { a: Int }`)],
   ['IDENTITY_NOT_LINKED', schemaOf('type Query { a: Int }'), schemaOf(`${header} type Query { a: Int }`)],
   [

@@ -32,6 +32,8 @@ export const adviceByCode = {
     'Put the rule on the type, or key it by a field that nobody is refused: plans need keys whoever asks, and subgraphs refuse them like any field.',
   DELEGATES_TWICE: 'Let one subgraph declare the field that starts the agent.',
   APPROVES_TWICE: 'Let one subgraph declare the field by which users decide.',
+  TICKETS_MIXED:
+    'Let another subgraph declare one of them: a request carries one ticket, to start an agent or to prove a decision.',
   AGENT_TWICE: 'Name the agent differently: what a user lets an agent do is for the one subgraph that runs it.',
 
   // inputs

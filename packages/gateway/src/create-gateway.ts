@@ -77,6 +77,11 @@ export interface GatewayOptions {
    * Default: none, and a client's address is that of its connection.
    */
   readonly trustedProxies?: readonly string[]
+  /**
+   * Lets agents' runners tell a model server for whom it answers, with a context token for each request (`to: "model"`):
+   * the user, the tenant, these facts, and no scope. Default: they cannot.
+   */
+  readonly model?: { readonly facts: readonly string[] } | null
   readonly log?: Logger
 }
 
@@ -136,6 +141,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     policies = {},
     authorization: { mode } = { mode: 'filter' },
     introspection = true,
+    model = null,
     log = pino(),
   } = options
   const limits: GatewayLimits = { ...defaultLimits, ...options.limits }
@@ -268,6 +274,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       workloads: [...agents.keys()],
       trustDomain,
     }),
+    model: model && { signer, facts: model.facts },
     agentsOf: (workload) => agents.get(workload) ?? [],
   })
 

@@ -6,6 +6,8 @@ export const agentApiPaths = {
   token: '/internal/token',
   listTools: '/internal/tools/list',
   callTool: '/internal/tools/call',
+  /** `{ delegation, run, sha256 }` of a request to the model server for `{ token }`; 404 where that is off. */
+  modelContext: '/internal/model/context',
   /** Waits for what users decided: `{ after }` for `{ resolutions }`. */
   resolvedApprovals: '/internal/approvals/resolved',
 } as const
@@ -16,6 +18,9 @@ export const agentApiTypes = {
   ticket: 'urn:behalf:params:oauth:token-type:ticket',
   delegation: 'urn:behalf:params:oauth:token-type:delegation',
 } as const
+
+/** As whom a model server verifies its context tokens. No subgraph can be called so. */
+export const modelReceiver = 'model'
 
 /** A tool that the caller may use now, as a model may see it. */
 export interface OfferedTool {

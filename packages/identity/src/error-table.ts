@@ -106,6 +106,12 @@ export const errorTable = {
     message: 'The approval is for something else than this.',
     model: 'The user was asked for something else than this. Make a new call.',
   },
+  APPROVAL_UNKNOWN: {
+    status: 404,
+    fromSubgraph: true,
+    message: 'You were asked for no such approval.',
+    model: null,
+  },
   APPROVAL_ALREADY_RESOLVED: {
     status: 409,
     fromSubgraph: true,

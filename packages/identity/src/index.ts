@@ -29,7 +29,7 @@ export { createSubjectBinders } from './bind-subjects.ts'
 export type { BindSubjects, BoundArguments, SubjectInputs, SubjectRule } from './bind-subjects.ts'
 export type { AgentAccess, FieldRule, Graph, GraphSubgraph, JsonSchema, ToolDefinition } from './graph.ts'
 export type { ApprovedHash, Delegation, DelegationGrant, Proof, ResolvedSubject, Ticket } from './delegation.ts'
-export { agentApiPaths, agentApiTypes } from './agent-api.ts'
+export { agentApiPaths, agentApiTypes, modelReceiver } from './agent-api.ts'
 export type { ApprovalState, AskedApproval, OfferedTool, ResolvedApproval, ToolCall, ToolOutcome } from './agent-api.ts'
 export type { ApprovalProof, ApprovalRequest, Approvals, StoredApproval } from './stored-approval.ts'
 export {

@@ -28,8 +28,8 @@ export interface ContextSignerOptions {
 export interface ContextRequest {
   /** The receiver: the subgraph's name. */
   readonly to: string
-  /** The exact bytes that will be sent. */
-  readonly body: Uint8Array
+  /** The exact bytes that will be sent; or their SHA-256, base64url, where somebody else sends them. */
+  readonly body: Uint8Array | { readonly sha256: string }
   readonly operation: OperationType
   /** UUIDv7 of the incoming request. */
   readonly txn: string
@@ -108,7 +108,7 @@ export function createContextSigner(options: ContextSignerOptions): ContextSigne
         },
         hop: {
           to: request.to,
-          req: bodyHash(request.body),
+          req: 'sha256' in request.body ? request.body.sha256 : bodyHash(request.body),
           op: request.operation,
           // What is undefined is not in the JSON.
           jti: request.operation === 'mutation' ? randomUUID() : undefined,

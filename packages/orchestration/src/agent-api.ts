@@ -35,6 +35,16 @@ export interface AgentApi {
   /** @throws {AppError} `DELEGATION_REFUSED` when the delegation has ended. */
   call(request: DelegatedCall, signal?: AbortSignal): Promise<ToolOutcome>
   /**
+   * A context token for a request to the model server (`to: "model"`), of which `sha256` is the SHA-256 of the body,
+   * base64url.
+   *
+   * @throws {AppError} `DELEGATION_REFUSED` when the delegation has ended; `NOT_FOUND` where the gateway makes none.
+   */
+  modelContext(
+    request: { readonly delegation: string; readonly run: string; readonly sha256: string },
+    signal?: AbortSignal,
+  ): Promise<string>
+  /**
    * What users decided of approvals, and what of them ended with its delegation, after the sequence number `after`.
    * Waits for up to 25 s where there is nothing, then is empty: ask again.
    */
@@ -83,6 +93,7 @@ const callAnswer = z.discriminatedUnion('ok', [
       .optional(),
   }),
 ])
+const contextAnswer = z.object({ token: z.string().min(1) })
 const resolvedAnswer = z.object({
   resolutions: z.array(
     z.object({
@@ -164,6 +175,9 @@ export function createAgentApi(options: AgentApiOptions): AgentApi {
       if (outcome.ok) return { ok: true, result: outcome.result ?? null, truncated: outcome.truncated }
       const { error, approval } = outcome
       return { ok: false, error, ...(approval && { approval }) }
+    },
+    async modelContext(request, signal) {
+      return shaped(contextAnswer, await postJson(agentApiPaths.modelContext, request, signal)).token
     },
     async resolvedApprovals(after, signal) {
       return shaped(resolvedAnswer, await postJson(agentApiPaths.resolvedApprovals, { after }, signal)).resolutions

@@ -1,4 +1,6 @@
+import { createHash } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
+import { AppError } from '@behalf/identity'
 import { describe, expect, test } from 'vitest'
 import type { ModelError } from './model-backend.ts'
 import { serve, stream, delta, usage, tool, question, generate, type Handler } from './model-server-fixture.ts'
@@ -79,6 +81,45 @@ test('sends calls and results back, results wrapped as data', async () => {
     role: 'tool',
     tool_call_id: 'call_2',
     content: '{"error":{"code":"TOOL_UNKNOWN","message":"No."}}',
+  })
+})
+
+describe('a server that is to know whom it answers', () => {
+  const fine = (response: ServerResponse) => stream(response, [delta({ content: 'ok' }, 'stop')])
+  const contextFor = (body: Uint8Array) => Promise.resolve(createHash('sha256').update(body).digest('hex'))
+
+  test('[P1] is sent a context token for exactly what it is sent, anew each time', async () => {
+    const made: string[] = []
+    const { baseUrl, received } = await serve((response, _request, attempt) =>
+      attempt === 1 ? void response.writeHead(503).end() : fine(response),
+    )
+    await generate(baseUrl, { context: true }, question, undefined, async (body) => {
+      made.push(await contextFor(body))
+      return `${await contextFor(body)}.${made.length}`
+    })
+    expect(received.map(({ headers }) => headers['txn-token'])).toEqual(
+      made.map((hash, index) => `${hash}.${index + 1}`),
+    )
+    expect(received).toHaveLength(2)
+    for (const { raw } of received) expect(createHash('sha256').update(raw).digest('hex')).toBe(made[0])
+    expect(received[1]?.headers['content-length']).toBe(String(received[1]?.raw.length))
+  })
+
+  test('is sent none unless it was asked for', async () => {
+    const { baseUrl, received } = await serve(fine)
+    await generate(baseUrl, {}, question, undefined, contextFor)
+    expect(received[0]?.headers['txn-token']).toBeUndefined()
+  })
+
+  test('[P11] is not asked when the gateway vouches for nobody, and is not blamed for that', async () => {
+    const { baseUrl, received } = await serve(fine)
+    const refuse = () => Promise.reject(new AppError('DELEGATION_REFUSED'))
+    await expect(generate(baseUrl, { context: true }, question, undefined, refuse)).rejects.toMatchObject({
+      name: 'AppError',
+      code: 'DELEGATION_REFUSED',
+    })
+    await expect(generate(baseUrl, { context: true })).rejects.toThrow()
+    expect(received).toEqual([])
   })
 })
 

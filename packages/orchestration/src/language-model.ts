@@ -23,6 +23,8 @@ export interface LanguageModelOptions {
   readonly retryDelaysMs?: readonly number[]
   /** A longer `Retry-After` is not waited for; the run ends and says when to try again. 10 s by default. */
   readonly maxRetryAfterMs?: number
+  /** Whether the server is told for whom it answers, by a context token with each request. Default: it is not. */
+  readonly context?: boolean
   readonly fetch?: typeof globalThis.fetch
 }
 
@@ -38,17 +40,19 @@ export function languageModel(options: LanguageModelOptions): ModelBackend {
     retryDelaysMs = [500, 2000, 5000],
     maxRetryAfterMs = 10_000,
   } = options
-  const provider = createOpenAICompatible({
-    name: 'model',
-    baseURL: options.baseUrl,
-    ...(options.apiKey === undefined ? {} : { apiKey: options.apiKey }),
-    includeUsage: true,
-    fetch: createModelFetch({
-      fetch: options.fetch ?? globalThis.fetch,
-      maxBytes: options.maxResponseBytes ?? 4_194_304,
-    }),
-  })
-  const model = provider.chatModel(options.model)
+  const modelWith = (contextFor?: ModelRequest['contextFor']) =>
+    createOpenAICompatible({
+      name: 'model',
+      baseURL: options.baseUrl,
+      ...(options.apiKey === undefined ? {} : { apiKey: options.apiKey }),
+      includeUsage: true,
+      fetch: createModelFetch({
+        fetch: options.fetch ?? globalThis.fetch,
+        maxBytes: options.maxResponseBytes ?? 4_194_304,
+        contextFor,
+      }),
+    }).chatModel(options.model)
+  const ofNobody = options.context ? null : modelWith()
 
   return {
     kind: 'LANGUAGE_MODEL',
@@ -82,7 +86,7 @@ export function languageModel(options: LanguageModelOptions): ModelBackend {
         ...(options.maxOutputTokens === undefined ? {} : { maxOutputTokens: options.maxOutputTokens }),
         abortSignal: watch.signal,
       }
-      const { stream } = await model.doStream(call)
+      const { stream } = await (ofNobody ?? modelWith(required(request.contextFor))).doStream(call)
       for await (const part of stream) {
         watch.restart(idleMs)
         const event = toEvent(part)
@@ -95,6 +99,12 @@ export function languageModel(options: LanguageModelOptions): ModelBackend {
       watch.stop()
     }
   }
+}
+
+/** A server that is to know whom it answers is not asked for anybody unknown. */
+function required<T>(contextFor: T | undefined): T {
+  if (contextFor === undefined) throw new TypeError('Nobody says for whom this model answers.')
+  return contextFor
 }
 
 function toEvent(part: LanguageModelV4StreamPart): ModelEvent | null {

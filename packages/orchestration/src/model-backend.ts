@@ -35,13 +35,15 @@ export interface ModelRequest {
   readonly messages: readonly ModelMessage[]
   readonly tools: readonly OfferedTool[]
   readonly signal: AbortSignal
+  /** Makes a context token of who is answered, for a request with this body: for a server that may know. */
+  readonly contextFor?: (body: Uint8Array) => Promise<string>
 }
 
 export interface ModelBackend {
   readonly kind: 'LANGUAGE_MODEL' | 'KEYWORD_ROUTER'
   /** As users see it, such as the model's name. */
   readonly name: string
-  /** @throws {ModelError} when the model cannot be used; the signal's reason when it is aborted. */
+  /** @throws {ModelError} when the model cannot be used; the signal's reason when it is aborted; what `contextFor` throws. */
   generate(request: ModelRequest): AsyncIterable<ModelEvent>
 }
 

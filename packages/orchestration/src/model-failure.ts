@@ -1,12 +1,17 @@
 import { APICallError } from '@ai-sdk/provider'
+import { AppError } from '@behalf/identity'
 import { ModelError } from './model-backend.ts'
 
 const tooLong =
   /context.{0,20}(length|window|size)|maximum context|too many tokens|prompt is too long|reduce the length|context_length_exceeded/i
 
-/** Says in the terms of chat why a model call failed. Whatever the server said stays in `cause`. */
+/**
+ * Says in the terms of chat why a model call failed. Whatever the server said stays in `cause`.
+ *
+ * @throws {AppError} what is no failure of the model's, but of the gateway's that was asked for a context token.
+ */
 export function toModelError(cause: unknown): ModelError {
-  if (cause instanceof ModelError) return cause
+  if (cause instanceof AppError) throw cause
   const inner = reasonIn(cause)
   if (inner) return inner
   if (APICallError.isInstance(cause)) {
@@ -19,6 +24,8 @@ export function toModelError(cause: unknown): ModelError {
       return new ModelError('CONTEXT_TOO_LONG', { cause })
     return new ModelError('MODEL_UNAVAILABLE', { cause, retryAfterMs })
   }
+  // A server that had said 200 before it knew.
+  if (codeIn(cause) === 429) return new ModelError('MODEL_RATE_LIMITED', { cause })
   if (tooLong.test(words(cause))) return new ModelError('CONTEXT_TOO_LONG', { cause })
   if (cause instanceof Error && /^AI_(TypeValidation|JSONParse|InvalidResponseData)Error$/.test(cause.name)) {
     return new ModelError('MODEL_BAD_OUTPUT', { cause })
@@ -55,9 +62,15 @@ function retryAfter(value: string | undefined): number | null {
   return Number.isFinite(ms) ? Math.min(Math.max(0, ms), day) : null
 }
 
+/** `{"error":{"code":429}}` in place of an answer. */
+function codeIn(cause: unknown): unknown {
+  return typeof cause === 'object' && cause !== null && 'code' in cause ? cause.code : undefined
+}
+
 /** An error of ours may come back wrapped by the adapter. */
 function reasonIn(cause: unknown): ModelError | null {
   for (let error = cause, depth = 0; error instanceof Error && depth < 5; error = error.cause, depth++) {
+    if (error instanceof AppError) throw error
     if (error instanceof ModelError) return error
   }
   return null

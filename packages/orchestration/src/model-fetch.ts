@@ -1,3 +1,4 @@
+import { contextTokenHeader } from '@behalf/identity'
 import { ModelError } from './model-backend.ts'
 import { normaliseChunk } from './normalise-chunk.ts'
 
@@ -8,10 +9,12 @@ import { normaliseChunk } from './normalise-chunk.ts'
 export function createModelFetch(options: {
   readonly fetch: typeof globalThis.fetch
   readonly maxBytes: number
+  /** For a server that may know who is answered: the context token of a request with this body. */
+  readonly contextFor?: ((body: Uint8Array) => Promise<string>) | undefined
 }): typeof globalThis.fetch {
-  const { fetch, maxBytes } = options
+  const { fetch, maxBytes, contextFor } = options
   return async (input, init) => {
-    const response = await fetch(input, { ...init, redirect: 'manual' })
+    const response = await fetch(input, { ...(await withContext(init, contextFor)), redirect: 'manual' })
     if (response.type === 'opaqueredirect' || (response.status >= 300 && response.status < 400)) {
       await response.body?.cancel()
       throw new ModelError('MODEL_UNAVAILABLE', { cause: `the model server redirects (${response.status})` })
@@ -19,7 +22,8 @@ export function createModelFetch(options: {
     if (!response.body) return response
     const bounded = response.body.pipeThrough(boundBytes(maxBytes))
     if (!response.ok) return new Response(bounded, response)
-    const streamed = /^text\/event-stream\b/i.test(response.headers.get('content-type') ?? '')
+    // Proxies name a stream text/plain, or nothing at all; one document is JSON, and says so.
+    const streamed = !/\bjson\b/i.test(response.headers.get('content-type') ?? '')
     const lines = bounded.pipeThrough(new TextDecoderStream())
     const events = lines.pipeThrough(streamed ? normaliseLines(maxBytes) : wholeAnswer())
     return new Response(events.pipeThrough(new TextEncoderStream()), {
@@ -27,6 +31,18 @@ export function createModelFetch(options: {
       headers: { 'content-type': 'text/event-stream' },
     })
   }
+}
+
+/** The bytes that are sent are those that the token is for. */
+async function withContext(
+  init: RequestInit | undefined,
+  contextFor: ((body: Uint8Array) => Promise<string>) | undefined,
+): Promise<RequestInit | undefined> {
+  if (contextFor === undefined) return init
+  const body = new TextEncoder().encode(String(init?.body ?? ''))
+  const headers = new Headers(init?.headers)
+  headers.set(contextTokenHeader, await contextFor(body))
+  return { ...init, headers, body }
 }
 
 function boundBytes(limit: number): TransformStream<Uint8Array, Uint8Array> {
@@ -86,7 +102,10 @@ function wholeAnswer(): TransformStream<string, string> {
       text += chunk
     },
     flush(controller) {
-      controller.enqueue(`${normaliseLine(`data: ${text.replaceAll(/[\r\n]+/g, ' ').trim()}`)}\n\ndata: [DONE]\n\n`)
+      const line = normaliseLine(`data: ${text.replaceAll(/[\r\n]+/g, ' ').trim()}`)
+      controller.enqueue(`${line}\n\n`)
+      // It is whole, and does not say why it ended.
+      if (line.includes('"delta":') && !line.includes('"finish_reason":"')) controller.enqueue(`data: ${finish}\n\n`)
     },
   })
 }

@@ -3,11 +3,12 @@ import type { AddressInfo } from 'node:net'
 import { afterEach } from 'vitest'
 import type { OfferedTool } from '@behalf/identity'
 import { languageModel, type LanguageModelOptions } from './language-model.ts'
-import type { ModelEvent, ModelMessage } from './model-backend.ts'
+import type { ModelEvent, ModelMessage, ModelRequest } from './model-backend.ts'
 
 export interface Received {
   readonly headers: IncomingMessage['headers']
   readonly body: { readonly [key: string]: unknown }
+  readonly raw: Buffer
 }
 export type Handler = (response: ServerResponse, received: Received, attempt: number) => void
 
@@ -23,10 +24,8 @@ export async function serve(handler: Handler) {
     const chunks: Buffer[] = []
     request.on('data', (chunk: Buffer) => chunks.push(chunk))
     request.on('end', () => {
-      received.push({
-        headers: request.headers,
-        body: JSON.parse(Buffer.concat(chunks).toString() || '{}') as Received['body'],
-      })
+      const raw = Buffer.concat(chunks)
+      received.push({ headers: request.headers, body: JSON.parse(raw.toString() || '{}') as Received['body'], raw })
       handler(response, received.at(-1) as Received, received.length)
     })
   })
@@ -73,10 +72,12 @@ export async function generate(
   options: Partial<LanguageModelOptions> = {},
   messages = question,
   signal = new AbortController().signal,
+  contextFor?: ModelRequest['contextFor'],
 ) {
   const events: ModelEvent[] = []
   const model = languageModel({ baseUrl, model: 'm', retryDelaysMs: [1, 1], ...options })
-  for await (const event of model.generate({ messages, tools: [tool], signal })) events.push(event)
+  const request = { messages, tools: [tool], signal, ...(contextFor && { contextFor }) }
+  for await (const event of model.generate(request)) events.push(event)
   return events
 }
 

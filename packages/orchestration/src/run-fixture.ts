@@ -111,6 +111,7 @@ export function setUp({
   const agentApi: AgentApi = {
     redeem: () => Promise.reject(new Error('not here')),
     tools: tools ?? (() => Promise.resolve([tool])),
+    modelContext: ({ delegation, run, sha256 }) => Promise.resolve(`${delegation} ${run} ${sha256}`),
     resolvedApprovals: () => Promise.reject(new Error('not here')),
     call(request) {
       log.push(`send ${request.name}`)

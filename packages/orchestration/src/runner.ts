@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { AppError, type AskedApproval, type ToolOutcome } from '@behalf/identity'
 import type { AgentApi } from './agent-api.ts'
 import { type AnswerDelta, createAnswerProgress } from './answer-progress.ts'
@@ -116,7 +117,8 @@ export function createRunner(options: RunnerOptions): Runner {
       signal.throwIfAborted()
       const messages = runMessages(instructions, clock(), taken.turns, steps)
       const progress = createAnswerProgress(steps)
-      const step = await readModelStep(backend.generate({ messages, tools, signal }), tools, bounds, (text) => {
+      const events = backend.generate({ messages, tools, signal, contextFor })
+      const step = await readModelStep(events, tools, bounds, (text) => {
         const delta = progress(text)
         if (delta) onText?.(run, { ...delta, holder: taken.holder })
       })
@@ -127,6 +129,11 @@ export function createRunner(options: RunnerOptions): Runner {
       }
       await taken.addStep(step)
       steps.push(step)
+    }
+
+    function contextFor(body: Uint8Array): Promise<string> {
+      const sha256 = createHash('sha256').update(body).digest('base64url')
+      return agentApi.modelContext({ delegation: delegation as string, run, sha256 }, signal)
     }
 
     async function perform(call: Call): Promise<ToolOutcome> {

@@ -1,5 +1,6 @@
 import { type DestinationStream, type Logger, pino } from 'pino'
 import type { LogLevel } from './log-level.ts'
+import { standardOutput } from './standard-output.ts'
 
 export type { Logger } from 'pino'
 
@@ -24,9 +25,9 @@ const secrets = [
  * logged; should one be handed in, down to the third level, it is taken out here.
  *
  * @param name - of the process; each line has it
- * @param destination - of the lines; default is standard output
+ * @param destination - of the lines; default is standard output, without waiting for whoever reads it
  */
-export function createLog(name: string, level: LogLevel, destination?: DestinationStream): Logger {
+export function createLog(name: string, level: LogLevel, destination: DestinationStream = standardOutput): Logger {
   return pino(
     {
       level,

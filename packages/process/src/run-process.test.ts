@@ -9,9 +9,9 @@ const index = JSON.stringify(new URL('./index.ts', import.meta.url).href)
 const main = `
 import { createServer } from 'node:http'
 import { once } from 'node:events'
-import { ConfigurationError, runProcess } from ${index}
+import { ConfigurationError, createLog, runProcess } from ${index}
 
-const { FAULTS, REASON, START, CLOSE, WAIT } = process.env
+const { FAULTS, REASON, START, CLOSE, WAIT, WORDS } = process.env
 // Whoever started it is gone before this process looks.
 if (WAIT) {
   process.channel.ref()
@@ -41,6 +41,11 @@ await runProcess({
     const server = createServer().listen(0, host)
     await once(server, 'listening')
     process.stdout.write('listening')
+    if (WORDS) {
+      const log = createLog('notes', 'info')
+      for (let line = 0; line < 1000; line++) log.info({ text: 'x'.repeat(4000) }, 'words')
+      process.send?.('said')
+    }
     return {
       close: async () => {
         process.stdout.write(' closing')
@@ -148,6 +153,30 @@ describe('a process that is told to end', () => {
     if (how === 'SIGTERM') child.kill(how)
     else child.disconnect()
     expect(await Promise.race([ended, late(5000)])).toEqual({ code: 0, output: 'starting' })
+  })
+
+  // A pipe holds less than a megabyte. Who writes into a full one and waits is there until it is killed.
+  it('does so where nobody reads what it logs', async () => {
+    const child = spawn(process.execPath, ['--conditions=@behalf/source', join(folder, 'main.mjs')], {
+      env: { WORDS: 'many' },
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    })
+    started.push(child)
+    expect(await Promise.race([once(child, 'message'), late(5000)])).toEqual(['said', undefined])
+    const exited = once(child, 'exit')
+    child.kill('SIGTERM')
+    expect(await Promise.race([exited, late(5000)])).toEqual([0, null])
+  })
+
+  it('is read to the end of what it kept by whoever does read', async () => {
+    const { child, ended } = start({ WORDS: 'many' }, true)
+    await once(child, 'message')
+    child.kill('SIGTERM')
+    const { code, output } = await ended
+    expect([code, output.match(/"msg":"words"/g)?.length ?? 0]).toEqual([
+      0,
+      expect.toSatisfy((lines: number) => lines > 200),
+    ])
   })
 
   it('says what kept it from ending in order, and ends with 1', async () => {

@@ -1,5 +1,6 @@
 import { describeCauses } from './describe-causes.ts'
 import { ConfigurationError } from './read-environment.ts'
+import { exitFlushed } from './standard-output.ts'
 import { startTelemetry } from './start-telemetry.ts'
 
 export interface ProcessLife<Config> {
@@ -25,7 +26,8 @@ const endWithin = 10_000
  * - 2 where the configuration is wrong: standard error has all faults, one line each, without values;
  * - 1 where it cannot start: standard error has why, down to the first cause, without stacks;
  * - 0 after it was told to end (SIGTERM, SIGINT, or the end of the process that started it with an IPC channel) and
- *   closed in order, or at once if it had not started yet; 1 where that fails or takes longer than ten seconds.
+ *   closed in order, or at once if it had not started yet; 1 where that fails or takes longer than ten seconds, of which
+ *   standard error has a line. Whoever does not read what it prints keeps it from nothing.
  */
 export async function runProcess<Config>(life: ProcessLife<Config>): Promise<void> {
   const { name, readConfig, tracesTo, start } = life
@@ -39,7 +41,7 @@ export async function runProcess<Config>(life: ProcessLife<Config>): Promise<voi
     await told.promise
     // Nobody waits for an answer yet, and it may be waiting for what is gone, too.
     if (isStarting) process.exit(0)
-    setTimeout(() => end(1, `${name} did not end within ${endWithin / 1000} seconds`, []), endWithin)
+    setTimeout(() => void end(1, `${name} did not end within ${endWithin / 1000} seconds`, []), endWithin)
   }
   void endInTime()
 
@@ -50,18 +52,18 @@ export async function runProcess<Config>(life: ProcessLife<Config>): Promise<voi
   await told.promise
   await orEnd(1, `${name} did not end in order`, () => started.close())
   await telemetry.close()
-  process.exit(0)
+  await exitFlushed(0)
 }
 
 async function orEnd<T>(code: number, what: string, work: () => T | Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
-    return end(code, what, error instanceof ConfigurationError ? error.faults : describeCauses(error))
+    return await end(code, what, error instanceof ConfigurationError ? error.faults : describeCauses(error))
   }
 }
 
-function end(code: number, what: string, lines: readonly string[]): never {
+function end(code: number, what: string, lines: readonly string[]): Promise<never> {
   process.stderr.write(lines.length === 0 ? `${what}\n` : `${what}:\n${lines.map((line) => `  ${line}\n`).join('')}`)
-  process.exit(code)
+  return exitFlushed(code)
 }

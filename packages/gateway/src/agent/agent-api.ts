@@ -2,8 +2,10 @@ import {
   agentApiPaths,
   agentApiTypes,
   AppError,
+  type ContextSigner,
   type ErrorCode,
   errorTable,
+  modelReceiver,
   type OfferedTool,
   type Principal,
   type ToolDefinition,
@@ -40,14 +42,15 @@ const callRequest = z.object({
   arguments: z.unknown(),
 })
 
+const modelRequest = listRequest.extend({ sha256: z.string().regex(/^[\w-]{43}$/) })
 const resolvedRequest = z.object({ after: z.int().nonnegative() })
 /** For how long a request for what was resolved waits where there is nothing. */
 const longestWaitMs = 25_000
 
 /**
  * What an orchestrator may ask of the gateway, on the internal port: to make a delegation of a ticket (RFC 8693),
- * which tools a delegation may use, to run one, and what became of approvals it waits for. It proves itself with a workload token for exactly this request,
- * and learns nothing with which a subgraph could be asked.
+ * which tools a delegation may use, to run one, what became of approvals it waits for, and who its model server works for.
+ * It proves itself with a workload token for exactly this request, and learns nothing with which a subgraph could be asked.
  */
 export function addAgentApi(
   app: FastifyInstance,
@@ -59,13 +62,16 @@ export function addAgentApi(
     readonly tickets: TicketSealer
     readonly openProof: OpenProof
     readonly workloads: WorkloadVerifier
+    /** Null where model servers are told nothing of who they work for. */
+    readonly model: { readonly signer: ContextSigner; readonly facts: readonly string[] } | null
     readonly audit: AgentAudit
     readonly toolAudit: Pick<ToolAudit, 'refused'>
     /** Agents that a workload may act as. */
     readonly agentsOf: (workload: string) => readonly string[]
   },
 ): void {
-  const { authority, guard, rates, registry, tickets, openProof, workloads, audit, toolAudit, agentsOf } = options
+  const { authority, guard, rates, registry, tickets, openProof, workloads, model, audit, toolAudit, agentsOf } =
+    options
   const { approvals } = authority
   const closing = new AbortController()
   app.addHook('preClose', async () => closing.abort())
@@ -165,6 +171,26 @@ export function addAgentApi(
     )
     return registry.call(principal, call, txn)
   })
+
+  if (model !== null) {
+    app.post(agentApiPaths.modelContext, async (request) => {
+      const { workload, asked } = await admit(request, modelRequest, parseJson)
+      const principal = await principalOf(asked, workload, request.id)
+      const { signer, facts } = model
+      const { sha256 } = asked
+      // No scopes: a model server has no fields. It may know for whom it answers, and can do nothing with that elsewhere.
+      return {
+        token: signer.sign(principal, {
+          to: modelReceiver,
+          body: { sha256 },
+          operation: 'query',
+          txn: request.id,
+          facts,
+          scopes: [],
+        }),
+      }
+    })
+  }
 
   app.post(agentApiPaths.resolvedApprovals, async (request, reply) => {
     const { workload, asked } = await admit(request, resolvedRequest, parseJson)

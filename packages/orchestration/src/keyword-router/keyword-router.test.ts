@@ -143,6 +143,12 @@ describe('calls the tool that explains the whole question', () => {
     expect(await ask('send 12.50 money to pay_8Hk2', offered)).toMatchObject({ type: 'text' })
   })
 
+  test('by how its examples ask for it', async () => {
+    expect(await ask('track ord_9')).toEqual(calls('get_order_status', { orderId: 'ord_9' }))
+    const silent = tools.map((each) => ({ ...each, examples: [] }))
+    expect(await ask('track ord_9', silent)).toEqual(says(/^I do not know what to do with "track"/))
+  })
+
   test('an enum value', async () => {
     const byStatus = tool('find_orders', {
       title: 'Find orders',
@@ -171,6 +177,16 @@ describe('asks', () => {
     const reply: ModelMessage = { role: 'assistant', text: asked?.type === 'text' ? asked.text : '', calls: [] }
     const events = await answer([first, reply, { role: 'user', text: 'ord_5fGh21' }])
     expect(events[0]).toEqual(calls('get_order_status', { orderId: 'ord_5fGh21' }))
+  })
+
+  test('for one thing at a time: it makes one call for a question, and none more for what that gave', async () => {
+    const both = 'what is my balance and where is order ord_7Kx2?'
+    expect(await ask(both)).toEqual(says(/^I do not know what to do with/))
+    const asked: ModelMessage = { role: 'user', text: 'what is my balance?' }
+    expect((await answer([asked])).filter(({ type }) => type === 'call')).toHaveLength(1)
+    const result = { ok: true as const, result: { next: 'where is order ord_7Kx2?' }, truncated: false }
+    const events = await answer([asked, { role: 'tool', call: 'c', name: 'get_balance', outcome: result }])
+    expect(events.map(({ type }) => type)).toEqual(['text', 'finish'])
   })
 
   test('which of two is meant', async () => {
