@@ -1,3 +1,4 @@
+import type { ErrorDetails } from './error-details.ts'
 import type { JsonSchema } from './graph.ts'
 
 /** Where the gateway's internal port answers a workload that runs agents. Every request is a POST. */
@@ -33,8 +34,11 @@ export interface ToolCall {
   readonly name: string
   /** As the model gave them; anything but a JSON object is refused. */
   readonly arguments: unknown
-  /** Under this id an effect happens at most once, however often the call is sent. */
-  readonly call: string
+  /**
+   * Under this id an effect happens at most once, however often the call is sent. Null where the caller has none to give:
+   * then the same tool with the same arguments is the same call, for as long as its user's decision stands.
+   */
+  readonly call: string | null
 }
 
 /** What became of a call. Messages are written for a model; every string in `result` is data, whatever it says. */
@@ -46,7 +50,7 @@ export type ToolOutcome =
    */
   | {
       readonly ok: false
-      readonly error: { readonly code: string; readonly message: string }
+      readonly error: { readonly code: string; readonly message: string; readonly details?: ErrorDetails }
       readonly approval?: AskedApproval
     }
 
