@@ -30,7 +30,7 @@ export interface OfferedTool {
   readonly examples: readonly string[]
 }
 
-export interface ToolCall {
+export interface ToolRequest {
   readonly name: string
   /** As the model gave them; anything but a JSON object is refused. */
   readonly arguments: unknown
@@ -39,6 +39,11 @@ export interface ToolCall {
    * then the same tool with the same arguments is the same call, for as long as its user's decision stands.
    */
   readonly call: string | null
+}
+
+/** A call with an id of its own. */
+export interface ToolCall extends ToolRequest {
+  readonly call: string
 }
 
 /** What became of a call. Messages are written for a model; every string in `result` is data, whatever it says. */

@@ -30,7 +30,15 @@ export type { BindSubjects, BoundArguments, SubjectInputs, SubjectRule } from '.
 export type { AgentAccess, FieldRule, Graph, GraphSubgraph, JsonSchema, ToolDefinition } from './graph.ts'
 export type { ApprovedHash, Delegation, DelegationGrant, Proof, ResolvedSubject, Ticket } from './delegation.ts'
 export { agentApiPaths, agentApiTypes } from './agent-api.ts'
-export type { ApprovalState, AskedApproval, OfferedTool, ResolvedApproval, ToolCall, ToolOutcome } from './agent-api.ts'
+export type {
+  ApprovalState,
+  AskedApproval,
+  OfferedTool,
+  ResolvedApproval,
+  ToolCall,
+  ToolOutcome,
+  ToolRequest,
+} from './agent-api.ts'
 export type { ApprovalProof, ApprovalRequest, Approvals, StoredApproval } from './stored-approval.ts'
 export {
   acceptedEpochs,

@@ -1,0 +1,3 @@
+// This file is the complete public surface of @behalf/mcp.
+export { createMcpEndpoint, type GatewayOutcome, type GatewayTools, type McpEndpoint } from './mcp-endpoint.ts'
+export type { ServerDescription } from './tool-endpoint.ts'
