@@ -15,7 +15,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   '@behalf/gateway': ['@behalf/identity'],
   '@behalf/subgraph': ['@behalf/identity', '@behalf/postgres', '@behalf/process'],
   '@behalf/tools': ['@behalf/identity'],
-  '@behalf/mcp': ['@behalf/identity'],
+  '@behalf/mcp': ['@behalf/identity', '@behalf/tools'],
   '@behalf/orchestration': ['@behalf/identity'],
   '@behalf/cli': ['@behalf/authority', '@behalf/composition', '@behalf/identity', '@behalf/postgres'],
   '@behalf/testing': ['@behalf/identity', '@behalf/postgres', '@behalf/subgraph'],

@@ -49,6 +49,7 @@ export {
   isReceiverName,
   isRootKey,
 } from './keys.ts'
+export { snakeCase, subjectNames } from './subject-names.ts'
 export { scalarPatterns } from './scalar-patterns.ts'
 export { contextTokenHeader } from './context-claims.ts'
 export {
