@@ -1,8 +1,10 @@
 import { createAuthority } from '@behalf/authority'
 import { createGateway } from '@behalf/gateway'
+import { createMcpEndpoint } from '@behalf/mcp'
 import { createLog } from '@behalf/process'
 import { createRegistry } from '@behalf/tools'
 import type { Config } from './config.ts'
+import { agentScopes } from './agent-scopes.ts'
 import { policies } from './policies.ts'
 
 /** The gateway with its trust state in PostgreSQL and the tools of its graph; listening when this resolves. */
@@ -29,6 +31,8 @@ export async function startGateway(config: Config): Promise<{ close(): Promise<v
     model: config.model,
     authority,
     registry: createRegistry,
+    mcp: createMcpEndpoint({ name: 'behalf', version: '0.0.0' }),
+    agentScopes,
     log,
   })
   await authority.start().catch((cause: unknown) => {

@@ -57,6 +57,24 @@ export async function ask(db: Kysely<Database>, request: ApprovalRequest): Promi
   return deepFreeze({ id: found, argumentsHash: hash, summary: text, state: now, expiresAt, proof: proofOf(row) })
 }
 
+/** See `Approvals.standing`. Equal calls have the hash in their id, and a number: that of those before it. */
+export async function standing(
+  db: Kysely<Database>,
+  { delegation, argumentsHash }: Pick<ApprovalRequest, 'delegation' | 'argumentsHash'>,
+): Promise<string> {
+  const { rows } = await sql<{ call: string; stands: boolean; number: string }>`
+    select a.call, count(*) over () as number, case ${state}
+        when 'PENDING' then true when 'APPROVED' then true
+        when 'REJECTED' then a.expires_at > now()
+        when 'USED' then a.used_at > now() - interval '15 minutes'
+        else false end as stands
+    from authority.approval a
+    where a.delegation = ${delegation} and a.arguments_hash = ${argumentsHash}
+    order by a.created_at desc, length(a.call) desc, a.call desc limit 1`.execute(db)
+  const [latest] = rows
+  return latest?.stands ? latest.call : `same_${argumentsHash}_${latest?.number ?? 0}`
+}
+
 /** See `Approvals.use`. Of any number at once, one takes it. */
 export async function use(db: Kysely<Database>, id: string, txn: string): Promise<boolean> {
   const { numAffectedRows } = await sql`

@@ -1,6 +1,7 @@
 import type {
   Approvals,
   Delegation,
+  DelegationGrant,
   ResolvedSubject,
   RevocationReason,
   Revocations,
@@ -23,6 +24,12 @@ export interface Authority {
    * is for none of these agents.
    */
   useDelegation(handle: string, agents: readonly string[]): Promise<Delegation | null>
+  /**
+   * The delegation of a client that shows a user's token itself: one for each user, client and agent, made or renewed by
+   * the token for 30 days. Null where the user ended it after they last signed in for the client, or whoever grants it
+   * was ended.
+   */
+  delegateToClient(grant: DelegationGrant): Promise<Delegation | null>
   /**
    * Ends what was issued to a subject until now, a session, or a delegation: on every replica within a second, and here
    * and in `useDelegation` and `redeemTicket` everywhere at once. False, and nothing is done, where nothing is known of it:

@@ -3,8 +3,9 @@ import { AppError } from '@behalf/identity'
 import { createAuditWriter } from '@behalf/postgres'
 import { Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
-import { ask, readResolved, renew, renewable, use as useApproval } from './approvals.ts'
+import { ask, readResolved, renew, renewable, standing, use as useApproval } from './approvals.ts'
 import type { Authority } from './authority.ts'
+import { delegateToClient } from './client-delegations.ts'
 import type { Database } from './database.ts'
 import { redeem, use } from './delegations.ts'
 import { createLimiter } from './limiter.ts'
@@ -59,10 +60,12 @@ export function createAuthority(options: string | AuthorityOptions): Authority {
       }),
     redeemTicket: (ticket) => answered(() => redeem(db, ticket)),
     useDelegation: (handle, agents) => answered(() => use(db, handle, agents)),
+    delegateToClient: (grant) => answered(() => delegateToClient(db, grant)),
     revoke: (revoked, reason) => answered(() => revoke(db, revoked, reason)),
     revocations: feed.revocations,
     approvals: {
       ask: (request) => answered(() => ask(db, request)),
+      standing: (asked) => answered(() => standing(db, asked)),
       use: (id, txn) => answered(() => useApproval(db, id, txn)),
       renewable: (handle, agents) => answered(() => renewable(db, handle, agents)),
       renew: (proof, grant) => answered(() => renew(db, proof, grant)),

@@ -11,7 +11,8 @@ export interface Database {
 
 export interface DelegationTable {
   id: string
-  handle_hash: Buffer
+  /** Null where a client acts by showing its token. */
+  handle_hash: Buffer | null
   issuer: string
   subject: string
   tenant: string

@@ -5,10 +5,10 @@ import { sql, type Kysely, type Selectable } from 'kysely'
 import type { Database, DelegationTable } from './database.ts'
 import { useOnce } from './use-once.ts'
 
-type Row = Pick<Selectable<DelegationTable>, (typeof granted)[number]>
+export type GrantedRow = Pick<Selectable<DelegationTable>, (typeof granted)[number]>
 
 /** All but the handle's hash and what happened to it since. */
-const granted = [
+export const granted = [
   'id',
   'issuer',
   'subject',
@@ -133,7 +133,7 @@ export function hashOf(handle: string): Buffer {
   return createHash('sha256').update(handle).digest()
 }
 
-function delegationOf(row: Row): Delegation {
+export function delegationOf(row: GrantedRow): Delegation {
   const { auth_time, issued_at, created_at, expires_at, ...rest } = row
   return deepFreeze({
     ...rest,

@@ -1,4 +1,4 @@
-import { readFacts, readRule, type Graph, type GraphSubgraph, type ToolDefinition } from '@behalf/identity'
+import { subjectNames, readFacts, readRule, type Graph, type GraphSubgraph, type ToolDefinition } from '@behalf/identity'
 import { Kind, visit } from 'graphql'
 import { buildRules } from './build-rules.ts'
 import { buildSubjects } from './build-subjects.ts'
@@ -16,7 +16,6 @@ import { proveOwnership } from './prove-ownership.ts'
 import { readSubgraph, type SubgraphSource } from './read-subgraph.ts'
 import { namesIn } from './scope-sets.ts'
 import { readSettings } from './settings.ts'
-import { subjectNames } from './subject-names.ts'
 
 /** What `behalf compose` makes. */
 export interface Composition {

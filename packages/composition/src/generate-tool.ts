@@ -10,14 +10,13 @@ import {
   print,
 } from 'graphql'
 import type { GraphQLArgument, GraphQLField, GraphQLSchema } from 'graphql'
-import { readSubject } from '@behalf/identity'
+import { snakeCase, readSubject } from '@behalf/identity'
 import { restricts, ruleOfField, type Rules } from './build-rules.ts'
 import type { Declarations, Declared } from './declarations.ts'
 import { fieldOf } from './field-uses.ts'
 import type { ToolSource } from './find-tools.ts'
 import type { Problems } from './problem.ts'
 import { isListOfObjects } from './prove-lists.ts'
-import { snakeCase } from './subject-names.ts'
 import { readToolMark } from './tool-directives.ts'
 
 const maxDepth = 2

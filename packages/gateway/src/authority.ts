@@ -2,6 +2,7 @@ import type {
   Approvals,
   Audit,
   Delegation,
+  DelegationGrant,
   ResolvedSubject,
   RevocationReason,
   Revocations,
@@ -21,6 +22,11 @@ export interface Authority {
   redeemTicket(ticket: Ticket): Promise<{ readonly handle: string; readonly delegation: Delegation } | null>
   /** Null for a delegation that is unknown, ended, revoked, or given to none of these agents. */
   useDelegation(handle: string, agents: readonly string[]): Promise<Delegation | null>
+  /**
+   * The delegation of a client that shows a user's token itself: one for each user, client and agent, made or renewed by
+   * the token. Null where the user ended it after they last signed in for the client, or whoever grants it was ended.
+   */
+  delegateToClient(grant: DelegationGrant): Promise<Delegation | null>
   readonly approvals: Approvals
   /** True the first time an id is seen, by any replica. */
   consume(id: string, expiresAt: Date): Promise<boolean>

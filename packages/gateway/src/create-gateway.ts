@@ -21,6 +21,7 @@ import { createRequestAudit } from './audit/audit-requests.ts'
 import { createToolAudit } from './audit/audit-tools.ts'
 import { createHashArguments } from './audit/hash-arguments.ts'
 import { createAuthenticate } from './authenticate/authenticate.ts'
+import { type AgentScopes, anyAgentScope } from './authenticate/agent-scopes.ts'
 import { challengeOf } from './authenticate/challenge.ts'
 import type { IssuerConfig } from './authenticate/issuer.ts'
 import { createIssuers } from './authenticate/issuers.ts'
@@ -41,6 +42,9 @@ import { addResourceMetadata, describeResource } from './http/resource-metadata.
 import { defaultOperationLimits, type OperationLimits } from './limits/operation-limits.ts'
 import { createRateLimits, type RateLimitOptions } from './limits/rate-limits.ts'
 import type { StreamLimits } from './limits/stream-limits.ts'
+import type { McpEndpoint } from './mcp/mcp-endpoint.ts'
+import { addMcpRoute } from './mcp/mcp-route.ts'
+import { createToolsOf } from './mcp/mcp-tools.ts'
 import type { Registry } from './registry.ts'
 import { createRevocationGuard } from './revocation/revocation-guard.ts'
 import { addStreams } from './stream/add-streams.ts'
@@ -65,6 +69,10 @@ export interface GatewayOptions {
     readonly execute: ExecuteTool
     readonly approve: ApproveCall
   }) => Registry
+  /** Serves the tools at `/mcp` too, where issuers have an audience for it that is a URL. */
+  readonly mcp?: McpEndpoint
+  /** Scopes that an agent may have for a user. Default: any that it was granted. */
+  readonly agentScopes?: AgentScopes
   /** A function for each name that subgraphs use in `@policy`. */
   readonly policies?: Policies
   /** What becomes of an operation of which something is denied. Default `filter`. */
@@ -139,6 +147,8 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     issuers,
     authority,
     policies = {},
+    mcp,
+    agentScopes = anyAgentScope,
     authorization: { mode } = { mode: 'filter' },
     introspection = true,
     model = null,
@@ -167,6 +177,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const guard = createRevocationGuard(authority.revocations)
   const metadata = describeResource(
     issuers,
+    'graphql',
     Object.values(rules).flatMap(({ scopes }) => scopes.flat()),
   )
   const { audit } = authority
@@ -220,7 +231,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     writeError: writeGraphQLError(metadata?.url),
   })
   const trusted = createIssuers(issuers)
-  const authenticate = createAuthenticate({ issuers: trusted, authority })
+  const authenticate = createAuthenticate({ issuers: trusted, authority, agentScopes })
   const requestAudit = createRequestAudit({ audit, counter })
   const admit = createAdmission({ authenticate, guard, rates, audit: requestAudit })
   addGraphQLRoute(publicApp, { admit, server, audit: requestAudit })
@@ -247,6 +258,39 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   if (metadata !== undefined) addResourceMetadata(publicApp, metadata)
 
   const openProof = createOpenProof(tickets)
+  const registry = toolAudit.audited(
+    options.registry({
+      tools: graph.tools,
+      execute: createExecuteTool(server, toolAudit.recordOf),
+      approve: createApproveCall(authority.approvals, openProof),
+    }),
+  )
+  const mcpMetadata = describeResource(
+    issuers,
+    'mcp',
+    graph.tools.flatMap(({ scopes }) => scopes.flat()),
+  )
+  if (mcp !== undefined && mcpMetadata !== undefined) {
+    addResourceMetadata(publicApp, mcpMetadata)
+    addMcpRoute(publicApp, {
+      admit,
+      endpoint: mcp,
+      metadata: mcpMetadata,
+      audit: requestAudit,
+      toolsOf: createToolsOf({
+        authority,
+        guard,
+        registry,
+        tools: graph.tools,
+        rates,
+        audit: toolAudit,
+        issuers,
+        agentScopes,
+        decideAt: new URL('/', mcpMetadata.document.resource).href,
+      }),
+    })
+  }
+
   const agents = agentsByWorkload(graph)
   const internalApp = createApp({
     ...http,
@@ -257,13 +301,8 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     authority,
     guard,
     rates,
-    registry: toolAudit.audited(
-      options.registry({
-        tools: graph.tools,
-        execute: createExecuteTool(server, toolAudit.recordOf),
-        approve: createApproveCall(authority.approvals, openProof),
-      }),
-    ),
+    registry,
+    agentScopes,
     audit: createAgentAudit({ audit, counter: agentCounter }),
     toolAudit,
     tickets,
@@ -282,6 +321,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     draining = true
     if (limits.drainDelay > 0) await setTimeout(limits.drainDelay)
     await streams.close()
+    await mcp?.close()
     await Promise.all([publicApp.close(), internalApp.close()] satisfies Promise<unknown>[])
     counter.flush()
     agentCounter.flush()

@@ -1,3 +1,4 @@
+import type { ErrorDetails } from './error-details.ts'
 import type { JsonSchema } from './graph.ts'
 
 /** Where the gateway's internal port answers a workload that runs agents. Every request is a POST. */
@@ -34,11 +35,19 @@ export interface OfferedTool {
   readonly examples: readonly string[]
 }
 
-export interface ToolCall {
+export interface ToolRequest {
   readonly name: string
   /** As the model gave them; anything but a JSON object is refused. */
   readonly arguments: unknown
-  /** Under this id an effect happens at most once, however often the call is sent. */
+  /**
+   * Under this id an effect happens at most once, however often the call is sent. Null where the caller has none to give:
+   * then the same tool with the same arguments is the same call, for as long as its user's decision stands.
+   */
+  readonly call: string | null
+}
+
+/** A call with an id of its own. */
+export interface ToolCall extends ToolRequest {
   readonly call: string
 }
 
@@ -51,7 +60,7 @@ export type ToolOutcome =
    */
   | {
       readonly ok: false
-      readonly error: { readonly code: string; readonly message: string }
+      readonly error: { readonly code: string; readonly message: string; readonly details?: ErrorDetails }
       readonly approval?: AskedApproval
     }
 

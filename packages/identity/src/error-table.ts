@@ -221,6 +221,11 @@ export const errorTable = {
   },
   PAYLOAD_TOO_LARGE: { status: 413, message: 'The request is too large.', model: null },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, message: 'Send JSON as "Content-Type: application/json".', model: null },
+  ORIGIN_REFUSED: {
+    status: 403,
+    message: 'This is answered at its own host only, and to no web page of another.',
+    model: null,
+  },
   METHOD_NOT_ALLOWED: { status: 405, message: 'This method is not served here.', model: null },
   NOT_FOUND: { status: 404, message: 'There is nothing here.', model: null },
   UNAVAILABLE: {

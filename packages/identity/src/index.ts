@@ -30,7 +30,15 @@ export type { BindSubjects, BoundArguments, SubjectInputs, SubjectRule } from '.
 export type { AgentAccess, FieldRule, Graph, GraphSubgraph, JsonSchema, ToolDefinition } from './graph.ts'
 export type { ApprovedHash, Delegation, DelegationGrant, Proof, ResolvedSubject, Ticket } from './delegation.ts'
 export { agentApiPaths, agentApiTypes, modelReceiver } from './agent-api.ts'
-export type { ApprovalState, AskedApproval, OfferedTool, ResolvedApproval, ToolCall, ToolOutcome } from './agent-api.ts'
+export type {
+  ApprovalState,
+  AskedApproval,
+  OfferedTool,
+  ResolvedApproval,
+  ToolCall,
+  ToolOutcome,
+  ToolRequest,
+} from './agent-api.ts'
 export type { ApprovalProof, ApprovalRequest, Approvals, StoredApproval } from './stored-approval.ts'
 export {
   acceptedEpochs,
@@ -41,6 +49,7 @@ export {
   isReceiverName,
   isRootKey,
 } from './keys.ts'
+export { snakeCase, subjectNames } from './subject-names.ts'
 export { scalarPatterns } from './scalar-patterns.ts'
 export { contextTokenHeader } from './context-claims.ts'
 export {

@@ -52,6 +52,11 @@ export interface Approvals {
    */
   ask(request: ApprovalRequest): Promise<StoredApproval | null>
   /**
+   * The id of a call that has none of its own: that of an equal one whose approval still stands (asked for and not decided,
+   * approved, rejected within its hour, used in the last 15 minutes), else a new one, the same for whoever asks at once.
+   */
+  standing(asked: Pick<ApprovalRequest, 'delegation' | 'argumentsHash'>): Promise<string>
+  /**
    * Takes what was approved, for its call: that one may be sent again for 15 minutes, since it takes effect once.
    * False for what was not approved, or is over.
    */

@@ -40,14 +40,14 @@ function registryOf(decided: ApprovedCall, definition = cancel()) {
 
 describe('[P9] a tool that needs approval', () => {
   it('[P10] is listed for agents under a delegation, under which they can be approved', () => {
-    const { registry } = registryOf({ approval })
+    const { registry } = registryOf({ approval, call: 'call_1' })
     expect(registry.catalogue(agent)).toHaveLength(1)
     expect(registry.catalogue(principal({ actor: { ...actor, delegation: null } }))).toEqual([])
     expect(registry.catalogue(principal())).toEqual([])
   })
 
   it('runs with the approval of exactly this call', async () => {
-    const { asked, executions, call } = registryOf({ approval })
+    const { asked, executions, call } = registryOf({ approval, call: 'call_1' })
     expect(await call({ orderId: 'ord_1', first: 2 })).toMatchObject({ ok: true })
     // RFC 8785: members in the order of their names, no blanks.
     const text = '{"arguments":{"first":2,"orderId":"ord_1"},"tool":"cancel_order","toolVersion":"v"}'
@@ -62,6 +62,14 @@ describe('[P9] a tool that needs approval', () => {
       },
     ])
     expect(executions).toMatchObject([{ approval, scopes: ['orders:write'] }])
+  })
+
+  it('runs under the id that was approved, where the call has none of its own', async () => {
+    const { registry, asked, executions } = registryOf({ approval, call: 'same_1' })
+    const call = { name: 'cancel_order', arguments: { orderId: 'ord_1' }, call: null }
+    expect(await registry.call(agent, call, txn)).toMatchObject({ ok: true })
+    expect(asked).toMatchObject([{ call: null }])
+    expect(executions).toMatchObject([{ call: 'same_1' }])
   })
 
   it('is not run without it, and says what the user is asked', async () => {
@@ -86,7 +94,7 @@ describe('[P9] a tool that needs approval', () => {
     ['are beyond what RFC 8785 tells apart', { orderId: 'ord_1', first: Number.MAX_SAFE_INTEGER + 2 }],
     ['have half a character', { orderId: '\ud800' }],
   ])('asks nobody where arguments %s', async (_what, given) => {
-    const { asked, executions, call } = registryOf({ approval })
+    const { asked, executions, call } = registryOf({ approval, call: 'call_1' })
     expect(await call(given)).toMatchObject({ ok: false, error: { code: 'TOOL_ARGUMENTS_INVALID' } })
     expect([asked, executions]).toEqual([[], []])
     await call({ orderId: 'ord_1', first: 9 })
@@ -95,7 +103,7 @@ describe('[P9] a tool that needs approval', () => {
 
   it('is of tool, version and arguments: whichever differs, the hash does', async () => {
     const hashOf = async (given: object, parts: Partial<ToolDefinition> = {}) => {
-      const { asked, call } = registryOf({ approval }, cancel(parts))
+      const { asked, call } = registryOf({ approval, call: 'call_1' }, cancel(parts))
       await call(given)
       return asked[0]?.argumentsHash
     }
@@ -115,7 +123,7 @@ const anyText = fc.array(fc.nat(0x10ffff), { maxLength: 12 }).map((points) => St
 
 describe('[P9] a summary', () => {
   it('shows arguments as what they are, and what is done where one is left out', async () => {
-    const { asked, call } = registryOf({ approval })
+    const { asked, call } = registryOf({ approval, call: 'call_1' })
     await call({ orderId: 'ord_1' })
     expect(asked[0]?.summary).toBe('Cancel "ord_1", 10')
     expect(fillSummary('{a} {b} {c} {d} {toString}', { a: true, b: 1.5, c: ['x'], d: '{a}' })).toBe(

@@ -2,14 +2,15 @@ import type {
   Approval,
   AskedApproval,
   ErrorCode,
+  ErrorDetails,
   JsonSchema,
   Principal,
-  ToolCall,
+  ToolRequest,
   ToolDefinition,
   ToolOutcome,
 } from '@behalf/identity'
 import { fillSummary } from './fill-summary.ts'
-import { grantedScopes } from './granted-scopes.ts'
+import { type CanGain, gainableScopes, grantedScopes } from './granted-scopes.ts'
 import { hashCall } from './hash-call.ts'
 import { shapeResult } from './shape-result.ts'
 import { codeOfThrown, failure } from './tool-outcome.ts'
@@ -27,16 +28,20 @@ export interface ToolExecution {
   readonly call: string
   /** Of the call as a whole. */
   readonly txn: string
+  /** Aborted when nobody waits for the answer any more; a mutation that was sent is not called back. */
+  readonly signal: AbortSignal | null
 }
 
 /** A GraphQL answer; of its errors only the code is for a model. */
 export interface ToolAnswer {
   readonly data: Readonly<Record<string, unknown>> | null
-  readonly errors: readonly { readonly code: ErrorCode }[]
+  readonly errors: readonly { readonly code: ErrorCode; readonly details?: ErrorDetails }[]
 }
 
 /** A call that needs the user's approval: what it is of, and what the user is shown. */
-export interface CallToApprove extends Pick<ToolExecution, 'principal' | 'call' | 'txn'> {
+export interface CallToApprove extends Pick<ToolExecution, 'principal' | 'txn'> {
+  /** Null where the caller gave none. */
+  readonly call: string | null
   readonly tool: { readonly name: string; readonly version: string; readonly approval: string }
   readonly argumentsHash: string
   readonly summary: string
@@ -44,8 +49,14 @@ export interface CallToApprove extends Pick<ToolExecution, 'principal' | 'call' 
 
 /** With what a call runs, or why it does not; `asked` where the user has yet to decide. */
 export type ApprovedCall =
-  | { readonly approval: Approval }
+  | { readonly approval: Approval; readonly call: string }
   | { readonly code: ErrorCode; readonly asked: AskedApproval | null }
+
+export interface CallOptions {
+  /** Then a call of a tool for which scopes are lacking says which. */
+  readonly canGain?: CanGain | undefined
+  readonly signal?: AbortSignal | undefined
+}
 
 export interface RegistryOptions {
   readonly tools: readonly ToolDefinition[]
@@ -56,13 +67,13 @@ export interface RegistryOptions {
 
 /** The tools of the graph. What it lists for a caller is what runs for them. */
 export interface Registry {
-  /** The caller's tools, by name. */
-  catalogue(principal: Principal): ToolDefinition[]
+  /** The caller's tools, by name; with `canGain` also those for which they lack nothing but scopes they may ask for. */
+  catalogue(principal: Principal, txn?: string, canGain?: CanGain): ToolDefinition[]
   /**
    * Runs a tool, in the transaction `txn`. Does not throw: whatever fails is an outcome. Which run it is part of is in
    * the principal's actor.
    */
-  call(principal: Principal, call: ToolCall, txn: string): Promise<ToolOutcome>
+  call(principal: Principal, call: ToolRequest, txn: string, options?: CallOptions): Promise<ToolOutcome>
 }
 
 /**
@@ -76,11 +87,11 @@ export function createRegistry({ tools, execute, approve }: RegistryOptions): Re
   const validate = createArgumentValidator(sorted)
 
   function decide(
-    asking: Pick<ToolExecution, 'principal' | 'call' | 'txn'>,
+    asking: Pick<CallToApprove, 'principal' | 'call' | 'txn'>,
     { name, version, approval, summary, inputSchema }: ToolDefinition,
     values: Readonly<Record<string, unknown>>,
-  ): Promise<ApprovedCall> | { readonly approval: null } {
-    if (approval === null) return { approval: null }
+  ): Promise<ApprovedCall> | { readonly approval: null; readonly call: string } {
+    if (approval === null) return { approval: null, call: asking.call ?? `call_${asking.txn}` }
     if (summary === null) throw new TypeError(`"${name}" needs approval, and says nothing to whom it asks.`)
     const tool = { name, version, approval }
     const shown = fillSummary(summary, { ...defaultsOf(inputSchema), ...values })
@@ -88,20 +99,25 @@ export function createRegistry({ tools, execute, approve }: RegistryOptions): Re
   }
 
   return {
-    catalogue: (principal) => sorted.filter((tool) => grantedScopes(tool, principal) !== null),
+    catalogue: (principal, _txn, canGain) =>
+      sorted.filter((tool) => (grantedScopes(tool, principal) ?? lackedScopes(tool, principal, canGain)) !== null),
 
-    async call(principal, { name, arguments: given, call }, txn) {
+    async call(principal, { name, arguments: given, call }, txn, { canGain, signal = null } = {}) {
       const tool = byName.get(name)
-      const scopes = tool ? grantedScopes(tool, principal) : null
-      if (!tool || !scopes) return failure('TOOL_UNKNOWN')
+      if (!tool) return failure('TOOL_UNKNOWN')
+      const scopes = grantedScopes(tool, principal)
+      if (!scopes) {
+        const lacked = lackedScopes(tool, principal, canGain)
+        if (!lacked) return failure('TOOL_UNKNOWN')
+        return failure('UNAUTHORIZED_FIELD_OR_TYPE', undefined, { requiredScopes: [lacked] })
+      }
       try {
         const checked = validate(tool, given)
         if (!checked.valid) return failure('TOOL_ARGUMENTS_INVALID', checked.reason)
         const decided = await decide({ principal, call, txn }, tool, checked.values)
         if ('code' in decided) return notApproved(decided)
-        const { approval } = decided
         const variables = { ...checked.values, ...bind(tool, principal) }
-        const answer = await execute({ principal, tool, variables, scopes, approval, call, txn })
+        const answer = await execute({ principal, tool, variables, scopes, ...decided, txn, signal })
         return outcomeOf(tool, answer)
       } catch (error) {
         return failure(codeOfThrown(error))
@@ -109,6 +125,9 @@ export function createRegistry({ tools, execute, approve }: RegistryOptions): Re
     },
   }
 }
+
+const lackedScopes = (tool: ToolDefinition, principal: Principal, canGain: CanGain | undefined) =>
+  canGain ? gainableScopes(tool, principal, canGain) : null
 
 /** What is done where an argument is left out: the version says so, too. */
 function defaultsOf({ properties }: JsonSchema): Record<string, unknown> {
@@ -138,7 +157,7 @@ function bind(tool: ToolDefinition, principal: Principal): Record<string, string
 function outcomeOf(tool: ToolDefinition, { data, errors: [error] }: ToolAnswer): ToolOutcome {
   const happened = !tool.readOnly && data !== null && Object.values(data).some((value) => value !== null)
   if (!happened) {
-    if (error) return failure(error.code)
+    if (error) return failure(error.code, undefined, error.details)
     if (data === null) return failure('TOOL_FAILED')
   }
   const shaped = shapeResult(data)

@@ -1,4 +1,5 @@
 // This file is the complete public surface of @behalf/tools.
 export { createRegistry } from './create-registry.ts'
 export type { Registry, RegistryOptions, ToolAnswer, ToolExecution } from './create-registry.ts'
-export { grantedScopes } from './granted-scopes.ts'
+export { createArgumentValidator, type ValidatedArguments } from './validate-arguments.ts'
+export { type CanGain, grantedScopes } from './granted-scopes.ts'

@@ -1,9 +1,10 @@
-import { AppError, errorTable, type ErrorCode, type ToolOutcome } from '@behalf/identity'
+import { AppError, type ErrorDetails, errorTable, type ErrorCode, type ToolOutcome } from '@behalf/identity'
 
-/** The outcome of a call that failed with `code`; `detail` is for errors of the call itself. */
-export function failure(code: ErrorCode, detail?: string): ToolOutcome {
-  const message = errorTable[code].model ?? errorTable.TOOL_FAILED.model
-  return { ok: false, error: { code, message: detail ? `${message.replace(/\.$/, '')}: ${detail}.` : message } }
+/** The outcome of a call that failed with `code`; `reason` is for errors of the call itself. */
+export function failure(code: ErrorCode, reason?: string, details: ErrorDetails = {}): ToolOutcome {
+  const text = errorTable[code].model ?? errorTable.TOOL_FAILED.model
+  const message = reason ? `${text.replace(/\.$/, '')}: ${reason}.` : text
+  return { ok: false, error: { code, message, ...(Object.keys(details).length > 0 && { details }) } }
 }
 
 /** The code of whatever was thrown; everything that is not meant to be seen is `INTERNAL`. */

@@ -10,10 +10,12 @@ export type ValidatedArguments =
 const maxReasons = 5
 const maxDepth = 32
 
+type Described = Pick<ToolDefinition, 'name' | 'inputSchema'>
+
 /** A validator of the arguments of these tools. @throws {TypeError} that names the tool whose schema cannot be used. */
 export function createArgumentValidator(
-  tools: readonly ToolDefinition[],
-): (tool: ToolDefinition, given: unknown) => ValidatedArguments {
+  tools: readonly Described[],
+): (tool: Described, given: unknown) => ValidatedArguments {
   const ajv = new Ajv2020({ strict: true, allErrors: true, verbose: true, ownProperties: true })
   formats.default(ajv)
   const validators = new Map(tools.map((tool) => [tool.name, compile(ajv, tool)]))
@@ -32,7 +34,7 @@ export function createArgumentValidator(
   }
 }
 
-function compile(ajv: Ajv2020, { name, inputSchema }: ToolDefinition): ValidateFunction {
+function compile(ajv: Ajv2020, { name, inputSchema }: Described): ValidateFunction {
   try {
     return ajv.compile(inputSchema)
   } catch (cause) {

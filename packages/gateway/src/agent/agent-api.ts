@@ -16,6 +16,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { AgentAudit } from '../audit/audit-agents.ts'
 import type { ToolAudit } from '../audit/audit-tools.ts'
+import { type AgentScopes, scopesForAgent } from '../authenticate/agent-scopes.ts'
 import { principalFromDelegation } from '../authenticate/principal.ts'
 import type { Authority } from '../authority.ts'
 import { goneSignal } from '../http/gone-signal.ts'
@@ -66,12 +67,13 @@ export function addAgentApi(
     readonly model: { readonly signer: ContextSigner; readonly facts: readonly string[] } | null
     readonly audit: AgentAudit
     readonly toolAudit: Pick<ToolAudit, 'refused'>
+    readonly agentScopes: AgentScopes
     /** Agents that a workload may act as. */
     readonly agentsOf: (workload: string) => readonly string[]
   },
 ): void {
-  const { authority, guard, rates, registry, tickets, openProof, workloads, model, audit, toolAudit, agentsOf } =
-    options
+  const { authority, guard, rates, registry, tickets, openProof, workloads, model } = options
+  const { audit, toolAudit, agentScopes, agentsOf } = options
   const { approvals } = authority
   const closing = new AbortController()
   app.addHook('preClose', async () => closing.abort())
@@ -126,7 +128,8 @@ export function addAgentApi(
     const note = (outcome: 'OK' | ErrorCode) => audit.delegationUsed(delegation, { txn, workload, outcome })
     return orNoted(note, async () => {
       if (delegation === null) throw new AppError('DELEGATION_REFUSED')
-      const principal = principalFromDelegation(delegation, run)
+      const scopes = scopesForAgent(delegation.scopes, delegation, agentScopes)
+      const principal = principalFromDelegation({ ...delegation, scopes }, run)
       guard.requireInForce(principal)
       note('OK')
       return principal

@@ -19,14 +19,15 @@ export interface CallToApprove {
   readonly tool: { readonly name: string; readonly version: string; readonly approval: string }
   readonly argumentsHash: string
   readonly summary: string
-  readonly call: string
+  /** Null where the caller gave none: then it is that of an equal call, while the decision about that one stands. */
+  readonly call: string | null
   /** Of the call. */
   readonly txn: string
 }
 
 /** With what a call runs, or why it does not; `asked` where the user has yet to decide. */
 export type ApprovedCall =
-  | { readonly approval: Approval }
+  | { readonly approval: Approval; readonly call: string }
   | { readonly code: ErrorCode; readonly asked: AskedApproval | null }
 
 /** Asks the user, or takes what they approved. */
@@ -37,9 +38,10 @@ export type ApproveCall = (call: CallToApprove) => Promise<ApprovedCall>
  * user who decided is believed by their ticket, and not because the database says so.
  */
 export function createApproveCall(approvals: Approvals, openProof: OpenProof): ApproveCall {
-  return async ({ principal, tool, argumentsHash, summary, call, txn }) => {
+  return async ({ principal, tool, argumentsHash, summary, call: given, txn }) => {
     const { delegation = null, run = null } = principal.actor ?? {}
     if (delegation === null || run === null) return refused('APPROVAL_REQUIRED')
+    const call = given ?? (await approvals.standing({ delegation, argumentsHash }))
     const asked = { delegation, run, call, tool: tool.name, toolVersion: tool.version, argumentsHash, summary, txn }
     const stored = await approvals.ask(asked)
     if (stored === null) return refused('DELEGATION_REFUSED')
@@ -49,7 +51,7 @@ export function createApproveCall(approvals: Approvals, openProof: OpenProof): A
     if (state === 'REJECTED') return refused('APPROVAL_REJECTED')
     if (state === 'EXPIRED' || proof === null) return refused('APPROVAL_EXPIRED')
     await openProof(proof)
-    if (await approvals.use(id, txn)) return { approval: { id, field: tool.approval } }
+    if (await approvals.use(id, txn)) return { approval: { id, field: tool.approval }, call }
     return refused(state === 'USED' ? 'OUTCOME_UNKNOWN' : 'APPROVAL_EXPIRED')
   }
 }

@@ -1,4 +1,4 @@
-import type { Audit, ErrorCode, EventCounter, Graph, Principal, ToolCall, ToolDefinition } from '@behalf/identity'
+import type { Audit, ErrorCode, EventCounter, Graph, Principal, ToolRequest, ToolDefinition } from '@behalf/identity'
 import type { Registry } from '../registry.ts'
 import type { HashArguments } from './hash-arguments.ts'
 import { denialsOf, eventOf, executionOf, whoIs } from './record-events.ts'
@@ -9,7 +9,7 @@ export interface ToolAudit {
   /** A registry of which every answer is recorded. */
   audited(registry: Registry): Registry
   /** A call did not reach the registry. */
-  refused(principal: Principal, call: ToolCall, refusal: { readonly txn: string; readonly code: ErrorCode }): void
+  refused(principal: Principal, call: ToolRequest, refusal: { readonly txn: string; readonly code: ErrorCode }): void
   /** Where the execution of the tool call of this transaction is recorded. */
   recordOf(txn: string): RequestRecord
 }
@@ -28,10 +28,11 @@ export function createToolAudit(options: {
   const tools = new Map(graph.tools.map((tool) => [tool.name, tool]))
   const underWay = new Map<string, RequestRecord>()
 
-  function ended(record: RequestRecord, principal: Principal, call: ToolCall, code: string): void {
+  function ended(record: RequestRecord, principal: Principal, call: ToolRequest, code: string): void {
     const who = whoIs(principal, record.txn)
     const tool = tools.get(call.name)
-    const isRefused = refusals.has(code)
+    // For want of scopes before anything is executed, or by a field of it.
+    const isRefused = refusals.has(code) || (code === ('UNAUTHORIZED_FIELD_OR_TYPE' satisfies ErrorCode) && record.operation === null)
     // All but what is beyond a limit is within one.
     const { record: write } = code === ('RATE_LIMITED' satisfies ErrorCode) ? counter : audit
     write(
@@ -62,18 +63,18 @@ export function createToolAudit(options: {
     refused: (principal, call, { txn, code }) => ended(new RequestRecord(txn), principal, call, code),
     recordOf: (txn) => underWay.get(txn) ?? new RequestRecord(txn),
     audited: (registry) => ({
-      catalogue(principal, txn) {
-        const listed = registry.catalogue(principal, txn)
+      catalogue(principal, txn, canGain) {
+        const listed = registry.catalogue(principal, txn, canGain)
         const { delegation = null, run = null } = principal.actor ?? {}
         const detail = { delegation, run, client: principal.client, tools: listed.map(({ name }) => name) }
         audit.record(eventOf(whoIs(principal, txn), 'tool.listed', { detail }))
         return listed
       },
-      async call(principal, call, txn) {
+      async call(principal, call, txn, options) {
         const record = new RequestRecord(txn)
         underWay.set(txn, record)
         try {
-          const outcome = await registry.call(principal, call, txn)
+          const outcome = await registry.call(principal, call, txn, options)
           ended(record, principal, call, outcome.ok ? 'OK' : outcome.error.code)
           return outcome
         } catch (error) {

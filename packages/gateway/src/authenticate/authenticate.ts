@@ -4,6 +4,7 @@ import type { CryptoKey } from 'jose'
 import { LRUCache } from 'lru-cache'
 import type { Authority } from '../authority.ts'
 import { type AccessToken, readAccessToken } from './access-token.ts'
+import { type AgentScopes, anyAgentScope, scopesForAgent } from './agent-scopes.ts'
 import { type CredentialSource, readBearerToken } from './bearer-token.ts'
 import { clockTolerance, type Issuer, type IssuerConfig, type Resource } from './issuer.ts'
 import type { Issuers } from './issuers.ts'
@@ -30,9 +31,10 @@ const subjectAge = 5000
 export function createAuthenticate(options: {
   readonly issuers: Issuers
   readonly authority: Pick<Authority, 'resolveSubject'>
+  readonly agentScopes?: AgentScopes
   readonly clock?: () => number
 }): Authenticate {
-  const { issuers, authority, clock = Date.now } = options
+  const { issuers, authority, agentScopes = anyAgentScope, clock = Date.now } = options
   const cache = { max: 10_000, perf: { now: clock }, ttlResolution: 0 }
   /** By SHA-256, so that the cache holds no token. Verified claims only: whoever they name is looked up anew. */
   const verified = new LRUCache<string, Verified>({ ...cache, ttl: 300_000 })
@@ -93,7 +95,8 @@ export function createAuthenticate(options: {
       issuer: config.issuer,
       subject,
       tenant,
-      scopes: agent === null ? token.roleScopes : token.scopes,
+      scopes:
+        agent === null ? token.roleScopes : scopesForAgent(token.scopes, { subject, tenant, facts }, agentScopes),
       facts,
       client,
       session,

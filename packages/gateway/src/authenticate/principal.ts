@@ -1,4 +1,11 @@
-import { anonymousSubject, deepFreeze, type Delegation, type Principal, type Unbranded } from '@behalf/identity'
+import {
+  anonymousSubject,
+  deepFreeze,
+  type Delegation,
+  type Facts,
+  type Principal,
+  type Unbranded,
+} from '@behalf/identity'
 
 /** The only cast to {@link Principal}. Not exported by the package: see `authenticate` and `principalFromDelegation`. */
 export const toPrincipal = (fields: Unbranded<Principal>): Principal => deepFreeze(fields) as Principal
@@ -31,7 +38,7 @@ export function principalFromDelegation(delegation: Delegation, run: string): Pr
     subject,
     tenant,
     scopes,
-    facts: Object.fromEntries(Object.entries(delegation.facts).filter(([name]) => !withheldFromAgents.has(name))),
+    facts: factsForAgents(delegation.facts),
     client,
     session,
     authTime,
@@ -41,6 +48,20 @@ export function principalFromDelegation(delegation: Delegation, run: string): Pr
     expiresAt: Math.floor(expiresAt.getTime() / 1000),
   })
 }
+
+/** Whoever shows a token of a client's, acting under the delegation that the user gave that client. */
+export function principalOfClient(principal: Principal, delegation: Pick<Delegation, 'id'>): Principal {
+  const { actor, facts } = principal
+  if (actor === null) throw new TypeError('A person acts under no delegation.')
+  return toPrincipal({
+    ...principal,
+    facts: factsForAgents(facts),
+    actor: { ...actor, delegation: delegation.id, run: 'mcp' },
+  })
+}
+
+const factsForAgents = (facts: Facts): Facts =>
+  Object.fromEntries(Object.entries(facts).filter(([name]) => !withheldFromAgents.has(name)))
 
 /** The same caller, narrowed to one call of one tool: only the scopes it needs are left. */
 export function narrowToTool(

@@ -1,4 +1,4 @@
-import type { Approval, ErrorCode, Principal } from '@behalf/identity'
+import { type Approval, type ErrorCode, type ErrorDetails, type Principal, readErrorDetails } from '@behalf/identity'
 import type { RequestRecord } from '../audit/request-record.ts'
 import { inSpan } from '../tracing.ts'
 import { narrowToTool } from '../authenticate/principal.ts'
@@ -17,21 +17,23 @@ export type ExecuteTool = (execution: {
   readonly call: string
   /** Of the call as a whole. */
   readonly txn: string
+  /** Aborted when nobody waits for the answer any more. */
+  readonly signal: AbortSignal | null
 }) => Promise<ToolAnswer>
 
 export interface ToolAnswer {
   readonly data: Readonly<Record<string, unknown>> | null
-  readonly errors: readonly { readonly code: ErrorCode; readonly message: string }[]
+  readonly errors: readonly { readonly code: ErrorCode; readonly message: string; readonly details: ErrorDetails }[]
 }
 
 export const createExecuteTool =
   (server: GraphQLServer, recordOf: (txn: string) => RequestRecord): ExecuteTool =>
-  async ({ principal, tool, scopes, variables, approval, call, txn }) => {
+  async ({ principal, tool, scopes, variables, approval, call, txn, signal }) => {
     const contextValue = {
       principal: narrowToTool(principal, { name: tool.name, call, scopes }),
       txn,
       trace: {},
-      signal: null,
+      signal,
       address: null,
       approval,
       record: recordOf(txn),
@@ -50,6 +52,10 @@ export const createExecuteTool =
     // The server has masked every error: its code is one of the table's.
     return {
       data,
-      errors: errors.map(({ message, extensions }) => ({ message, code: extensions?.['code'] as ErrorCode })),
+      errors: errors.map(({ message, extensions }) => ({
+        message,
+        code: extensions?.['code'] as ErrorCode,
+        details: readErrorDetails(extensions),
+      })),
     }
   }

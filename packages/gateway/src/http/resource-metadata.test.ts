@@ -13,7 +13,7 @@ describe('what is said of a resource (RFC 9728)', () => {
       trust({ issuer: 'https://other.example' }),
       trust({ issuer: 'https://third.example' }, { audiences: { graphql: 'api' } }),
     ]
-    expect(describeResource([at(audience), ...others], ['b', 'a', 'b'])).toEqual({
+    expect(describeResource([at(audience), ...others], 'graphql', ['b', 'a', 'b'])).toEqual({
       url: 'https://api.example/.well-known/oauth-protected-resource/graphql',
       document: {
         resource: audience,
@@ -30,13 +30,13 @@ describe('what is said of a resource (RFC 9728)', () => {
     ['http://127.0.0.1:4000/v1/graphql', 'http://127.0.0.1:4000/.well-known/oauth-protected-resource/v1/graphql'],
     ['https://api.example/a?b=c', 'https://api.example/.well-known/oauth-protected-resource/a?b=c'],
   ])('is found between host and path: %s', (resource, url) => {
-    expect(describeResource([at(resource)], [])).toMatchObject({ url, document: { resource } })
+    expect(describeResource([at(resource)], 'graphql', [])).toMatchObject({ url, document: { resource } })
   })
 
   it('is nothing where its name is no web address', () => {
     for (const resource of ['api', 'api://default', 'urn:api'])
-      expect(describeResource([at(resource)], [])).toBeUndefined()
-    expect(describeResource([], [])).toBeUndefined()
+      expect(describeResource([at(resource)], 'graphql', [])).toBeUndefined()
+    expect(describeResource([], 'graphql', [])).toBeUndefined()
   })
 })
 

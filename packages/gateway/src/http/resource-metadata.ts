@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import type { IssuerConfig } from '../authenticate/issuer.ts'
+import type { IssuerConfig, Resource } from '../authenticate/issuer.ts'
 
 /** What a client can find out about a resource before it has a token (RFC 9728). */
 export interface ResourceMetadata {
@@ -16,14 +16,15 @@ export interface ResourceMetadata {
 const wellKnown = '/.well-known/oauth-protected-resource'
 
 /**
- * Of `/graphql`, which is named by the audience of the first issuer; undefined where that is no URL, and so nothing
- * that could be found by it.
+ * Of `/graphql` or `/mcp`, which is named by the audience of the first issuer that has one; undefined where that is no URL,
+ * and so nothing that could be found by it.
  */
 export function describeResource(
   issuers: readonly IssuerConfig[],
+  of: Resource,
   scopes: Iterable<string>,
 ): ResourceMetadata | undefined {
-  const resource = issuers[0]?.audiences.graphql ?? ''
+  const resource = issuers.find(({ audiences }) => audiences[of] !== undefined)?.audiences[of] ?? ''
   const url = URL.parse(resource)
   if (url === null || !/^https?:$/.test(url.protocol)) return undefined
   const { origin, pathname, search } = url
@@ -33,7 +34,7 @@ export function describeResource(
     document: {
       resource,
       authorization_servers: issuers
-        .filter(({ audiences }) => audiences.graphql === resource)
+        .filter(({ audiences }) => audiences[of] === resource)
         .map(({ issuer }) => issuer),
       scopes_supported: [...new Set(scopes)].toSorted(),
       bearer_methods_supported: ['header'],

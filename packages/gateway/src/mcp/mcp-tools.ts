@@ -1,0 +1,95 @@
+import { AppError, type DelegationGrant, type Graph, type Principal, type ToolOutcome } from '@behalf/identity'
+import type { ToolAudit } from '../audit/audit-tools.ts'
+import type { AgentScopes } from '../authenticate/agent-scopes.ts'
+import type { IssuerConfig } from '../authenticate/issuer.ts'
+import { principalOfClient } from '../authenticate/principal.ts'
+import type { Authority } from '../authority.ts'
+import type { RateLimits } from '../limits/rate-limits.ts'
+import type { CanGain, Registry } from '../registry.ts'
+import type { RevocationGuard } from '../revocation/revocation-guard.ts'
+import type { McpOutcome, McpTools } from './mcp-endpoint.ts'
+
+/** The tools of whoever shows a token of a client's, under the delegation of that client. @throws {AppError} `SESSION_ENDED` */
+export type ToolsOf = (principal: Principal, request: { readonly txn: string }) => Promise<McpTools>
+
+export function createToolsOf(options: {
+  readonly authority: Pick<Authority, 'delegateToClient'>
+  readonly guard: RevocationGuard
+  readonly registry: Registry
+  readonly tools: Graph['tools']
+  readonly rates: RateLimits
+  readonly audit: Pick<ToolAudit, 'refused'>
+  readonly issuers: readonly IssuerConfig[]
+  readonly agentScopes: AgentScopes
+  /** Where a user decides what an agent asks. */
+  readonly decideAt: string
+}): ToolsOf {
+  const { authority, guard, registry, tools, rates, audit, issuers, agentScopes, decideAt } = options
+  const schemas = new Map(tools.map(({ name, outputSchema }) => [name, outputSchema]))
+
+  /** What neither the issuer may grant nor an agent may have for this user, no sign-in gives. */
+  function gains(principal: Principal): CanGain {
+    const allowed = agentScopes(principal)
+    const ofIssuer = issuers.find(({ issuer }) => issuer === principal.issuer)?.scopes
+    return (scope) => allowed?.includes(scope) !== false && ofIssuer?.includes(scope) !== false
+  }
+
+  return async (principal, { txn }) => {
+    const delegation = await authority.delegateToClient(grantOf(principal, txn))
+    if (delegation === null) throw new AppError('SESSION_ENDED')
+    const client = principalOfClient(principal, delegation)
+    guard.requireInForce(client)
+    const canGain = gains(principal)
+
+    return {
+      txn,
+      list: () => registry.catalogue(client, txn, canGain),
+      async call(name, given, signal) {
+        const call = { name, arguments: given, call: null }
+        try {
+          await rates.toolCall(client)
+        } catch (error) {
+          if (error instanceof AppError) audit.refused(client, call, { txn, code: error.code })
+          throw error
+        }
+        const outcome = await registry.call(client, call, txn, { canGain, signal })
+        return outcome.ok ? { ...outcome, outputSchema: schemas.get(name) ?? {} } : failureOf(outcome, decideAt)
+      },
+    }
+  }
+}
+
+/** What another token would mend is refused as a request, so that the client asks for one. @throws {AppError} */
+function failureOf({ error, approval }: Extract<ToolOutcome, { ok: false }>, decideAt: string): McpOutcome | null {
+  if (error.code === 'TOOL_UNKNOWN') return null
+  const { requiredScopes, acrValues, maxAge } = error.details ?? {}
+  if (error.code === 'UNAUTHORIZED_FIELD_OR_TYPE' && requiredScopes !== undefined)
+    throw new AppError('UNAUTHORIZED_FIELD_OR_TYPE', undefined, { details: { requiredScopes } })
+  if (error.code === 'STEP_UP_REQUIRED')
+    throw new AppError('STEP_UP_REQUIRED', undefined, {
+      details: { ...(acrValues && { acrValues }), ...(maxAge !== undefined && { maxAge }) },
+    })
+  return { ok: false, error, ...(approval && { approval: { ...approval, decideAt } }) }
+}
+
+/** @throws {AppError} `UNAUTHENTICATED` for whoever has nothing to grant */
+function grantOf(principal: Principal, txn: string): DelegationGrant {
+  const { issuer, tenant, client, issuedAt, actor } = principal
+  if (issuer === null || tenant === null || client === null || issuedAt === null || actor === null)
+    throw new AppError('UNAUTHENTICATED', 'Sign in to use tools.')
+  const { subject, scopes, facts, session, authTime, acr } = principal
+  return {
+    issuer,
+    subject,
+    tenant,
+    scopes,
+    facts,
+    client,
+    session,
+    authTime,
+    acr,
+    issuedAt,
+    agent: actor.agent,
+    parent: txn,
+  }
+}

@@ -1,0 +1,106 @@
+import type { AskedApproval, JsonSchema, ToolDefinition, ToolOutcome } from '@behalf/identity'
+import type { CallToolResult, Tool } from '@modelcontextprotocol/server'
+import { createResultCheck, type ResultCheck } from './result-check.ts'
+import { createToolEndpoint, type ServerDescription } from './tool-endpoint.ts'
+
+/** The tools of one caller of the gateway, in one request: what is listed and what runs is decided there. */
+export interface GatewayTools {
+  /** `txn` of the request. */
+  readonly txn: string
+  list(): readonly ToolDefinition[]
+  /** Null where there is no such tool for this caller. */
+  call(name: string, given: unknown, signal: AbortSignal): Promise<GatewayOutcome | null>
+}
+
+/** What became of a call: what a result has to look like, and where the user decides, where they have to. */
+export type GatewayOutcome =
+  | (Extract<ToolOutcome, { ok: true }> & { readonly outputSchema: JsonSchema })
+  | (Extract<ToolOutcome, { ok: false }> & { readonly approval?: AskedApproval & { readonly decideAt: string } })
+
+export interface McpEndpoint {
+  /** Rejects with what `tools` rejected with. */
+  serve(request: Request, body: unknown, tools: GatewayTools): Promise<Response>
+  close(): Promise<void>
+}
+
+/** Of what we add to `_meta`. */
+const meta = (name: string) => `dev.behalf/${name}`
+
+/** The gateway's tools over MCP. What it says of them is what composition wrote down; it decides nothing. */
+export function createMcpEndpoint(description: Omit<ServerDescription, 'extend'>): McpEndpoint {
+  const endpoint = createToolEndpoint(description)
+  const fits = createResultCheck()
+
+  return {
+    serve: (request, body, tools) =>
+      endpoint.serve(request, body, {
+        list: () => tools.list().map(describe),
+        async call(name, given, { mcpReq: { signal } }) {
+          const outcome = await tools.call(name, given, signal)
+          if (outcome === null) return null
+          return { ...resultOf(outcome, fits), _meta: { [meta('txn')]: tools.txn, ...approvalOf(outcome) } }
+        },
+      }),
+    close: endpoint.close,
+  }
+}
+
+function describe(tool: ToolDefinition): Tool {
+  const { name, title, description, inputSchema, outputSchema, readOnly, approval } = tool
+  return {
+    name,
+    title,
+    description,
+    inputSchema: inputSchema as Tool['inputSchema'],
+    outputSchema: outputSchema as NonNullable<Tool['outputSchema']>,
+    annotations: {
+      readOnlyHint: readOnly,
+      destructiveHint: !readOnly,
+      // A repeat of what was approved is answered as the first was.
+      idempotentHint: readOnly,
+      openWorldHint: false,
+    },
+    _meta: { [meta('requiresApproval')]: approval !== null },
+  }
+}
+
+function resultOf(outcome: GatewayOutcome, fits: ResultCheck): CallToolResult {
+  if (!outcome.ok) return { isError: true, content: [text(failureText(outcome))] }
+  const { result, truncated, outputSchema } = outcome
+  // A client would refuse it all.
+  if (!fits(outputSchema, result))
+    return {
+      isError: true,
+      content: [
+        text('TOOL_FAILED: The result cannot be shown. If the tool changes something, that has happened: do not repeat it.'),
+      ],
+    }
+  return {
+    structuredContent: result as Record<string, unknown>,
+    content: [
+      text(JSON.stringify(result)),
+      ...(truncated ? [text('Items were left out at the end of a list. Ask for the next page, or for less.')] : []),
+    ],
+  }
+}
+
+/** For a model, and for whoever reads along: which code it is, what to do about it, and where. */
+function failureText({ error, approval }: Extract<GatewayOutcome, { ok: false }>): string {
+  const said = `${error.code}: ${error.message}`
+  if (!approval) return said
+  const { id, summary, expiresAt, decideAt } = approval
+  return [
+    said,
+    `What will be done: ${summary}`,
+    `Approval ${id}, to be decided by ${expiresAt} at ${decideAt} by the user, who is asked there and cannot be answered for.`,
+    'Nothing has been done. After the decision, call this tool again with the same arguments: it is then done once.',
+  ].join('\n')
+}
+
+function approvalOf(outcome: GatewayOutcome): Record<string, unknown> {
+  if (outcome.ok || !outcome.approval) return {}
+  const { id, summary, expiresAt, decideAt } = outcome.approval
+  return { [meta('approval')]: { id, summary, expiresAt, decideAt } }
+}
+
+const text = (words: string) => ({ type: 'text' as const, text: words })

@@ -1,0 +1,144 @@
+import {
+  type CallToolResult,
+  createMcpHandler,
+  type InputRequiredResult,
+  ProtocolError,
+  ProtocolErrorCode,
+  Server,
+  type ServerContext,
+  type Tool,
+} from '@modelcontextprotocol/server'
+
+/** Tools of one caller, in one request. */
+export interface OfferedTools {
+  list(): readonly Tool[] | Promise<readonly Tool[]>
+  /** Null where there is no such tool for this caller. What it rejects with, the request ends with. */
+  call(name: string, given: unknown, context: ServerContext): Promise<CallToolResult | InputRequiredResult | null>
+}
+
+export interface ServerDescription {
+  readonly name: string
+  readonly version: string
+  /** For a model that uses the tools. */
+  readonly instructions?: string | undefined
+  /** Tools on one page of the list. Default 100. */
+  readonly pageSize?: number | undefined
+  /** Adds to what is served beside tools, for each request. */
+  readonly extend?: ((server: Server) => void) | undefined
+}
+
+export interface ToolEndpoint {
+  /** Rejects with what `tools` rejected with. */
+  serve(request: Request, body: unknown, tools: OfferedTools): Promise<Response>
+  close(): Promise<void>
+}
+
+/** One answer for a tool that there is not and for one that is not for this caller: nothing tells them apart. */
+const noSuchTool = () => new ProtocolError(ProtocolErrorCode.InvalidParams, 'There is no tool of that name.')
+
+/**
+ * MCP over HTTP for revisions 2026-07-28 and, stateless, 2025-11-25: each request is answered by a server of its own, and
+ * nothing is kept between them. Who calls, and what they may do, is not known here.
+ */
+export function createToolEndpoint(description: ServerDescription): ToolEndpoint {
+  const { name, version, instructions, pageSize = 100, extend } = description
+  const exchanges = new WeakMap<Request, Exchange>()
+
+  function createServer({ tools, fail }: Exchange): Server {
+    const server = new Server(
+      { name, version },
+      {
+        capabilities: { tools: {} },
+        ...(instructions !== undefined && { instructions }),
+        // Of one caller: whoever else is asked on the way must not keep it for another.
+        cacheHints: { 'tools/list': { ttlMs: listAge, cacheScope: 'private' } },
+      },
+    )
+    // The texts of what is thrown here would be told to the client.
+    const guarded = async <T>(work: () => T | Promise<T>) => {
+      try {
+        return await work()
+      } catch (error) {
+        return fail(error)
+      }
+    }
+    server.setRequestHandler('tools/list', async ({ params }) => page(await guarded(() => tools.list()), params?.cursor, pageSize))
+    server.setRequestHandler('tools/call', async ({ params }, context) => {
+      const result = await guarded(() => tools.call(params.name, params.arguments ?? {}, context))
+      if (result === null) throw noSuchTool()
+      return result
+    })
+    extend?.(server)
+    return server
+  }
+
+  const handler = createMcpHandler(
+    ({ requestInfo }) => {
+      const exchange = requestInfo && exchanges.get(requestInfo)
+      if (!exchange) throw new TypeError('A request is served that nobody was let in with.')
+      return createServer(exchange)
+    },
+    // There is nothing to listen to unless something was added.
+    { ...(extend === undefined && { maxSubscriptions: 0 }) },
+  )
+
+  return {
+    async serve(request, body, tools) {
+      const failures: unknown[] = []
+      exchanges.set(request, {
+        tools,
+        fail(error) {
+          failures.push(error)
+          throw new ProtocolError(ProtocolErrorCode.InternalError, 'Not answered.')
+        },
+      })
+      const response = await begun(await handler.fetch(request, { parsedBody: body }))
+      if (failures.length > 0) {
+        await response.body?.cancel()
+        throw failures[0]
+      }
+      return response
+    },
+    close: () => handler.close(),
+  }
+}
+
+interface Exchange {
+  readonly tools: OfferedTools
+  readonly fail: (error: unknown) => never
+}
+
+/** Milliseconds for which a client need not ask again: what it may call is decided when it does. */
+const listAge = 30_000
+
+/** By name, so that it is the same whenever it is asked for; a page begins after the name that the last one ended with. */
+function page(tools: readonly Tool[], cursor: string | undefined, size: number): { tools: Tool[]; nextCursor?: string } {
+  const sorted = tools.toSorted((a, b) => (a.name < b.name ? -1 : 1))
+  const after = cursor === undefined ? '' : Buffer.from(cursor, 'base64url').toString()
+  if (cursor !== undefined && (after === '' || cursorOf(after) !== cursor))
+    throw new ProtocolError(ProtocolErrorCode.InvalidParams, 'The cursor is none of ours.')
+  const rest = sorted.filter(({ name }) => name > after)
+  const shown = rest.slice(0, size)
+  const last = shown.at(-1)
+  return { tools: shown, ...(last && rest.length > size && { nextCursor: cursorOf(last.name) }) }
+}
+
+const cursorOf = (name: string) => Buffer.from(name).toString('base64url')
+
+/** Once it is known what it begins with: an event stream is there before anything was done. */
+async function begun(response: Response): Promise<Response> {
+  const { body, headers, status } = response
+  if (body === null || !headers.get('content-type')?.startsWith('text/event-stream')) return response
+  const reader = body.getReader()
+  let first: Awaited<ReturnType<typeof reader.read>> | null = await reader.read()
+  const whole = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const { done, value } = first ?? (await reader.read())
+      first = null
+      if (done) controller.close()
+      else controller.enqueue(value)
+    },
+    cancel: (reason) => reader.cancel(reason),
+  })
+  return new Response(whole, { headers, status })
+}
