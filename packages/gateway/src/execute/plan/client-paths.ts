@@ -1,5 +1,5 @@
-import { type FragmentDefinitionNode, Kind, type SelectionSetNode } from 'graphql'
-import { type ClientOperation, isWanted } from './collect-fields.ts'
+import { Kind, type SelectionSetNode } from 'graphql'
+import type { ClientOperation } from './collect-fields.ts'
 
 export type Path = readonly (string | number)[]
 
@@ -33,30 +33,17 @@ export function createClientPaths(client: ClientOperation): ClientPathOf {
   }
 }
 
-function readNames(client: ClientOperation): Names {
-  const root: Names = new Map()
-  const read = new Map<Names, Set<FragmentDefinitionNode>>()
-
-  function add({ selections }: SelectionSetNode, into: Names): void {
+function readNames({ operation, sourceOf }: ClientOperation): Names {
+  function add({ selections }: SelectionSetNode, into: Names): Names {
     for (const node of selections) {
-      if (!isWanted(client, node)) continue
-      if (node.kind === Kind.FIELD) {
-        const source = client.sourceOf(node)
-        const field = into.get(source) ?? { name: (node.alias ?? node.name).value, fields: new Map() }
-        into.set(source, field)
-        if (node.selectionSet) add(node.selectionSet, field.fields)
-      } else if (node.kind === Kind.INLINE_FRAGMENT) {
-        add(node.selectionSet, into)
-      } else {
-        const fragment = client.fragments.get(node.name.value)
-        const known = read.get(into) ?? new Set()
-        read.set(into, known)
-        if (!fragment || known.has(fragment)) continue
-        known.add(fragment)
-        add(fragment.selectionSet, into)
-      }
+      if (node.kind === Kind.INLINE_FRAGMENT) add(node.selectionSet, into)
+      if (node.kind !== Kind.FIELD) continue
+      const source = sourceOf(node)
+      const field = into.get(source) ?? { name: (node.alias ?? node.name).value, fields: new Map() }
+      into.set(source, field)
+      if (node.selectionSet) add(node.selectionSet, field.fields)
     }
+    return into
   }
-  add(client.operation.selectionSet, root)
-  return root
+  return add(operation.selectionSet, new Map())
 }

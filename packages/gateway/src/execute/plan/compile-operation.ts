@@ -4,94 +4,97 @@ import {
   type ExecutionResult,
   getVariableValues,
   GraphQLError,
-  type GraphQLSchema,
+  Kind,
   type OperationDefinitionNode,
   visit,
 } from 'graphql'
+import { LRUCache } from 'lru-cache'
 import type { RequestContext } from '../request-context.ts'
 import { createAnswerErrors } from './answer-errors.ts'
-import { type ClientPathOf, createClientPaths } from './client-paths.ts'
-import { type ClientOperation, fragmentsOf } from './collect-fields.ts'
-import { type AnswerCompletion, compileAnswer } from './complete-answer.ts'
+import { createClientPaths } from './client-paths.ts'
+import type { ClientOperation } from './collect-fields.ts'
+import { compileAnswer } from './complete-answer.ts'
+import { compilePlan } from './compile-plan.ts'
 import { startCompletion } from './completion.ts'
-import type { Run, Step } from './run.ts'
+import { normaliseOperation } from './normalise-operation.ts'
+import { preparePlanning } from './plannable-operation.ts'
+import type { PlannedSupergraph } from './read-supergraph.ts'
+import type { PlanParts, Run } from './run.ts'
 
-/** An operation that was planned, ready to be executed any number of times. */
-export type ExecuteOperation = (
-  variables: Readonly<Record<string, unknown>>,
-  context: RequestContext,
-) => Promise<ExecutionResult>
+type Variables = Readonly<Record<string, unknown>>
 
-/** What depends on the values of variables by which fields are wanted or not. */
-interface Variant {
-  readonly answer: AnswerCompletion
-  readonly clientPathOf: ClientPathOf
+/** Executes one operation, any number of times. */
+export type ExecuteOperation = (variables: Variables, context: RequestContext) => Promise<ExecutionResult>
+
+export interface OperationParts extends Pick<PlanParts, 'subgraphOf' | 'isOfType'> {
+  readonly supergraph: PlannedSupergraph
+  /** That hold, of the supergraph's. */
+  readonly overrideLabels: readonly string[]
 }
 
-/** Of 2 to the number of such variables, a client is not likely to want more. */
-const maxVariants = 32
+/** Plans of one operation: of all that its conditions make possible, clients want few. */
+const maxPlans = 16
 
-/** @param step - the compiled plan; null if nothing is asked of subgraphs. */
-export function compileOperation(options: {
-  readonly schema: GraphQLSchema
-  readonly document: DocumentNode
-  readonly operation: OperationDefinitionNode
-  readonly sourceOf: ClientOperation['sourceOf']
-  readonly step: Step | null
-}): ExecuteOperation {
-  const { schema, document, operation, sourceOf, step } = options
+/**
+ * Prepares an operation: what depends on nothing but its text, and on the values of variables that decide which fields
+ * are wanted, is done once.
+ */
+export function compileOperation(
+  document: DocumentNode,
+  operation: OperationDefinitionNode,
+  parts: OperationParts,
+): ExecuteOperation {
+  const { apiSchema } = parts.supergraph
   const { variableDefinitions = [] } = operation
   const conditionNames = conditionsOf(document)
-  const variants = new Map<string, Variant>()
-
-  function variantFor(conditions: readonly boolean[]): Variant {
-    const key = conditions.join()
-    const known = variants.get(key)
-    if (known) return known
-    const client: ClientOperation = {
-      schema,
-      operation,
-      fragments: fragmentsOf(document),
-      conditions: Object.fromEntries(conditionNames.map((name, index) => [name, conditions[index]])),
-      sourceOf,
-    }
-    const variant = { answer: compileAnswer(client), clientPathOf: createClientPaths(client) }
-    if (step === null && variant.answer.asksSubgraphs)
-      throw new AppError('INTERNAL', undefined, { cause: 'the planner found no way to answer the operation' })
-    if (variants.size >= maxVariants) variants.clear()
-    variants.set(key, variant)
-    return variant
-  }
+  const planned = new LRUCache<string, ExecuteOperation>({ max: maxPlans })
 
   return async (variables, context) => {
-    const { coerced = {}, errors } = getVariableValues(schema, variableDefinitions, variables)
+    const { coerced = {}, errors } = getVariableValues(apiSchema, variableDefinitions, variables)
     if (errors) return { errors }
     const conditions = conditionNames.map((name) => coerced[name])
     if (!conditions.every((value) => typeof value === 'boolean')) return { errors: [conditionError()] }
-    const { answer, clientPathOf } = variantFor(conditions)
-
-    const answerErrors = createAnswerErrors(clientPathOf)
-    const run: Run = { data: {}, variables, coerced, context, errors: answerErrors, isShared: false }
-    if (step) await step(run)
-    const completion = startCompletion(variables)
-    const data = answer.complete(run.data, completion)
-    answerErrors.addMisfits(completion.misfits)
-    return answerErrors.all.length === 0 ? { data } : { errors: answerErrors.all, data }
+    const key = conditions.join()
+    const known = planned.get(key)
+    const execute = known ?? planOperation(normaliseOperation(apiSchema, document, operation, coerced), parts)
+    if (!known) planned.set(key, execute)
+    return execute(variables, context)
   }
 }
 
-/** Variables of which `@skip` or `@include` make fields depend. */
+function planOperation(operation: OperationDefinitionNode, parts: OperationParts): ExecuteOperation {
+  const { supergraph, overrideLabels, subgraphOf, isOfType } = parts
+  const { document, sourceOf, variableOf } = preparePlanning(operation, supergraph.addedNames)
+  const client: ClientOperation = { schema: supergraph.apiSchema, operation, sourceOf }
+  const answer = compileAnswer(client)
+  const clientPathOf = createClientPaths(client)
+  const step = document && compilePlan(supergraph.plan(document, overrideLabels), { subgraphOf, isOfType, variableOf })
+  if (step === null && answer.asksSubgraphs)
+    throw new AppError('INTERNAL', undefined, { cause: 'the planner found no way to answer the operation' })
+
+  return async (variables, context) => {
+    const errors = createAnswerErrors(clientPathOf)
+    const run: Run = { data: {}, variables, context, errors, isShared: false }
+    await step?.(run)
+    const completion = startCompletion(variables)
+    const data = answer.complete(run.data, completion)
+    errors.addMisfits(completion.misfits)
+    return errors.all.length === 0 ? { data } : { errors: errors.all, data }
+  }
+}
+
+/** Variables on which `@skip` or `@include` depend. */
 function conditionsOf(document: DocumentNode): readonly string[] {
   const names = new Set<string>()
   visit(document, {
     Directive({ name, arguments: given = [] }) {
       if (name.value !== 'skip' && name.value !== 'include') return
-      for (const { value } of given) if (value.kind === 'Variable') names.add(value.name.value)
+      for (const { value } of given) if (value.kind === Kind.VARIABLE) names.add(value.name.value)
     },
   })
   return [...names]
 }
 
-/** Null is no value of `if: Boolean!`, but one that a variable with a default may have. */
+/** Null is a value that a variable with a default may have, but none of `if: Boolean!`. */
 const conditionError = () =>
   new GraphQLError('A variable of @skip or @include must be true or false.', { extensions: { code: 'BAD_USER_INPUT' } })

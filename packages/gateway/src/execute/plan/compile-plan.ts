@@ -22,15 +22,8 @@ function compileNode(node: PlanNode, path: PlanPath, parts: PlanParts): Step {
       return inSequence(node.nodes.map((each) => compileNode(each, path, parts)))
     case 'Parallel':
       return inParallel(node.nodes.map((each) => compileNode(each, path, parts)))
-    case 'Condition': {
-      const variable = parts.variableOf(node.condition)
-      const [yes, no] = [node.ifClause, node.elseClause].map((each) => each && compileNode(each, path, parts))
-      return (run) => (run.coerced[variable] === true ? yes : no)?.(run)
-    }
-    case 'Defer':
-      throw new TypeError('Plans are made without @defer.')
     default:
-      throw new TypeError('A plan with a node that is not known.')
+      throw new TypeError(`Operations are planned without what makes a node ${node.kind}.`)
   }
 }
 
@@ -52,8 +45,6 @@ function usesContexts(node: PlanNode): boolean {
       return (node.contextRewrites ?? []).length > 0
     case 'Flatten':
       return usesContexts(node.node)
-    case 'Condition':
-      return [node.ifClause, node.elseClause].some((each) => each !== undefined && usesContexts(each))
     default:
       return 'nodes' in node && node.nodes.some(usesContexts)
   }

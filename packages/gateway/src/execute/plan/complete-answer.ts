@@ -76,7 +76,7 @@ function compileObject(
   type: GraphQLObjectType | GraphQLInterfaceType,
   sets: readonly SelectionSetNode[],
 ): ObjectCompletion {
-  const collected = [...collectFields(client, type, sets)]
+  const collected = [...collectFields(client.schema, type, sets)]
   return {
     fields: collected.map(([name, nodes]) => compileField(client, type, name, nodes)),
     hasProto: collected.some(([name]) => name === '__proto__'),
@@ -170,13 +170,8 @@ function introspect(
   name: string,
   nodes: readonly FieldNode[],
 ): Complete {
-  const document: DocumentNode = {
-    kind: Kind.DOCUMENT,
-    definitions: [
-      { ...operation, selectionSet: { kind: Kind.SELECTION_SET, selections: nodes } },
-      ...fragments.values(),
-    ],
-  }
+  const selectionSet: SelectionSetNode = { kind: Kind.SELECTION_SET, selections: nodes }
+  const document: DocumentNode = { kind: Kind.DOCUMENT, definitions: [{ ...operation, selectionSet }] }
   return (_value, { variables }) => executeSync({ schema, document, variableValues: variables }).data?.[name] ?? null
 }
 

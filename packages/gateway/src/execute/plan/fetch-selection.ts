@@ -1,6 +1,5 @@
 import type { FetchNode } from '@apollo/query-planner'
 import { type FragmentDefinitionNode, Kind, type OperationDefinitionNode, parse, type SelectionSetNode } from 'graphql'
-import { fragmentsOf } from './collect-fields.ts'
 import type { Path } from './client-paths.ts'
 
 /** What a fetch asks for, as far as its requests have to know it and its failure is told. */
@@ -24,7 +23,9 @@ export function readFetchSelection({ operation: text, requires, outputRewrites =
   const document = parse(text, { noLocation: true })
   const operation = document.definitions.find((each) => each.kind === Kind.OPERATION_DEFINITION)
   if (operation === undefined) throw new TypeError('A fetch without an operation.')
-  const fragments = fragmentsOf(document)
+  const fragments = new Map<string, FragmentDefinitionNode>()
+  for (const node of document.definitions)
+    if (node.kind === Kind.FRAGMENT_DEFINITION) fragments.set(node.name.value, node)
   const renamed = new Map(
     outputRewrites.flatMap((rewrite) =>
       rewrite.kind === 'KeyRenamer' ? [[rewrite.path.at(-1), rewrite.renameKeyTo] as const] : [],

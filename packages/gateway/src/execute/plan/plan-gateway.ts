@@ -1,11 +1,8 @@
 import type { ApolloServerOptionsWithGateway, BaseContext } from '@apollo/server'
-import type { DocumentNode, OperationDefinitionNode } from 'graphql'
 import { LRUCache } from 'lru-cache'
 import type { RequestContext } from '../request-context.ts'
 import { compileOperation, type ExecuteOperation } from './compile-operation.ts'
-import { compilePlan } from './compile-plan.ts'
 import { activeLabels } from './override-labels.ts'
-import { preparePlanning } from './plannable-operation.ts'
 import { readSupergraph } from './read-supergraph.ts'
 import type { Subgraph } from './run.ts'
 import { createIsOfType } from './type-conditions.ts'
@@ -29,11 +26,11 @@ export function createPlanGateway(options: {
   /** From 0 to 1: which requests are in the share of a progressive `@override`. */
   readonly random?: () => number
 }): GatewayInterface {
-  const { supergraph, subgraph, random = Math.random } = options
-  const { apiSchema, fullSchema, addedNames, overrideLabels, plan, ...read } = readSupergraph(supergraph)
-  const subgraphs = new Map(read.subgraphs.map((each) => [each.name, subgraph(each)]))
-  const isOfType = createIsOfType(fullSchema)
-  const compiled = new LRUCache<string, ExecuteOperation>(cacheBounds)
+  const { subgraph, random = Math.random } = options
+  const supergraph = readSupergraph(options.supergraph)
+  const subgraphs = new Map(supergraph.subgraphs.map((each) => [each.name, subgraph(each)]))
+  const isOfType = createIsOfType(supergraph.fullSchema)
+  const operations = new LRUCache<string, ExecuteOperation>(cacheBounds)
 
   function subgraphOf(name: string): Subgraph {
     const found = subgraphs.get(name)
@@ -41,31 +38,20 @@ export function createPlanGateway(options: {
     return found
   }
 
-  function compile(
-    document: DocumentNode,
-    operation: OperationDefinitionNode,
-    labels: readonly string[],
-  ): ExecuteOperation {
-    const plannable = preparePlanning(document, operation, addedNames)
-    const { sourceOf, variableOf } = plannable
-    const step =
-      plannable.document && compilePlan(plan(plannable.document, labels), { subgraphOf, isOfType, variableOf })
-    return compileOperation({ schema: apiSchema, document, operation, sourceOf, step })
-  }
-
   return {
     onSchemaLoadOrUpdate(callback) {
-      callback({ apiSchema, coreSupergraphSdl: supergraph })
+      callback({ apiSchema: supergraph.apiSchema, coreSupergraphSdl: options.supergraph })
       return () => undefined
     },
     stop: async () => undefined,
     load: async () => ({
       executor: async ({ queryHash, operationName, document, operation, request, source, context }) => {
-        const labels = activeLabels(overrideLabels, random)
-        const key = [queryHash, operationName ?? '', ...labels].join(' ')
-        const known = compiled.get(key)
-        const execute = known ?? compile(document, operation, labels)
-        if (!known) compiled.set(key, execute, { size: source.length + 1 })
+        const overrideLabels = activeLabels(supergraph.overrideLabels, random)
+        const key = [queryHash, operationName ?? '', ...overrideLabels].join(' ')
+        const known = operations.get(key)
+        const execute =
+          known ?? compileOperation(document, operation, { supergraph, overrideLabels, subgraphOf, isOfType })
+        if (!known) operations.set(key, execute, { size: source.length + 1 })
         return execute(request.variables ?? {}, context as RequestContext)
       },
     }),

@@ -12,7 +12,7 @@ import { isPlanned } from './request-body.ts'
 
 /** An operation as it is planned: nothing that the client named can be taken for something of the plan. */
 export interface PlannableOperation {
-  /** The operation and its fragments; null where subgraphs have nothing to answer. */
+  /** Null where subgraphs have nothing to answer. */
   readonly document: DocumentNode | null
   /** The name under which answers to the plan have what a field of the client's operation asks for. */
   sourceOf(field: FieldNode): string
@@ -27,17 +27,13 @@ const typename: FieldNode = { kind: Kind.FIELD, name: { kind: Kind.NAME, value: 
 
 /**
  * Renames what clashes with fields and variables that plans add, or with members of every object (`constructor`).
- * Leaves out what is answered without subgraphs: introspection, and where and as what `__typename` is wanted.
+ * Leaves out what is answered without subgraphs: introspection, and as what `__typename` is wanted.
+ *
+ * @param operation - normalised.
  */
-export function preparePlanning(
-  document: DocumentNode,
-  operation: OperationDefinitionNode,
-  added: AddedNames,
-): PlannableOperation {
-  const fragments = document.definitions.filter((each) => each.kind === Kind.FRAGMENT_DEFINITION)
-  const original: DocumentNode = { kind: Kind.DOCUMENT, definitions: [operation, ...fragments] }
+export function preparePlanning(operation: OperationDefinitionNode, added: AddedNames): PlannableOperation {
   const taken = new Set(added.all)
-  visit(original, { Name: ({ value }) => void taken.add(value) })
+  visit(operation, { Name: ({ value }) => void taken.add(value) })
   let count = 0
   function freshName(): string {
     let name: string
@@ -62,7 +58,7 @@ export function preparePlanning(
     return source
   }
 
-  const planned: DocumentNode = visit(original, {
+  const planned: OperationDefinitionNode = visit(operation, {
     Variable(node) {
       const name = node.name.value
       if (!isPlanned(name)) return undefined
@@ -85,21 +81,11 @@ export function preparePlanning(
         node.selections.length === 0 ? { ...node, selections: [typename] } : undefined,
     },
   })
+  let asks = false
+  visit(planned, { Field: ({ name }) => void (asks ||= name.value !== '__typename') })
   return {
-    document: prune(planned),
+    document: asks ? pruneDefinitions(planned, new Map()) : null,
     sourceOf,
     variableOf: (name) => clientNames.get(name) ?? name,
   }
-}
-
-/** Without what is no longer used; null if no field is left but `__typename`. */
-function prune({ definitions: [operation, ...fragments] }: DocumentNode): DocumentNode | null {
-  if (operation?.kind !== Kind.OPERATION_DEFINITION) throw new TypeError('An operation comes first.')
-  const byName = new Map(
-    fragments.flatMap((each) => (each.kind === Kind.FRAGMENT_DEFINITION ? [[each.name.value, each] as const] : [])),
-  )
-  const pruned = pruneDefinitions(operation, byName)
-  let asks = false
-  visit(pruned, { Field: ({ name }) => void (asks ||= name.value !== '__typename') })
-  return asks ? pruned : null
 }

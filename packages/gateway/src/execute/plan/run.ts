@@ -11,8 +11,6 @@ export interface Run {
   readonly data: Data
   /** As the client sent them. */
   readonly variables: Readonly<Record<string, unknown>>
-  /** With defaults, as the client's operation has them. */
-  readonly coerced: Readonly<Record<string, unknown>>
   readonly context: RequestContext
   readonly errors: AnswerErrors
   /** Whether an object of the data is in several places: entities that are one and the same share what is fetched. */
