@@ -165,11 +165,7 @@ function runtimeType(
 }
 
 /** `__schema` and `__type` are of what clients see; graphql-js answers them. */
-function introspect(
-  { schema, operation, fragments }: ClientOperation,
-  name: string,
-  nodes: readonly FieldNode[],
-): Complete {
+function introspect({ schema, operation }: ClientOperation, name: string, nodes: readonly FieldNode[]): Complete {
   const selectionSet: SelectionSetNode = { kind: Kind.SELECTION_SET, selections: nodes }
   const document: DocumentNode = { kind: Kind.DOCUMENT, definitions: [{ ...operation, selectionSet }] }
   return (_value, { variables }) => executeSync({ schema, document, variableValues: variables }).data?.[name] ?? null

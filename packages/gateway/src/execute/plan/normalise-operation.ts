@@ -1,13 +1,13 @@
 import { AppError } from '@behalf/identity'
 import {
   type DocumentNode,
-  doTypesOverlap,
   type FieldNode,
   type FragmentDefinitionNode,
   getDirectiveValues,
   getNamedType,
   type GraphQLCompositeType,
   GraphQLIncludeDirective,
+  type GraphQLObjectType,
   type GraphQLSchema,
   GraphQLSkipDirective,
   type InlineFragmentNode,
@@ -15,6 +15,7 @@ import {
   isCompositeType,
   isUnionType,
   Kind,
+  type NamedTypeNode,
   type OperationDefinitionNode,
   type SelectionNode,
   type SelectionSetNode,
@@ -28,7 +29,7 @@ const maxSelections = 50_000
  * fragments than those that depend on the type of an object. It has the same answer.
  *
  * Planned as it is, a field on a condition can take the requirements of its neighbours with it, and a fragment on an
- * interface that a type implements has no plan where a subgraph has that type as an `@interfaceObject`.
+ * interface or union that a type is always of may have no plan where a subgraph has it as an `@interfaceObject`.
  *
  * @param document - one that validates against `schema`.
  * @param conditions - values of all variables of conditions.
@@ -65,12 +66,18 @@ export function normaliseOperation(
     parent: GraphQLCompositeType,
   ): readonly SelectionNode[] {
     const type = typeCondition ? schema.getType(typeCondition.name.value) : parent
-    if (!typeCondition || !isCompositeType(type) || isAlways(type, parent)) return normaliseSet(selectionSet, parent)
-    if (!doTypesOverlap(schema, type, parent)) return []
-    const selections = normaliseSet(selectionSet, type)
-    if (selections.length === 0) return []
-    return [{ kind: Kind.INLINE_FRAGMENT, typeCondition, selectionSet: { kind: Kind.SELECTION_SET, selections } }]
+    if (!isCompositeType(type) || isAlways(type, parent)) return normaliseSet(selectionSet, parent)
+    const possible = possibleTypes(parent)
+    const members = possibleTypes(type).filter((each) => possible.includes(each))
+    if (members.length === 0) return []
+    if (!isUnionType(type)) return onType(type, normaliseSet(selectionSet, type))
+    // It has no fields: what is in it is of its members.
+    if (members.length === possible.length) return normaliseSet(selectionSet, parent)
+    return members.flatMap((each) => onType(each, normaliseSet(selectionSet, each)))
   }
+
+  const possibleTypes = (type: GraphQLCompositeType): readonly GraphQLObjectType[] =>
+    isAbstractType(type) ? schema.getPossibleTypes(type) : [type]
 
   const isAlways = (type: GraphQLCompositeType, parent: GraphQLCompositeType) =>
     type === parent || (isAbstractType(type) && !isUnionType(parent) && schema.isSubType(type, parent))
@@ -95,4 +102,10 @@ export function normaliseOperation(
   if (!root) throw new TypeError(`There is no ${operation.operation} type.`)
   const selections = normaliseSet(operation.selectionSet, root)
   return { ...operation, selectionSet: { kind: Kind.SELECTION_SET, selections } }
+}
+
+const onType = ({ name }: GraphQLCompositeType, selections: readonly SelectionNode[]): InlineFragmentNode[] => {
+  const typeCondition: NamedTypeNode = { kind: Kind.NAMED_TYPE, name: { kind: Kind.NAME, value: name } }
+  const selectionSet: SelectionSetNode = { kind: Kind.SELECTION_SET, selections }
+  return selections.length === 0 ? [] : [{ kind: Kind.INLINE_FRAGMENT, typeCondition, selectionSet }]
 }

@@ -3,6 +3,7 @@ import {
   type FieldNode,
   Kind,
   type OperationDefinitionNode,
+  type SelectionNode,
   type SelectionSetNode,
   visit,
 } from 'graphql'
@@ -24,6 +25,11 @@ export interface PlannableOperation {
 const plannedAlias = /__alias_\d+$/
 
 const typename: FieldNode = { kind: Kind.FIELD, name: { kind: Kind.NAME, value: '__typename' } }
+
+const selectionSet = (selections: readonly SelectionNode[]): SelectionSetNode => ({
+  kind: Kind.SELECTION_SET,
+  selections,
+})
 
 /**
  * Renames what clashes with fields and variables that plans add, or with members of every object (`constructor`).
@@ -58,29 +64,53 @@ export function preparePlanning(operation: OperationDefinitionNode, added: Added
     return source
   }
 
-  const planned: OperationDefinitionNode = visit(operation, {
-    Variable(node) {
-      const name = node.name.value
-      if (!isPlanned(name)) return undefined
-      const renamed = variables.get(name) ?? freshName()
-      variables.set(name, renamed)
-      clientNames.set(renamed, name)
-      return { ...node, name: { kind: Kind.NAME, value: renamed } }
+  /**
+   * Wherever it is asked for, `__typename` is asked for of the whole object: which type an object has of which only an
+   * interface is known is not found out in a fragment on that type.
+   */
+  function planSet({ selections }: SelectionSetNode): readonly SelectionNode[] {
+    let isTyped = false
+    const planned = selections.flatMap<SelectionNode>((node) => {
+      if (node.kind === Kind.FIELD) {
+        isTyped ||= node.name.value === '__typename'
+        return planField(node)
+      }
+      if (node.kind !== Kind.INLINE_FRAGMENT) throw new TypeError('The operation was not normalised.')
+      const inner = planSet(node.selectionSet)
+      isTyped ||= inner.includes(typename)
+      const fields = inner.filter((each) => each !== typename)
+      return fields.length === 0 ? [] : [{ ...node, selectionSet: selectionSet(fields) }]
+    })
+    return isTyped || planned.length === 0 ? [typename, ...planned] : planned
+  }
+
+  function planField(node: FieldNode): FieldNode[] {
+    const { name, alias, selectionSet: selected } = node
+    // Introspection is not planned at all.
+    if (name.value.startsWith('__')) return []
+    const source = sourceOf(node)
+    return [
+      {
+        ...node,
+        ...(source !== (alias ?? name).value && { alias: { kind: Kind.NAME, value: source } }),
+        ...(selected && { selectionSet: selectionSet(planSet(selected)) }),
+      },
+    ]
+  }
+
+  const planned: OperationDefinitionNode = visit(
+    { ...operation, selectionSet: selectionSet(planSet(operation.selectionSet)) },
+    {
+      Variable(node) {
+        const name = node.name.value
+        if (!isPlanned(name)) return undefined
+        const renamed = variables.get(name) ?? freshName()
+        variables.set(name, renamed)
+        clientNames.set(renamed, name)
+        return { ...node, name: { kind: Kind.NAME, value: renamed } }
+      },
     },
-    Field(node) {
-      const name = node.name.value
-      if (name === '__typename') return typename
-      if (name.startsWith('__')) return null
-      const source = sourceOf(node)
-      return source === (node.alias ?? node.name).value
-        ? undefined
-        : { ...node, alias: { kind: Kind.NAME, value: source } }
-    },
-    SelectionSet: {
-      leave: (node): SelectionSetNode | undefined =>
-        node.selections.length === 0 ? { ...node, selections: [typename] } : undefined,
-    },
-  })
+  )
   let asks = false
   visit(planned, { Field: ({ name }) => void (asks ||= name.value !== '__typename') })
   return {
