@@ -1,10 +1,13 @@
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { findApps } from '@behalf/composition'
-import { errorTable } from '@behalf/identity'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { runSteps, type Step, stepsOf, withOpenParts } from './support/documents.ts'
+import { auditKinds, errorTable } from '@behalf/identity'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { compared, runSteps, type Step, stepsOf, textPattern, withOpenParts } from './support/documents.ts'
 import { root, startSystem, type System } from './support/system.ts'
+
+/** A page has a dozen commands, some of them of three processes each. */
+vi.setConfig({ testTimeout: 90_000 })
 
 /** These two are what `startSystem` stands for; everything else runs as it is printed. */
 const installAndStart = 'npm ci\nnpm start\n'
@@ -24,7 +27,7 @@ function relocated(markdown: string): string {
     .replaceAll('.behalf/logs', join(dataDir, 'logs'))
 }
 
-describe.each(['README.md', 'docs/get-started/README.md'])('%s', (path) => {
+describe.each(['README.md', 'docs/get-started/README.md', 'docs/guides/revoke.md'])('%s', (path) => {
   const markdown = readFileSync(join(root, path), 'utf8')
 
   it('begins with the two commands', () => {
@@ -37,8 +40,7 @@ describe.each(['README.md', 'docs/get-started/README.md'])('%s', (path) => {
     expect(printed).toHaveLength(steps.length)
     for (const [index, { line, answer }] of steps.entries()) {
       if (answer === null) continue
-      const documented: unknown = JSON.parse(answer)
-      const actual = withOpenParts(JSON.parse(printed[index] ?? ''), documented)
+      const { actual, documented } = compared(printed[index] ?? '', answer)
       expect({ line, answer: actual }).toEqual({ line, answer: documented })
     }
   })
@@ -49,6 +51,9 @@ describe('the comparison', () => {
     expect(withOpenParts({ a: 1, txn: 'x' }, { a: 1, txn: '…' })).toEqual({ a: 1, txn: '…' })
     expect(withOpenParts({ a: 2, txn: 'x' }, { a: 1, txn: '…' })).not.toEqual({ a: 1, txn: '…' })
     expect(withOpenParts({ a: [1, 2] }, { a: ['…'] })).not.toEqual({ a: ['…'] })
+    expect('OK in 7 ms\n└─ [x]').toMatch(textPattern('OK in … ms\n└─ [x]\n'))
+    for (const other of ['OK in 7 ms\n└─ [y]', 'OK in 7 ms', 'OK in 7 ms\n└─ [x]\nmore', 'OK in 7\n ms\n└─ [x]'])
+      expect(other).not.toMatch(textPattern('OK in … ms\n└─ [x]\n'))
   })
 })
 
@@ -61,6 +66,15 @@ describe('docs/reference/errors.md', () => {
       ([, code, status, message]) => [code, Number(status), message],
     )
     expect(rows).toEqual(Object.entries(errorTable).map(([code, { status, message }]) => [code, status, message]))
+  })
+})
+
+describe('docs/reference/audit-events.md', () => {
+  it('[P14] has every kind of event, and no other', () => {
+    const [, kinds = ''] = reference('audit-events.md').split('\n## Kinds\n')
+    const documented = Array.from((kinds.split('\n## ')[0] ?? '').matchAll(/^\| `([\w.]+)` \|/gm), ([, kind]) => kind)
+    expect(documented).toHaveLength(auditKinds.length)
+    expect(new Set(documented)).toEqual(new Set(auditKinds))
   })
 })
 

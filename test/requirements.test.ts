@@ -23,6 +23,13 @@ it.each(Object.entries(requirements).filter(([, { kept }]) => kept))('%s is kept
   expect(cited.get(name) ?? []).not.toEqual([])
 })
 
+it('security.md rests on promises that are made', () => {
+  const page = readFileSync(join(root, 'docs/concepts/security.md'), 'utf8')
+  const named = Array.from(page.matchAll(/\[(P\d+(?:, P\d+)*)\]/g), ([, names = '']) => names.split(', ')).flat()
+  expect(new Set(named).size).toBeGreaterThan(10)
+  expect(named.filter((name) => !Object.hasOwn(requirements, name))).toEqual([])
+})
+
 it('no test cites a promise that is not made', () => {
   expect([...cited.keys()].filter((name) => !Object.hasOwn(requirements, name))).toEqual([])
 })

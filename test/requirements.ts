@@ -20,7 +20,7 @@ export const requirements = {
     kept: true,
   },
   P5: { promise: 'Each subgraph receives only the facts it declared.', kept: true },
-  P6: { promise: 'Authorization is decided before any subgraph is asked, and again in the subgraph.', kept: false },
+  P6: { promise: 'Authorization is decided before any subgraph is asked, and again in the subgraph.', kept: true },
   P7: {
     promise:
       'Rows belong to someone: the database itself and the ownership check on results withhold the rows of others.',
@@ -30,7 +30,7 @@ export const requirements = {
   P9: {
     promise:
       "An approval is the user's own, for one call with exactly these arguments, once; the resolver verifies it.",
-    kept: false,
+    kept: true,
   },
   P10: {
     promise: 'Tools are listed and executable by the same rule, per user; chat and MCP share one registry.',
@@ -43,8 +43,11 @@ export const requirements = {
     kept: true,
   },
   P13: { promise: "Nothing accepted is lost; a tool call's effect in a database happens at most once.", kept: false },
-  P14: { promise: 'Every decision is explained.', kept: false },
-  P15: { promise: 'Abuse is bounded per user and tenant.', kept: false },
+  P14: { promise: 'Every decision is explained.', kept: true },
+  P15: {
+    promise: 'Abuse is bounded per user and tenant: rate, query cost, tool calls, model tokens.',
+    kept: true,
+  },
   P16: {
     promise:
       'A team that adds a subgraph gets P1 to P15 without writing security code, and a test kit that attacks it.',

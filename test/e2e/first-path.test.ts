@@ -107,7 +107,15 @@ describe('viewer', () => {
     const swapped = signature.replace(/^./, (letter) => (letter === 'A' ? 'B' : 'A'))
     const answer = await system.graphql(`${header}.${payload}.${swapped}`, viewer)
     expect(answer.status).toBe(401)
-    expect(answer.headers.get('www-authenticate')).toBe('Bearer error="invalid_token"')
+    // RFC 6750 3 and RFC 9728 5.1: why, and where a client finds out how to do better.
+    const metadata = `${system.urls.gateway}/.well-known/oauth-protected-resource/graphql`
+    expect(answer.headers.get('www-authenticate')).toBe(
+      `Bearer error="invalid_token", error_description="The access token is not valid.", resource_metadata="${metadata}"`,
+    )
+    expect(await (await fetch(metadata)).json()).toMatchObject({
+      resource: decodeJwt(token).aud,
+      authorization_servers: [system.urls.issuer],
+    })
     expect(answer.body.errors?.[0]?.extensions).toEqual({ code: 'CREDENTIAL_INVALID' })
     expect((await system.graphql(token, viewer)).status).toBe(200)
   })
@@ -204,11 +212,11 @@ describe('[P5] what a subgraph receives', () => {
   it('holds the facts and scopes that it declared, and no others', async () => {
     await viewerOf('ada')
     expect(claimsOf('balance', wire.balance.exchanges.at(-1)!)).toMatchObject({
-      scope: 'balance:read',
+      scope: 'balance:read balance:transfer',
       tctx: { tenant: 'acme', facts: {} },
     })
     expect(claimsOf('orders', wire.orders.exchanges.at(-1)!)).toMatchObject({
-      scope: 'orders:read',
+      scope: 'orders:read orders:write',
       tctx: { tenant: 'acme', facts: { tier: 'premium' } },
     })
   })

@@ -57,13 +57,15 @@ describe('a language model behind an OpenAI-compatible server', () => {
     await chat('ada', 'What is my balance?')
     const tools = model.requests.at(-1)!.body.tools ?? []
     expect(tools.map((tool) => tool.function.name)).toEqual([
+      'cancel_order',
       'get_balance',
       'get_order_status',
       'list_orders',
       'list_transactions',
+      'transfer',
     ])
     const names = tools.flatMap((tool) => Object.keys((tool.function.parameters as { properties: object }).properties))
-    expect(new Set(names)).toEqual(new Set(['orderId', 'first', 'after']))
+    expect(new Set(names)).toEqual(new Set(['orderId', 'reason', 'first', 'after', 'payeeId', 'amount']))
   })
 
   it("[P12] reads nobody else's data, whatever it asks for", async () => {

@@ -1,14 +1,14 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 
-/** A command of a document, and the JSON that the document says it prints. */
+/** A command of a document, and what the document says it prints: JSON or text, with `…` for what it leaves open. */
 export interface Step {
   readonly line: number
   readonly command: string
-  readonly answer: string | null
+  readonly answer: { readonly language: 'json' | 'text'; readonly text: string } | null
 }
 
-/** The `sh` blocks of a document, each with the `json` block that follows it, if one does. */
+/** The `sh` blocks of a document, each with the `json` or `text` block that follows it, if one does. */
 export function stepsOf(markdown: string): Step[] {
   const blocks = Array.from(
     markdown.matchAll(/^```(\w+)\n(.*?)^```$/gms),
@@ -19,8 +19,16 @@ export function stepsOf(markdown: string): Step[] {
     }),
   )
   return blocks.flatMap(({ language, text, line }, index) => {
+    if (language !== 'sh') return []
     const next = blocks[index + 1]
-    return language === 'sh' ? [{ line, command: text, answer: next?.language === 'json' ? next.text : null }] : []
+    const isAnswer = next?.language === 'json' || next?.language === 'text'
+    return [
+      {
+        line,
+        command: text,
+        answer: isAnswer ? { language: next.language as 'json' | 'text', text: next.text } : null,
+      },
+    ]
   })
 }
 
@@ -49,6 +57,28 @@ export function withOpenParts(actual: unknown, documented: unknown): unknown {
     )
   }
   return actual
+}
+
+/** What was printed, as far as the document shows it, and what it shows. */
+export function compared(
+  printed: string,
+  { language, text }: NonNullable<Step['answer']>,
+): { readonly actual: unknown; readonly documented: unknown } {
+  if (language === 'json') {
+    const documented: unknown = JSON.parse(text)
+    return { actual: withOpenParts(JSON.parse(printed), documented), documented }
+  }
+  const documented = text.trim()
+  return { actual: textPattern(documented).test(printed) ? documented : printed, documented }
+}
+
+/** Matches what the document shows, line by line; `…` is anything within a line. */
+export function textPattern(documented: string): RegExp {
+  const parts = documented
+    .trim()
+    .split('…')
+    .map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&'))
+  return new RegExp(`^${parts.join('.+')}$`)
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null

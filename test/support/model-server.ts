@@ -8,8 +8,11 @@ interface ChatRequest {
   readonly tools?: readonly { readonly function: { readonly name: string; readonly parameters: unknown } }[]
 }
 
-/** What the model says next: a text, or a call of a tool. */
-export type Reply = { readonly text: string } | { readonly call: string; readonly arguments: string }
+/** What the model says next: a text, of which all but the beginning can be made to wait, or a call of a tool. */
+export type Reply =
+  | { readonly text: string; readonly hold?: Promise<unknown> }
+  | { readonly call: string; readonly arguments: string }
+  | { readonly calls: readonly { readonly call: string; readonly arguments: string }[]; readonly finish?: string }
 
 export interface ModelServer extends AsyncDisposable {
   /** Value of `MODEL_BASE_URL`. */
@@ -63,8 +66,17 @@ async function stream(response: ServerResponse, model: string, reply: Reply): Pr
       `data: ${JSON.stringify({ id: 'chatcmpl-1', object: 'chat.completion.chunk', created: 0, model, choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`,
     )
   if ('text' in reply) {
-    for (const piece of reply.text.match(/.{1,7}/gs) ?? []) send({ content: piece })
+    for (const [index, piece] of (reply.text.match(/.{1,7}/gs) ?? []).entries()) {
+      if (index === 1) await reply.hold
+      send({ content: piece })
+    }
     send({}, 'stop')
+  } else if ('calls' in reply) {
+    for (const [index, { call, arguments: given }] of reply.calls.entries())
+      send({
+        tool_calls: [{ index, id: `call_${index}`, type: 'function', function: { name: call, arguments: given } }],
+      })
+    send({}, reply.finish ?? 'tool_calls')
   } else {
     send({
       role: 'assistant',

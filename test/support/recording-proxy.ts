@@ -10,6 +10,7 @@ export interface Exchange {
   readonly rawHeaders: readonly string[]
   readonly body: string
   readonly status: number
+  /** Empty for a stream, which is passed on as it comes. */
   readonly answer: string
 }
 
@@ -29,13 +30,23 @@ export async function recordingProxy(target: string): Promise<RecordingProxy> {
       for await (const chunk of request) chunks.push(chunk as Buffer)
       const body = Buffer.concat(chunks)
       const { method = '', url = '', rawHeaders } = request
+      const gone = new AbortController()
+      response.once('close', () => gone.abort())
       const forwarded = await fetch(new URL(url, target), {
         method,
+        signal: gone.signal,
         headers: pairs(rawHeaders).filter(
           ([name]) => !/^(host|connection|content-length|transfer-encoding)$/i.test(name),
         ),
         ...(body.length > 0 && { body }),
       })
+      if (forwarded.headers.get('content-type')?.startsWith('text/event-stream')) {
+        exchanges.push({ method, url, rawHeaders, body: body.toString(), status: forwarded.status, answer: '' })
+        response.writeHead(forwarded.status, { 'content-type': 'text/event-stream' }).flushHeaders()
+        for await (const chunk of forwarded.body ?? []) response.write(chunk)
+        response.end()
+        return
+      }
       const answer = await forwarded.text()
       exchanges.push({ method, url, rawHeaders, body: body.toString(), status: forwarded.status, answer })
       response.writeHead(forwarded.status, { 'content-type': forwarded.headers.get('content-type') ?? 'text/plain' })

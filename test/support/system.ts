@@ -150,7 +150,8 @@ export async function startSystem(options: { env?: Record<string, string>; dataD
   }
 }
 
-async function askForToken(args: readonly string[], env: Record<string, string>): Promise<string> {
+/** As `npm run token` does; `env` says where the provider is. */
+export async function askForToken(args: readonly string[], env: Record<string, string>): Promise<string> {
   const { stdout } = await promisify(execFile)(process.execPath, [...tokenCommand, ...args], { cwd: root, env })
   return stdout.trim()
 }

@@ -9,6 +9,7 @@ import {
   type SubgraphContext,
 } from '@behalf/subgraph'
 import type { Database } from './database.ts'
+import { payeeOf, transfer, type TransferInput } from './transfer.ts'
 
 type Context = SubgraphContext<Database>
 type Reference = { readonly id: string }
@@ -50,6 +51,12 @@ function entriesOf(db: Context['db'], userId: string, { limit, position }: Page)
 
 export const resolvers = {
   ...scalars,
+  Mutation: {
+    transfer: (_root: unknown, { input }: { input: TransferInput }, context: Context) => transfer(input, context),
+  },
+  Transfer: {
+    payee: (made: { payeeId: string }, _arguments: unknown, context: Context) => payeeOf(made, context),
+  },
   User: {
     __resolveReference: ({ id }: Reference): Reference => ({ id }),
     balance: (user: Reference, _arguments: unknown, context: Context) => balances(context).load(user.id),

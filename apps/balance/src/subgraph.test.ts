@@ -1,4 +1,4 @@
-import { testSubgraph, type TestCaller, type TestSubgraph } from '@behalf/testing'
+import { testSubgraph, type TestCaller, type TestClaims, type TestSubgraph } from '@behalf/testing'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Database } from './database.ts'
@@ -36,14 +36,11 @@ async function see(caller: TestCaller, of: string, variables: Record<string, unk
 
 describe('balance', () => {
   let app: TestSubgraph<Database>
-  const as = (name: string) => app.as(name, { scopes: ['balance:read'] })
+  const as = (name: string, claims: TestClaims = {}) => app.as(name, { scopes: ['balance:read'], ...claims })
+  const now = () => Math.floor(Date.now() / 1000)
 
   beforeAll(async () => {
-    app = await testSubgraph<Database>({
-      name: 'balance',
-      create: balance,
-      migrations: new URL('../migrations', import.meta.url),
-    })
+    app = await testSubgraph<Database>(balance)
     await app.admin
       .insertInto('accounts')
       .values([
@@ -155,6 +152,16 @@ describe('balance', () => {
     expect(errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }])
   })
 
+  test('[P6] payees are for those who signed in within the hour', async () => {
+    const { data, errors } = await as('ada', { authTime: now() - 3660 }).run(everything, user('usr_ada'))
+    expect(data).toMatchObject({ _entities: [{ balance: { currency: 'EUR' }, payees: null }] })
+    expect(errors).toMatchObject([
+      { path: ['_entities', 0, 'payees'], extensions: { code: 'STEP_UP_REQUIRED', maxAge: 3600 } },
+    ])
+    expect((await as('ada', { authTime: null }).run(everything, user('usr_ada'))).errors).toHaveLength(1)
+    expect((await as('ada', { authTime: now() - 3540 }).run(everything, user('usr_ada'))).errors).toEqual([])
+  })
+
   test('payees are at most 100', async () => {
     const payees =
       'query ($of: [_Any!]!) { _entities(representations: $of) { ... on User { payees(first: 101) { id } } } }'
@@ -169,7 +176,7 @@ describe('balance', () => {
     test('lets this app read and change nothing', async () => {
       for (const table of ['accounts', 'entries', 'payees']) {
         const { rows } = await sql`
-          select has_table_privilege('balance', ${`balance.${table}`}, 'select') as reads,
+          select has_any_column_privilege('balance', ${`balance.${table}`}, 'select') as reads,
             has_table_privilege('balance', ${`balance.${table}`}, 'insert, update, delete, truncate') as writes
         `.execute(app.admin)
         expect(rows).toEqual([{ reads: true, writes: false }])

@@ -19,10 +19,16 @@ Environment
   OIDC_ISSUER        an OpenID provider, instead of the development one
   GRAPHQL_RESOURCE, MCP_RESOURCE       audiences of access tokens (the gateway's URLs)
   INTERACTIVE_CLIENTS                  OAuth clients with a person in front of them
+  TENANT_CLAIM       claim of access tokens with the user's tenant
+  ISSUERS            a file with several issuers, instead of OIDC_ISSUER, INTERACTIVE_CLIENTS and TENANT_CLAIM
+  AUTHORIZATION_MODE, INTROSPECTION, LIMIT_*, TRUSTED_PROXIES   of the gateway, as docs/reference/config.md has them
   MODEL_BASE_URL, MODEL_API_KEY, MODEL_NAME   an OpenAI-compatible server; without one, keyword routing
   BEHALF_ROOT_KEY    32 random bytes in base64url (new at every start)
   SUBGRAPHS          name=url,...: where the gateway reaches a subgraph, if not where it was started
+  GATEWAY_INTERNAL_URL                 where the orchestrator reaches the gateway, if not where it was started
+  IDP_LISTEN_PORT    where the development provider listens, if something in between listens on IDP_PORT
   LOG_LEVEL          of the log files (debug)
+  OTEL_EXPORTER_OTLP_ENDPOINT   an OpenTelemetry collector, such as http://127.0.0.1:4318
 `
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))

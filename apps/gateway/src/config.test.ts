@@ -21,23 +21,37 @@ describe('the configuration', () => {
       rootKey,
       epoch: 1,
       trustDomain: 'behalf',
-      issuer: {
-        issuer: required.OIDC_ISSUER,
-        audience: required.GRAPHQL_RESOURCE,
-        interactiveClients: [],
-        claims: { tenant: 'tenant' },
-      },
+      issuers: [
+        {
+          issuer: required.OIDC_ISSUER,
+          audiences: { graphql: required.GRAPHQL_RESOURCE },
+          interactiveClients: [],
+          claims: { tenant: 'tenant' },
+        },
+      ],
+      authorization: { mode: 'filter' },
+      limits: { operation: {}, user: {}, tenant: {}, anonymous: {}, streams: {} },
+      trustedProxies: [],
       introspection: true,
       logLevel: 'info',
+      otlpEndpoint: null,
     })
     expect(Object.isFrozen(config)).toBe(true)
   })
 
   it('takes a variable that is set to nothing as not set', () => {
     const empty = Object.fromEntries(
-      ['GATEWAY_PORT', 'HOST', 'GRAPH', 'SUBGRAPHS', 'INTERACTIVE_CLIENTS', 'LOG_LEVEL', 'INTROSPECTION'].map(
-        (name) => [name, ''],
-      ),
+      [
+        'GATEWAY_PORT',
+        'HOST',
+        'GRAPH',
+        'SUBGRAPHS',
+        'INTERACTIVE_CLIENTS',
+        'LOG_LEVEL',
+        'INTROSPECTION',
+        'AUTHORIZATION_MODE',
+        'LIMIT_USER',
+      ].map((name) => [name, '']),
     )
     expect(readConfig({ ...required, ...empty })).toEqual(readConfig(required))
     expect(() => readConfig({ ...required, BEHALF_ROOT_KEY: '' })).toThrow('BEHALF_ROOT_KEY')
@@ -56,11 +70,44 @@ describe('the configuration', () => {
       INTERACTIVE_CLIENTS: 'console, cli,',
       SUBGRAPHS: 'orders=http://127.0.0.1:1/graphql?a=b, my-balance=https://balance.example/graphql',
     })
-    expect(config.issuer.interactiveClients).toEqual(['console', 'cli'])
+    expect(config.issuers[0]?.interactiveClients).toEqual(['console', 'cli'])
     expect(config.subgraphs).toEqual({
       orders: 'http://127.0.0.1:1/graphql?a=b',
       'my-balance': 'https://balance.example/graphql',
     })
+  })
+
+  it('reads limits', () => {
+    const config = readConfig({
+      ...required,
+      LIMIT_OPERATION: 'depth=20, cost=9000,',
+      LIMIT_USER: 'requests=60,cost=off,toolCalls=10',
+      LIMIT_TENANT: 'requests=off',
+      LIMIT_ANONYMOUS: 'refusedCredentials=5',
+      LIMIT_STREAMS: 'user=3',
+      TRUSTED_PROXIES: '10.0.0.0/8, ::1,192.0.2.7,fd00::/8',
+    })
+    expect(config.limits).toEqual({
+      operation: { depth: 20, cost: 9000 },
+      user: { requests: 60, cost: null, toolCalls: 10 },
+      tenant: { requests: null },
+      anonymous: { refusedCredentials: 5 },
+      streams: { user: 3 },
+    })
+    expect(config.trustedProxies).toEqual(['10.0.0.0/8', '::1', '192.0.2.7', 'fd00::/8'])
+  })
+
+  it.each([
+    [
+      'LIMIT_USER',
+      ['requests', 'requests=', 'requests=0', 'requests=-1', 'requests=1.5', 'requests=1e9', 'depth=3', 'cost=1=2'],
+    ],
+    ['LIMIT_OPERATION', ['depth=off', 'requests=1', '__proto__=1', 'cost=1000000000']],
+    ['LIMIT_TENANT', ['toolCalls=1']],
+    ['LIMIT_ANONYMOUS', ['toolCalls=1']],
+    ['TRUSTED_PROXIES', ['true', '1', '10.0.0.0/33', 'proxy.example', '10.0.0.1:80']],
+  ])('takes no %s that says something else', (name, unfit) => {
+    for (const value of unfit) expect(() => readConfig({ ...required, [name]: value })).toThrow(name)
   })
 
   it('names every fault at once, and no value', () => {
@@ -72,7 +119,13 @@ describe('the configuration', () => {
       GATEWAY_INTERNAL_PORT: 'hunter2',
       BEHALF_KEY_EPOCH: '-1',
       SUBGRAPHS: 'orders:hunter2',
+      LIMIT_OPERATION: 'hunter2',
+      LIMIT_USER: 'hunter2=1',
+      LIMIT_TENANT: 'requests=hunter2',
+      LIMIT_ANONYMOUS: 'hunter2',
+      TRUSTED_PROXIES: 'hunter2',
       INTROSPECTION: 'hunter2',
+      AUTHORIZATION_MODE: 'hunter2',
       LOG_LEVEL: 'hunter2',
     }
     const read = () => readConfig(wrong)

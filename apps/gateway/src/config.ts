@@ -1,6 +1,9 @@
+import type { IssuerConfig } from '@behalf/gateway'
 import { isRootKey } from '@behalf/identity'
-import { logLevel, port, postgresUrl, readEnvironment, type Environment } from '@behalf/process'
+import { logLevel, otlpEndpoint, port, postgresUrl, readEnvironment, type Environment } from '@behalf/process'
 import { z } from 'zod'
+import { bounds, rates } from './limit-variables.ts'
+import { issuersFile } from './read-issuers.ts'
 
 const list = z.string().transform((text) =>
   text
@@ -16,7 +19,11 @@ const subgraphs = list
     Object.fromEntries(items.map((item) => [item.slice(0, item.indexOf('=')), item.slice(item.indexOf('=') + 1)])),
   )
 
-const environment = z.object({
+const addresses = list.pipe(
+  z.array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], 'Write addresses or networks, separated by commas.')),
+)
+
+const variables = z.object({
   GATEWAY_PORT: port(4000),
   HOST: z.string().default('127.0.0.1'),
   GATEWAY_INTERNAL_PORT: port(4001),
@@ -27,13 +34,41 @@ const environment = z.object({
   BEHALF_ROOT_KEY: z.string().refine(isRootKey, 'At least 32 random bytes as base64url.'),
   BEHALF_KEY_EPOCH: z.coerce.number().int().min(0).default(1),
   BEHALF_TRUST_DOMAIN: z.string().default('behalf'),
-  OIDC_ISSUER: z.url(),
   GRAPHQL_RESOURCE: z.url(),
-  INTERACTIVE_CLIENTS: list.default([]),
-  TENANT_CLAIM: z.string().default('tenant'),
+  MCP_RESOURCE: z.url().optional(),
+  OIDC_ISSUER: z.url().optional(),
+  INTERACTIVE_CLIENTS: list.optional(),
+  TENANT_CLAIM: z.string().optional(),
+  ISSUERS: issuersFile.optional(),
+  AUTHORIZATION_MODE: z.enum(['filter', 'reject', 'dry-run']).default('filter'),
+  LIMIT_OPERATION: bounds('tokens', 'depth', 'fields', 'rootFields', 'aliases', 'directives', 'cost'),
+  LIMIT_USER: rates('requests', 'cost', 'toolCalls'),
+  LIMIT_TENANT: rates('requests', 'cost'),
+  LIMIT_ANONYMOUS: rates('requests', 'cost', 'refusedCredentials'),
+  LIMIT_STREAMS: bounds('user', 'anonymous', 'all'),
+  TRUSTED_PROXIES: addresses.default([]),
   INTROSPECTION: z.enum(['on', 'off']).default('on'),
   LOG_LEVEL: logLevel.default('info'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: otlpEndpoint,
 })
+
+const ofOneIssuer = ['OIDC_ISSUER', 'INTERACTIVE_CLIENTS', 'TENANT_CLAIM'] as const
+
+/** Who is trusted is said in one place: what is set beside `ISSUERS` would be passed over in silence. */
+const environment = variables
+  .refine(({ OIDC_ISSUER, ISSUERS }) => OIDC_ISSUER !== undefined || ISSUERS !== undefined, {
+    path: ['OIDC_ISSUER'],
+    error: 'not set, and neither is ISSUERS',
+    when: () => true,
+  })
+  .refine(
+    ({ ISSUERS, ...others }) => ISSUERS === undefined || ofOneIssuer.every((name) => others[name] === undefined),
+    {
+      path: ['ISSUERS'],
+      error: `set beside ${ofOneIssuer.join(', ')}: the file takes the place of these`,
+      when: () => true,
+    },
+  )
 
 export type Config = ReturnType<typeof readConfig>
 
@@ -57,13 +92,33 @@ export function readConfig(env: Environment = process.env) {
     rootKey: given.BEHALF_ROOT_KEY,
     epoch: given.BEHALF_KEY_EPOCH,
     trustDomain: given.BEHALF_TRUST_DOMAIN,
-    issuer: {
-      issuer: given.OIDC_ISSUER,
-      audience: given.GRAPHQL_RESOURCE,
-      interactiveClients: given.INTERACTIVE_CLIENTS,
-      claims: { tenant: given.TENANT_CLAIM },
+    issuers: issuersOf(given),
+    authorization: { mode: given.AUTHORIZATION_MODE },
+    limits: {
+      operation: given.LIMIT_OPERATION,
+      user: given.LIMIT_USER,
+      tenant: given.LIMIT_TENANT,
+      anonymous: given.LIMIT_ANONYMOUS,
+      streams: given.LIMIT_STREAMS,
     },
+    trustedProxies: given.TRUSTED_PROXIES,
     introspection: given.INTROSPECTION === 'on',
     logLevel: given.LOG_LEVEL,
+    otlpEndpoint: given.OTEL_EXPORTER_OTLP_ENDPOINT,
   })
+}
+
+function issuersOf(given: z.output<typeof variables>): readonly IssuerConfig[] {
+  const { OIDC_ISSUER = '', INTERACTIVE_CLIENTS = [], TENANT_CLAIM = 'tenant' } = given
+  const one = {
+    issuer: OIDC_ISSUER,
+    audiences: {},
+    interactiveClients: INTERACTIVE_CLIENTS,
+    claims: { tenant: TENANT_CLAIM },
+  }
+  const resources = {
+    graphql: given.GRAPHQL_RESOURCE,
+    ...(given.MCP_RESOURCE !== undefined && { mcp: given.MCP_RESOURCE }),
+  }
+  return (given.ISSUERS ?? [one]).map((issuer) => ({ ...issuer, audiences: { ...resources, ...issuer.audiences } }))
 }

@@ -1,13 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { authorityMigrations } from '@behalf/authority'
 import { testDatabase, type TestDatabase } from '@behalf/postgres/embedded'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { writePingGraph } from './ping-graph-fixture.ts'
 
 const rootKey = randomBytes(32).toString('base64url')
 let database: TestDatabase
@@ -16,18 +17,7 @@ let folder: string
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'behalf-app-gateway-'))
-  const graph = join(folder, 'graph.json')
-  await writeFile(
-    graph,
-    JSON.stringify({
-      format: 1,
-      hash: 'h',
-      supergraph,
-      subgraphs: { ping: { facts: [], scopes: [], timeoutMs: 1000 } },
-      rules: {},
-      tools: [],
-    }),
-  )
+  const graph = await writePingGraph(folder)
   database = await testDatabase()
   env = {
     GATEWAY_PORT: '0',
@@ -71,7 +61,7 @@ function run(change: Record<string, string> = {}, withChannel = false): Run {
 }
 
 async function listening({ output }: Run): Promise<string> {
-  await expect.poll(() => output.stdout, { timeout: 15_000 }).toContain('"msg":"listening"')
+  await expect.poll(() => output.stdout, { timeout: 60_000 }).toContain('"msg":"listening"')
   return /"url":"([^"]+)"/.exec(output.stdout)?.[1] ?? ''
 }
 
@@ -113,6 +103,21 @@ describe('a start that fails says why, without a stack, and exits', () => {
     'a graph of another version': async () => {
       await writeFile(join(folder, 'old.json'), '{"format":0}')
       return [{ GRAPH: join(folder, 'old.json') }, 1, ['old.json', 'npm run compose']]
+    },
+    'a policy that nobody gave': async () => {
+      const graph = JSON.parse(await readFile(env['GRAPH'] ?? '', 'utf8')) as Record<string, unknown>
+      const rule = {
+        authenticated: false,
+        scopes: [],
+        policies: [['recent_sign_in'], ['by_moonlight']],
+        agent: 'ALLOW',
+      }
+      const path = join(folder, 'policies.json')
+      await writeFile(
+        path,
+        JSON.stringify({ ...graph, rules: { 'Query.ping': { ...rule, delegates: null, approves: null } } }),
+      )
+      return [{ GRAPH: path }, 1, ['the policy "by_moonlight", which nobody gave', 'createGateway']]
     },
     'a subgraph that is not in the graph': async () => [{ SUBGRAPHS: 'pong=http://127.0.0.1:1/graphql' }, 1, ['pong']],
     'an issuer over plain http': async () => [
@@ -164,23 +169,3 @@ function portOf(server: ReturnType<typeof createServer>): number {
   const address = server.address()
   return typeof address === 'object' && address !== null ? address.port : 0
 }
-
-const supergraph = `
-schema @link(url: "https://specs.apollo.dev/link/v1.0") @link(url: "https://specs.apollo.dev/join/v0.5", for: EXECUTION) { query: Query }
-directive @join__directive(graphs: [join__Graph!], name: String!, args: join__DirectiveArguments) repeatable on SCHEMA | OBJECT | INTERFACE | FIELD_DEFINITION
-directive @join__enumValue(graph: join__Graph!) repeatable on ENUM_VALUE
-directive @join__field(graph: join__Graph, requires: join__FieldSet, provides: join__FieldSet, type: String, external: Boolean, override: String, usedOverridden: Boolean, overrideLabel: String, contextArguments: [join__ContextArgument!]) repeatable on FIELD_DEFINITION | INPUT_FIELD_DEFINITION
-directive @join__graph(name: String!, url: String!) on ENUM_VALUE
-directive @join__implements(graph: join__Graph!, interface: String!) repeatable on OBJECT | INTERFACE
-directive @join__type(graph: join__Graph!, key: join__FieldSet, extension: Boolean! = false, resolvable: Boolean! = true, isInterfaceObject: Boolean! = false) repeatable on OBJECT | INTERFACE | UNION | ENUM | INPUT_OBJECT | SCALAR
-directive @join__unionMember(graph: join__Graph!, member: String!) repeatable on UNION
-directive @link(url: String, as: String, for: link__Purpose, import: [link__Import]) repeatable on SCHEMA
-input join__ContextArgument { name: String! type: String! context: String! selection: join__FieldValue! }
-scalar join__DirectiveArguments
-scalar join__FieldSet
-scalar join__FieldValue
-scalar link__Import
-enum join__Graph { PING @join__graph(name: "ping", url: "http://127.0.0.1:1/graphql") }
-enum link__Purpose { SECURITY EXECUTION }
-type Query @join__type(graph: PING) { ping: String }
-`

@@ -4,5 +4,6 @@ import { readConfig } from './config.ts'
 await runProcess({
   name: 'gateway',
   readConfig,
+  tracesTo: ({ otlpEndpoint }) => otlpEndpoint,
   start: async (config) => (await import('./start-gateway.ts')).startGateway(config),
 })

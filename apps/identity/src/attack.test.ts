@@ -1,21 +1,22 @@
 import { attackSubgraph } from '@behalf/testing'
+import { sql } from 'kysely'
 import type { Database } from './database.ts'
+import { ask, authority, delegate } from './delegation-fixture.ts'
 import { identity } from './subgraph.ts'
 
-attackSubgraph<Database>({
-  name: 'identity',
-  create: identity,
-  migrations: new URL('../migrations', import.meta.url),
+attackSubgraph<Database>(identity, {
   mine: 'ada',
   theirs: 'ben',
-  claims: { scopes: ['profile'] },
-  prepare: ({ admin }) =>
-    admin
+  beside: [authority],
+  async prepare(app, { name, subject, tenant }) {
+    await app.admin
       .insertInto('users')
-      .values({ id: 'usr_ada', tenant: 'acme', name: 'Ada', email: 'ada@acme.example', tier: 'premium' })
-      .execute(),
-  query: {
-    query: '{ _entities(representations: [{ __typename: "User", id: "usr_ada" }]) { ... on User { id name } } }',
-    shows: 'Ada',
+      .values({ id: subject, tenant, name, email: `${name}@acme.example`, tier: 'premium' })
+      .execute()
+    await ask(app, await delegate(app, subject), { summary: `Cancel the order of ${name}` })
+    await sql`
+      insert into behalf.audit_event (source, at, subject, what, target, outcome)
+      values ('gateway', now(), ${subject}, 'field.denied', ${`field of ${name}`}, 'UNAUTHENTICATED')
+    `.execute(app.admin)
   },
 })

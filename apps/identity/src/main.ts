@@ -4,5 +4,6 @@ import { readConfig } from './config.ts'
 await runProcess({
   name: 'identity',
   readConfig,
+  tracesTo: ({ otlpEndpoint }) => otlpEndpoint,
   start: async (config) => (await import('./subgraph.ts')).identity(config).listen(config),
 })

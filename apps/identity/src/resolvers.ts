@@ -1,5 +1,8 @@
-import { defineLoader, oneByKey, type SubgraphContext } from '@behalf/subgraph'
+import { defineLoader, oneByKey, scalars, type SubgraphContext } from '@behalf/subgraph'
+import { approvalById, approvalsOf, resolveApproval, type Resolution } from './approvals.ts'
+import { auditEvents } from './audit-events.ts'
 import type { Database } from './database.ts'
+import { delegationById, delegationsOf, revokeDelegation } from './delegations.ts'
 
 type Context = SubgraphContext<Database>
 type Row = Database['users']
@@ -22,9 +25,15 @@ const column =
     (await users(context).load(user.id))?.[name] ?? null
 
 export const resolvers = {
+  DateTime: scalars.DateTime,
   Query: {
     viewer: (_root: unknown, _arguments: unknown, { identity }: Context): User => ({ id: identity.subject }),
     user: (_root: unknown, { id }: { id: string }, context: Context): Promise<User | null> => users(context).load(id),
+    approval: (_root: unknown, { id }: { id: string }, context: Context) => approvalById(id, context),
+  },
+  Mutation: {
+    revokeDelegation: (_root: unknown, { id }: { id: string }, context: Context) => revokeDelegation(id, context),
+    resolveApproval: (_root: unknown, given: Resolution, context: Context) => resolveApproval(given, context),
   },
   User: {
     // The row and not its key alone: with the tenant, without which nobody is shown to support.
@@ -33,5 +42,15 @@ export const resolvers = {
     email: column('email'),
     tenant: column('tenant'),
     tier: column('tier'),
+    delegations: (user: User, page: { first?: number | null }, context: Context) =>
+      delegationsOf(user.id, page, context),
+    approvals: (user: User, asked: Parameters<typeof approvalsOf>[1], context: Context) =>
+      approvalsOf(user.id, asked, context),
+    auditEvents,
+  },
+  Approval: {
+    __resolveReference: ({ id }: { id: string }, context: Context) => approvalById(id, context),
+    delegation: ({ delegationId }: { delegationId: string }, _arguments: unknown, context: Context) =>
+      delegationById(delegationId, context),
   },
 }

@@ -2,6 +2,7 @@ import { testSubgraph, type TestSubgraph } from '@behalf/testing'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Database } from './database.ts'
+import { authority } from './delegation-fixture.ts'
 import { identity } from './subgraph.ts'
 
 const me = '{ viewer { id name email tenant tier } }'
@@ -13,11 +14,7 @@ describe('identity', () => {
   let app: TestSubgraph<Database>
 
   beforeAll(async () => {
-    app = await testSubgraph<Database>({
-      name: 'identity',
-      create: identity,
-      migrations: new URL('../migrations', import.meta.url),
-    })
+    app = await testSubgraph<Database>(identity, { beside: [authority] })
     await app.admin
       .insertInto('users')
       .values([

@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import {
   agentApiPaths,
@@ -12,6 +13,7 @@ import {
   workloadTokenHeader,
   type Actor,
   type OfferedTool,
+  type ResolvedApproval,
   type ToolOutcome,
 } from '@behalf/identity'
 import type { ModelBackend } from '@behalf/orchestration'
@@ -19,7 +21,10 @@ import { testDatabase } from '@behalf/postgres/embedded'
 import { testPrincipal } from '@behalf/testing'
 import pg from 'pg'
 import { readConfig } from './config.ts'
+import { openChatStream } from './chat-stream-fixture.ts'
 import { orchestrator } from './subgraph.ts'
+
+export type { ChatStream } from './chat-stream-fixture.ts'
 
 const trustDomain = 'behalf.test'
 
@@ -32,16 +37,20 @@ export interface AgentApiStandIn {
     readonly name: string
     readonly arguments: unknown
     readonly delegation: string
+    readonly run: string
   }) => ToolOutcome | Promise<ToolOutcome>
   /** False: every delegation has ended. */
   delegationsHold: boolean
   readonly redeemed: string[]
+  /** What users decided: found by whoever waits. */
+  readonly resolved: ResolvedApproval[]
   /** Every call that arrived, repeats included. */
   readonly calls: {
     readonly call: string
     readonly name: string
     readonly arguments: unknown
     readonly delegation: string
+    readonly run: string
   }[]
 }
 
@@ -62,7 +71,7 @@ interface Answer {
 }
 
 /** A real subgraph on a real database, with callers as the gateway would make them. */
-export async function startChat(backend: ModelBackend, replicas = 1) {
+export async function startChat(backend: ModelBackend, replicas = 1, more: Readonly<Record<string, string>> = {}) {
   await using starting = new AsyncDisposableStack()
   const started = new AsyncDisposableStack()
   starting.use(started)
@@ -75,7 +84,10 @@ export async function startChat(backend: ModelBackend, replicas = 1) {
   admin.on('connect', (client) => client.on('error', () => undefined))
   started.defer(() => admin.end())
   const { server, agentApi } = await standIn(rootKey)
-  started.defer(() => new Promise<void>((resolve) => server.close(() => resolve())))
+  started.defer(async () => {
+    server.closeAllConnections()
+    await new Promise<void>((resolve) => server.close(() => resolve()))
+  })
 
   const env = {
     DATABASE_URL: databaseUrl,
@@ -84,6 +96,8 @@ export async function startChat(backend: ModelBackend, replicas = 1) {
     BEHALF_WORKLOAD_KEY: deriveWorkloadKey(rootKey, 'orchestrator', 1),
     GATEWAY_INTERNAL_URL: agentApi.url,
     LOG_LEVEL: 'silent',
+    USER_RUNS: '1000',
+    ...more,
   }
   const start = async () => {
     const listening = await orchestrator(readConfig(env), { backend }).listen({ port: 0 })
@@ -123,6 +137,19 @@ export async function startChat(backend: ModelBackend, replicas = 1) {
       })
       return (await response.json()) as Answer
     },
+    /** A subscription, as the gateway opens one. */
+    stream: (query: string, variables: object = {}, { replica = 0, until = Math.floor(Date.now() / 1000) + 60 } = {}) =>
+      openChatStream(urlOf(replica), { query, variables }, (body) =>
+        signer.sign(testPrincipal(name, { scopes, actor }), {
+          to: 'orchestrator',
+          body,
+          operation: 'subscription',
+          until,
+          txn: randomUUID(),
+          facts: [],
+          scopes,
+        }),
+      ),
     send(input: object, options?: { ticket?: string; replica?: number }) {
       return this.run(sendText, { input: { idempotencyKey: randomUUID(), ...input } }, options)
     },
@@ -162,6 +189,7 @@ export async function seedRun(admin: pg.Pool, owner: string, text: string): Prom
 const runFields = `{
   id status finishedAt conversation { id title } message { role text run { id } }
   toolCalls { id tool arguments status result resultTruncated errorCode durationMs }
+  pendingApprovals { id }
   usage { inputTokens outputTokens modelCalls toolCalls reported } backend { kind name } error { code message retryable }
 }`
 const sendText = `mutation Send($input: ChatSendInput!) { chatSend(input: $input) { run ${runFields} error { code retryable } } }`
@@ -180,6 +208,7 @@ async function standIn(rootKey: string): Promise<{ server: Server; agentApi: Age
     }),
     delegationsHold: true,
     redeemed: [],
+    resolved: [],
     calls: [],
   }
   const server = createServer((request, response) => {
@@ -209,6 +238,12 @@ async function standIn(rootKey: string): Promise<{ server: Server; agentApi: Age
         return { status: 400, answer: { error: { code: 'TICKET_REFUSED', message: 'used' } } }
       state.redeemed.push(ticket)
       return { status: 200, answer: { access_token: `handle of ${ticket}`, delegation: `dlg_${randomUUID()}` } }
+    }
+    if (path === agentApiPaths.resolvedApprovals) {
+      const { after } = JSON.parse(body) as { after: number }
+      const found = () => state.resolved.filter(({ sequence }) => sequence > after)
+      for (let waited = 0; found().length === 0 && waited < 500; waited++) await pause(50)
+      return { status: 200, answer: { resolutions: found() } }
     }
     if (!state.delegationsHold)
       return { status: 403, answer: { error: { code: 'DELEGATION_REFUSED', message: 'ended' } } }

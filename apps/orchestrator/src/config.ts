@@ -1,5 +1,9 @@
+import { defaultBounds } from '@behalf/orchestration'
 import { readSubgraphConfig, type Environment } from '@behalf/subgraph/config'
 import { z } from 'zod'
+import { defaultBudgets } from './budgets.ts'
+
+const atLeastOne = (value: number) => z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER).default(value)
 
 /** Beside those of every subgraph. */
 const variables = z
@@ -11,6 +15,13 @@ const variables = z
     MODEL_NAME: z.string().optional(),
     MODEL_INSTRUCTIONS: z.string().max(8000).default(''),
     RUN_CONCURRENCY: z.coerce.number().int().min(1).max(200).default(20),
+    RUN_STEPS: atLeastOne(defaultBounds.steps),
+    RUN_CALLS_PER_STEP: atLeastOne(defaultBounds.callsPerStep),
+    RUN_TOKENS: atLeastOne(defaultBounds.tokens),
+    RUN_SECONDS: atLeastOne(defaultBounds.wallTimeMs / 1000),
+    USER_RUNS: atLeastOne(defaultBudgets.userRuns),
+    USER_TOKENS_PER_DAY: atLeastOne(defaultBudgets.userTokens),
+    TENANT_TOKENS_PER_DAY: atLeastOne(defaultBudgets.tenantTokens),
     NODE_ENV: z.string().optional(),
     KEYWORD_ROUTER_IN_PRODUCTION: z.literal('allow').optional(),
   })
@@ -54,5 +65,17 @@ export function readConfig(env: Environment = process.env) {
           }),
     instructions: own.MODEL_INSTRUCTIONS,
     runConcurrency: own.RUN_CONCURRENCY,
+    /** Of one run. */
+    bounds: Object.freeze({
+      steps: own.RUN_STEPS,
+      callsPerStep: own.RUN_CALLS_PER_STEP,
+      tokens: own.RUN_TOKENS,
+      wallTimeMs: own.RUN_SECONDS * 1000,
+    }),
+    budgets: Object.freeze({
+      userRuns: own.USER_RUNS,
+      userTokens: own.USER_TOKENS_PER_DAY,
+      tenantTokens: own.TENANT_TOKENS_PER_DAY,
+    }),
   })
 }

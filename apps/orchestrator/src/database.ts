@@ -1,4 +1,4 @@
-import type { ChatErrorCode, FinishReason } from '@behalf/orchestration'
+import type { CallStatus, ChatErrorCode, FinishReason } from '@behalf/orchestration'
 import type { Generated, JSONColumnType } from 'kysely'
 
 /** Tables of the schema `orchestrator`, as migrations/ makes them. `user_id` is filled from the bound caller. */
@@ -23,6 +23,16 @@ export interface Database {
     created_at: Generated<Date>
     started_at: Date | null
     finished_at: Date | null
+    waiting_since: Date | null
+    last_seq: Generated<number>
+  }
+  run_event: {
+    run_id: string
+    seq: number
+    user_id: Generated<string>
+    kind: 'TOOL_CALL' | 'APPROVAL' | 'ENDED'
+    tool_call_id: string | null
+    status: ToolCallStatus | null
   }
   message: {
     id: string
@@ -60,6 +70,8 @@ export interface Database {
     error_message: string | null
     started_at: Date | null
     finished_at: Date | null
+    approval_id: string | null
+    approval_expires_at: Date | null
   }
   run_delegation: {
     run_id: string
@@ -68,5 +80,9 @@ export interface Database {
   }
 }
 
-export type RunStatus = 'QUEUED' | 'RUNNING' | 'COMPLETED' | 'INCOMPLETE' | 'FAILED' | 'CANCELLED'
-export type ToolCallStatus = 'PROPOSED' | 'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'NOT_PERMITTED' | 'CANCELLED'
+export type ActiveRunStatus = 'QUEUED' | 'RUNNING' | 'AWAITING_APPROVAL'
+export type RunStatus = ActiveRunStatus | 'COMPLETED' | 'INCOMPLETE' | 'FAILED' | 'CANCELLED'
+export type ToolCallStatus = 'PROPOSED' | 'AWAITING_APPROVAL' | 'RUNNING' | CallStatus | 'CANCELLED'
+
+/** Of a run that is not over. */
+export const activeStatuses: readonly ActiveRunStatus[] = ['QUEUED', 'RUNNING', 'AWAITING_APPROVAL']

@@ -1,5 +1,5 @@
 import { defineLoader, manyByKey, oneByKey, type SubgraphContext } from '@behalf/subgraph'
-import type { Database } from './database.ts'
+import { activeStatuses, type Database } from './database.ts'
 import type { Range } from './messages-page.ts'
 
 export type Context = SubgraphContext<Database>
@@ -13,6 +13,7 @@ export const runColumns = [
   'backend_name as backendName',
   'error_code as errorCode',
   'retry_after_ms as retryAfterMs',
+  'last_seq as lastSeq',
   'created_at as createdAt',
   'finished_at as finishedAt',
 ] as const
@@ -38,7 +39,7 @@ export const activeRuns = defineLoader(async (conversationIds: readonly string[]
     .selectFrom('run')
     .select(runColumns)
     .where('conversation_id', 'in', conversationIds)
-    .where('status', 'in', ['QUEUED', 'RUNNING'])
+    .where('status', 'in', activeStatuses)
     .execute()
   return oneByKey(conversationIds, rows, (row) => row.conversationId)
 })
@@ -53,21 +54,24 @@ export const answers = defineLoader(async (runIds: readonly string[], { db }: Co
   return oneByKey(runIds, rows, (row) => row.runId)
 })
 
+const toolCallColumns = [
+  'id',
+  'run_id as runId',
+  'tool',
+  'arguments',
+  'status',
+  'result',
+  'result_truncated as resultTruncated',
+  'error_code as errorCode',
+  'started_at as startedAt',
+  'finished_at as finishedAt',
+  'approval_id as approval',
+] as const
+
 export const toolCalls = defineLoader(async (runIds: readonly string[], { db }: Context) => {
   const rows = await db
     .selectFrom('tool_call')
-    .select([
-      'id',
-      'run_id as runId',
-      'tool',
-      'arguments',
-      'status',
-      'result',
-      'result_truncated as resultTruncated',
-      'error_code as errorCode',
-      'started_at as startedAt',
-      'finished_at as finishedAt',
-    ])
+    .select(toolCallColumns)
     .where('run_id', 'in', runIds)
     .orderBy('step')
     .orderBy('position')
@@ -75,17 +79,27 @@ export const toolCalls = defineLoader(async (runIds: readonly string[], { db }: 
   return manyByKey(runIds, rows, (row) => row.runId)
 })
 
+export const toolCallsById = defineLoader(async (ids: readonly string[], { db }: Context) =>
+  oneByKey(
+    ids,
+    await db.selectFrom('tool_call').select(toolCallColumns).where('id', 'in', ids).execute(),
+    ({ id }) => id,
+  ),
+)
+
 export const steps = defineLoader(async (runIds: readonly string[], { db }: Context) => {
   const rows = await db
     .selectFrom('step')
     .select([
       'run_id as runId',
+      'text',
       'reported',
       'input_tokens as input',
       'output_tokens as output',
       'cached_input_tokens as cached',
     ])
     .where('run_id', 'in', runIds)
+    .orderBy('number')
     .execute()
   return manyByKey(runIds, rows, (row) => row.runId)
 })

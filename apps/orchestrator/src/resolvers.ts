@@ -1,6 +1,6 @@
 import { AppError } from '@behalf/identity'
 import { answerText, chatErrors, type ChatErrorCode } from '@behalf/orchestration'
-import { readConnection, scalars, type ConnectionArguments } from '@behalf/subgraph'
+import { readConnection, scalars, type ConnectionArguments, type SubscribeContext } from '@behalf/subgraph'
 import {
   activeRuns,
   answers,
@@ -11,12 +11,17 @@ import {
   runs,
   steps,
   toolCalls,
+  toolCallsById,
   type Context,
 } from './loaders.ts'
+import { activeStatuses, type Database } from './database.ts'
 import { readNumberedPage, type PageArguments } from './messages-page.ts'
+import { runEvents, type RunEventsArguments, type ShownEvent } from './run-events.ts'
+import type { RunFeed } from './run-feed.ts'
 import type { RunWatch } from './run-watch.ts'
 import { sendMessage, type SendInput, type SendOptions } from './send-message.ts'
 import { endRun } from './store/end-run.ts'
+import { answerIdOf } from './store/new-id.ts'
 
 type Reference = { readonly id: string }
 type Run = NonNullable<Awaited<ReturnType<ReturnType<typeof runs>['load']>>>
@@ -25,6 +30,7 @@ type ToolCall = Awaited<ReturnType<ReturnType<typeof toolCalls>['load']>>[number
 export interface ResolverOptions extends SendOptions {
   /** Runs that ended; awaited only by those who wait for one. */
   readonly watch: () => Promise<RunWatch>
+  readonly feed: () => Promise<RunFeed>
 }
 
 export const createResolvers = (options: ResolverOptions) => ({
@@ -62,10 +68,10 @@ export const createResolvers = (options: ResolverOptions) => ({
       if (sent.run === null) return { run: null, error: sent.error && chatError(sent.error) }
       const watch = await options.watch()
       await watch.untilOver(sent.run, input.waitMs ?? 30_000, async () => {
-        const over = (await readRun(context, sent.run))?.finishedAt !== null
+        const status = (await readRun(context, sent.run))?.status
         // Nothing is held while waiting.
         await context.commit()
-        return over
+        return status !== 'QUEUED' && status !== 'RUNNING'
       })
       return { run: await readRun(context, sent.run), error: null }
     },
@@ -82,13 +88,40 @@ export const createResolvers = (options: ResolverOptions) => ({
         .selectFrom('run')
         .select('id')
         .where('conversation_id', '=', id)
-        .where('status', 'in', ['QUEUED', 'RUNNING'])
+        .where('status', 'in', activeStatuses)
         .execute()
       for (const run of active)
         await endRun(db, run.id, null, { status: 'CANCELLED', code: null, retryAfterMs: null, text: '' })
       const { numDeletedRows } = await db.deleteFrom('conversation').where('id', '=', id).executeTakeFirst()
       return numDeletedRows > 0n
     },
+  },
+
+  Subscription: {
+    chatRunEvents: {
+      subscribe: (_root: unknown, given: RunEventsArguments, context: SubscribeContext<Database>) =>
+        runEvents(given, context, options.feed),
+    },
+  },
+
+  ChatToolCallChanged: {
+    async toolCall({ call, status }: ShownEvent<'ChatToolCallChanged'>, _arguments: unknown, context: Context) {
+      const found = await toolCallsById(context).load(call)
+      if (found === null || found.status === status) return found
+      // It is told as it was: what came of it is in an event of its own.
+      return { ...found, status, result: null, resultTruncated: false, errorCode: null, finishedAt: null }
+    },
+  },
+
+  ChatApprovalRequested: {
+    async approval({ call, userId }: ShownEvent<'ChatApprovalRequested'>, _arguments: unknown, context: Context) {
+      const approval = (await toolCallsById(context).load(call))?.approval ?? null
+      return approval === null ? null : { id: approval, subject: userId }
+    },
+  },
+
+  ChatRunEnded: {
+    run: ({ run }: ShownEvent<'ChatRunEnded'>, _arguments: unknown, context: Context) => runs(context).load(run),
   },
 
   ChatConversation: {
@@ -102,7 +135,18 @@ export const createResolvers = (options: ResolverOptions) => ({
   ChatRun: {
     __resolveReference: ({ id }: Reference, context: Context) => runs(context).load(id),
     conversation: (run: Run, _arguments: unknown, context: Context) => conversations(context).load(run.conversationId),
-    message: (run: Run, _arguments: unknown, context: Context) => answers(context).load(run.id),
+    async message(run: Run, _arguments: unknown, context: Context) {
+      if (run.status !== 'AWAITING_APPROVAL') return answers(context).load(run.id)
+      // What was said before its user was asked.
+      const text = answerText(await steps(context).load(run.id))
+      return text === ''
+        ? null
+        : { id: answerIdOf(run.id), runId: run.id, role: 'ASSISTANT', text, createdAt: run.createdAt }
+    },
+    pendingApprovals: async (run: Run, _arguments: unknown, context: Context) =>
+      (await toolCalls(context).load(run.id)).flatMap(({ status, approval }) =>
+        status === 'AWAITING_APPROVAL' && approval !== null ? { id: approval, subject: run.userId } : [],
+      ),
     toolCalls: (run: Run, _arguments: unknown, context: Context) => toolCalls(context).load(run.id),
     backend: (run: Run) => ({ kind: run.backendKind, name: run.backendName }),
     error: (run: Run) => run.errorCode && { ...chatError(run.errorCode), retryAfterMs: run.retryAfterMs },

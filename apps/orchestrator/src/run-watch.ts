@@ -3,53 +3,73 @@ import type { Postgres } from '@behalf/postgres'
 
 /** The channel on which the id of every run that ended is sent. */
 export const runEnded = 'chat_run_ended'
+/** The same of every run that waits for its user. */
+export const runWaits = 'chat_run_waits'
 
 /** Hears of runs that ended, in whichever process. */
 export interface RunWatch {
   /** Calls `listener` when the run ends, which may be missed while the database is away; returns how to stop. */
   onEnd(run: string, listener: () => void): () => void
-  /** Resolves when the run is over or after `ms`. `isOver` is asked at the start, then rarely, and when the run ends. */
+  /**
+   * Resolves when the run is over, when it waits for its user, or after `ms`. `isOver` says whether it is either: it is
+   * asked at the start, then rarely, and when it is heard; more often once this is closed.
+   */
   untilOver(run: string, ms: number, isOver: () => Promise<boolean>): Promise<void>
   close(): Promise<void>
 }
 
 const rereadMs = 2000
+/** Once nothing is heard any more, and the database may be gone: then there is nothing to wait for. */
+const rereadClosedMs = 200
 
 export async function watchRuns(db: Pick<Postgres<unknown>, 'listen'>): Promise<RunWatch> {
-  const listeners = new Map<string, Set<() => void>>()
-  const connection = await db.listen(runEnded, (run) => listeners.get(run)?.forEach((listener) => listener()))
-
-  const onEnd: RunWatch['onEnd'] = (run, listener) => {
-    const ofRun = listeners.get(run) ?? new Set()
-    listeners.set(run, ofRun.add(listener))
-    return () => {
-      ofRun.delete(listener)
-      if (ofRun.size === 0 && listeners.get(run) === ofRun) listeners.delete(run)
-    }
-  }
+  const closed = Promise.withResolvers<void>()
+  let reread = rereadMs
+  const [ended, waits] = [createListeners(), createListeners()]
+  const connections = [await db.listen(runEnded, ended.tell), await db.listen(runWaits, waits.tell)]
 
   return {
-    onEnd,
+    onEnd: ended.add,
     async untilOver(run, ms, isOver) {
       const end = Date.now() + ms
       for (;;) {
         const heard = Promise.withResolvers<void>()
         const stopTimer = new AbortController()
         // Before the question, so that an end between question and answer is heard.
-        const stop = onEnd(run, heard.resolve)
+        const stops = [ended, waits].map((listeners) => listeners.add(run, heard.resolve))
         try {
           if (ms <= 0 || (await isOver()) || Date.now() >= end) return
-          const wait = Math.min(rereadMs, end - Date.now())
+          const wait = Math.min(reread, end - Date.now())
           await Promise.race([
             heard.promise,
+            ...(reread === rereadMs ? [closed.promise] : []),
             pause(wait, undefined, { signal: stopTimer.signal }).catch(() => undefined),
           ])
         } finally {
-          stop()
+          for (const stop of stops) stop()
           stopTimer.abort()
         }
       }
     },
-    close: () => connection.close(),
+    async close() {
+      reread = rereadClosedMs
+      closed.resolve()
+      await Promise.all(connections.map((connection) => connection.close()))
+    },
+  }
+}
+
+function createListeners() {
+  const listeners = new Map<string, Set<() => void>>()
+  return {
+    tell: (run: string) => listeners.get(run)?.forEach((listener) => listener()),
+    add(run: string, listener: () => void) {
+      const ofRun = listeners.get(run) ?? new Set()
+      listeners.set(run, ofRun.add(listener))
+      return () => {
+        ofRun.delete(listener)
+        if (ofRun.size === 0 && listeners.get(run) === ofRun) listeners.delete(run)
+      }
+    },
   }
 }

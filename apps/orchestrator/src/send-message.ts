@@ -1,9 +1,10 @@
 import { AppError } from '@behalf/identity'
 import type { AgentApi, ChatErrorCode, ModelBackend } from '@behalf/orchestration'
 import type { SubgraphContext } from '@behalf/subgraph'
-import type { Kysely } from 'kysely'
-import type { Database } from './database.ts'
-import { enqueueRun } from './queue/run-queue.ts'
+import { sql, type Kysely } from 'kysely'
+import { hasTokensLeft, type Budgets } from './budgets.ts'
+import { activeStatuses, type Database } from './database.ts'
+import { enqueueRun } from './queue/run-job.ts'
 import { addMessage } from './store/end-run.ts'
 import { newId } from './store/new-id.ts'
 
@@ -21,6 +22,7 @@ export type SendResult =
 export interface SendOptions {
   readonly agentApi: AgentApi
   readonly backend: Pick<ModelBackend, 'kind' | 'name'>
+  readonly budgets: Budgets
 }
 
 const maxText = 8000
@@ -55,6 +57,8 @@ export async function sendMessage(
     if (!conversation) return { run: null, error: null }
     if (await isBusy(db, input.conversationId)) return busy
   }
+  if (!(await hasTokensLeft(db, { subject, tenant }, options.budgets))) return spent
+  if ((await countRuns(db)) >= options.budgets.userRuns) return spent
   if (redeemed.has(context)) throw new AppError('BAD_USER_INPUT', 'Send one text per request.')
   redeemed.add(context)
   // Nothing is held while the gateway is asked.
@@ -65,6 +69,9 @@ export async function sendMessage(
   const stored = await db
     .transaction()
     .execute(async (inner) => {
+      // Of two that were told that there is room for one more, one is.
+      await sql`select pg_advisory_xact_lock(hashtextextended(${`chat runs of ${subject}`}, 0))`.execute(inner)
+      if ((await countRuns(inner)) >= options.budgets.userRuns) throw new Spent()
       const conversation = input.conversationId ?? (await addConversation(inner, input.text))
       // Whatever was stored meanwhile, by a repeat or by another text, is seen by the unique indexes.
       const added = await inner
@@ -83,21 +90,36 @@ export async function sendMessage(
       await addMessage(inner, { run, conversation, role: 'USER', text: input.text })
       await inner.insertInto('run_delegation').values({ run_id: run, handle }).execute()
       await enqueueRun(inner, { run, subject, tenant })
-      return true
+      return 'stored' as const
     })
     .catch((error: unknown) => {
-      if (error instanceof Overtaken) return false
+      if (error instanceof Overtaken) return 'overtaken' as const
+      if (error instanceof Spent) return 'spent' as const
       throw error
     })
-  if (!stored) return (await findEarlier(db, input)) ?? busy
+  if (stored === 'spent') return spent
+  if (stored === 'overtaken') return (await findEarlier(db, input)) ?? busy
   await context.commit()
   return { run, error: null }
 }
 
 const busy: SendResult = { run: null, error: 'CONVERSATION_BUSY' }
+const spent: SendResult = { run: null, error: 'BUDGET_EXCEEDED' }
 
 /** Undoes what was stored before another request turned out to be first. */
 class Overtaken extends Error {}
+/** Undoes what is one run too many. */
+class Spent extends Error {}
+
+/** Runs of the caller's that are not over. */
+async function countRuns(db: Kysely<Database>): Promise<number> {
+  const { runs } = await db
+    .selectFrom('run')
+    .select((eb) => eb.fn.countAll<string>().as('runs'))
+    .where('status', 'in', activeStatuses)
+    .executeTakeFirstOrThrow()
+  return Number(runs)
+}
 
 function checkInput({ text, idempotencyKey, waitMs }: SendInput): void {
   const refuse = (message: string) => new AppError('BAD_USER_INPUT', message)
@@ -127,7 +149,7 @@ async function isBusy(db: Kysely<Database>, conversation: string): Promise<boole
     .selectFrom('run')
     .select('id')
     .where('conversation_id', '=', conversation)
-    .where('status', 'in', ['QUEUED', 'RUNNING'])
+    .where('status', 'in', activeStatuses)
     .executeTakeFirst()
   return active !== undefined
 }

@@ -5,7 +5,9 @@ import { createLog } from '@behalf/process'
 import { createSubgraph, type Subgraph } from '@behalf/subgraph'
 import type { Config } from './config.ts'
 import type { Database } from './database.ts'
+import { followDecisions } from './follow-decisions.ts'
 import { createResolvers } from './resolvers.ts'
+import { openRunFeed, type RunFeed } from './run-feed.ts'
 import { watchRuns } from './run-watch.ts'
 import { startWorker } from './worker.ts'
 
@@ -28,11 +30,18 @@ export function orchestrator(
       trustDomain: config.trustDomain,
     })
   const watch = Promise.withResolvers<Awaited<ReturnType<typeof watchRuns>>>()
+  const feed = Promise.withResolvers<RunFeed>()
 
   const subgraph = createSubgraph<Database>({
     name: 'orchestrator',
     typeDefs,
-    resolvers: createResolvers({ agentApi, backend, watch: () => watch.promise }),
+    resolvers: createResolvers({
+      agentApi,
+      backend,
+      budgets: config.budgets,
+      watch: () => watch.promise,
+      feed: () => feed.promise,
+    }),
     contextKeys: config.contextKeys,
     trustDomain: config.trustDomain,
     db,
@@ -43,18 +52,24 @@ export function orchestrator(
 
   return {
     name: subgraph.name,
+    schema: subgraph.schema,
     async listen(address) {
       if (backend.kind === 'KEYWORD_ROUTER') {
         log.info('No model is configured (MODEL_BASE_URL): keyword-router answers, which is not a language model.')
       }
       const runs = await watchRuns(db)
       watch.resolve(runs)
-      const worker = await startWorker({ config, db, backend, agentApi, watch: runs, log })
+      const live = await openRunFeed(db, { key: config.workloadKey, log })
+      feed.resolve(live)
+      const worker = await startWorker({ config, db, backend, agentApi, watch: runs, feed: live, log })
+      const decisions = followDecisions({ agentApi, queue: worker, log })
       const listening = await subgraph.listen(address)
       let closing: Promise<void> | null = null
       async function close(): Promise<void> {
+        decisions.stop()
         await worker.stop()
         await runs.close()
+        await live.close()
         await listening.close()
       }
       return { url: listening.url, close: () => (closing ??= close()) }

@@ -4,15 +4,17 @@ import type { Logger } from '@behalf/process'
 import type { Config } from './config.ts'
 import type { Database } from './database.ts'
 import { startRunQueue, type QueuedRun, type RunQueue } from './queue/run-queue.ts'
+import type { RunFeed } from './run-feed.ts'
 import type { RunWatch } from './run-watch.ts'
 import { createRunStore } from './store/run-store.ts'
 
 export interface WorkerOptions {
-  readonly config: Pick<Config, 'databaseUrl' | 'runConcurrency' | 'instructions'>
+  readonly config: Pick<Config, 'databaseUrl' | 'runConcurrency' | 'instructions' | 'bounds' | 'budgets'>
   readonly db: Postgres<Database>
   readonly backend: ModelBackend
   readonly agentApi: AgentApi
   readonly watch: RunWatch
+  readonly feed: Pick<RunFeed, 'say' | 'forget'>
   readonly log: Logger
 }
 
@@ -20,9 +22,9 @@ export interface WorkerOptions {
 const maxAttempts = 6
 
 /** Takes runs from the queue and works them, each as its owner. */
-export function startWorker({ config, db, backend, agentApi, watch, log }: WorkerOptions): Promise<RunQueue> {
+export function startWorker({ config, db, backend, agentApi, watch, feed, log }: WorkerOptions): Promise<RunQueue> {
   async function work({ run, subject, tenant, attempt, signal }: QueuedRun): Promise<void> {
-    const store = createRunStore(db, storedCaller({ subject, tenant }))
+    const store = createRunStore(db, storedCaller({ subject, tenant }), config.budgets)
     if (attempt > maxAttempts) {
       const taken = await store.take(run)
       log.error({ run, attempt }, 'run given up')
@@ -37,7 +39,9 @@ export function startWorker({ config, db, backend, agentApi, watch, log }: Worke
         store,
         backend,
         agentApi,
+        bounds: config.bounds,
         instructions: config.instructions,
+        onText: (_run, delta) => feed.say(run, delta),
         // Its message only: the cause holds what was sent, the conversation included.
         onModelError: (_run, { code, cause }) =>
           log.warn({ run, code, reason: cause instanceof Error ? cause.message : cause }, 'model failed'),
@@ -50,6 +54,7 @@ export function startWorker({ config, db, backend, agentApi, watch, log }: Worke
       throw err
     } finally {
       forget()
+      feed.forget(run)
     }
   }
 

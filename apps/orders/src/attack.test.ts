@@ -2,33 +2,25 @@ import { attackSubgraph } from '@behalf/testing'
 import type { Database } from './database.ts'
 import { orders } from './subgraph.ts'
 
-attackSubgraph<Database>({
-  name: 'orders',
-  create: orders,
-  migrations: new URL('../migrations', import.meta.url),
+attackSubgraph<Database>(orders, {
   mine: 'ada',
   theirs: 'ben',
-  claims: { scopes: ['orders:read'] },
-  prepare: ({ admin }) =>
-    admin
+  async prepare({ admin }, { name, subject }) {
+    const id = `ord_${name}1`
+    await admin
       .insertInto('orders')
       .values({
-        id: 'ord_ada1',
-        user_id: 'usr_ada',
+        id,
+        user_id: subject,
         status: 'PLACED',
         placed_at: new Date(Date.UTC(2026, 0, 1)),
         total: '1250.00',
         currency: 'EUR',
       })
-      .execute(),
-  query: {
-    query: `{
-      order(id: "ord_ada1") { total }
-      _entities(representations: [{ __typename: "User", id: "usr_ada" }, { __typename: "Order", id: "ord_ada1" }]) {
-        ... on User { orders { edges { node { total } } } }
-        ... on Order { total }
-      }
-    }`,
-    shows: '1250.00',
+      .execute()
+    await admin
+      .insertInto('order_items')
+      .values({ order_id: id, position: 1, sku: `sku of ${name}`, name: 'Lamp', quantity: 1, unit_price: '1250.00' })
+      .execute()
   },
 })

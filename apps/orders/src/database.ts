@@ -7,6 +7,7 @@ export interface Database {
     placed_at: Date
     total: string
     currency: string
+    cancellation_reason: string | null
   }
   order_items: {
     order_id: string

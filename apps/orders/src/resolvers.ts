@@ -8,6 +8,7 @@ import {
   type Page,
   type SubgraphContext,
 } from '@behalf/subgraph'
+import { cancelOrder } from './cancel-order.ts'
 import type { Database } from './database.ts'
 import { deliveryTerms } from './delivery-terms.ts'
 
@@ -66,6 +67,10 @@ export const resolvers = {
     order: (_root: unknown, { id }: Reference, context: Context) => orders(context).load(id),
     deliveryTerms: (_root: unknown, _arguments: unknown, { identity }: Context) =>
       deliveryTerms(identity.facts['tier']),
+  },
+  Mutation: {
+    cancelOrder: (_root: unknown, given: Parameters<typeof cancelOrder>[0], context: Context) =>
+      cancelOrder(given, context),
   },
   User: {
     __resolveReference: ({ id }: Reference): Reference => ({ id }),

@@ -46,11 +46,7 @@ describe('orders', () => {
   const as = (name: string) => app.as(name, { scopes: ['orders:read'] })
 
   beforeAll(async () => {
-    app = await testSubgraph<Database>({
-      name: 'orders',
-      create: orders,
-      migrations: new URL('../migrations', import.meta.url),
-    })
+    app = await testSubgraph<Database>(orders)
     const rowsOf = (name: string, count: number): Database['orders'][] =>
       Array.from({ length: count }, (_, index) => ({
         id: `ord_${name}${String(index).padStart(3, '0')}`,
@@ -60,6 +56,7 @@ describe('orders', () => {
         placed_at: moment(Math.floor(index / 3)),
         total: '1250.00',
         currency: 'EUR',
+        cancellation_reason: null,
       }))
     const rows = [...rowsOf('ada', 25), ...rowsOf('ben', 3)]
     await app.admin.insertInto('orders').values(rows).execute()

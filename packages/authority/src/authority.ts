@@ -1,4 +1,13 @@
-import type { Delegation, ResolvedSubject, Ticket } from '@behalf/identity'
+import type {
+  Approvals,
+  Delegation,
+  ResolvedSubject,
+  RevocationReason,
+  Revocations,
+  Revoked,
+  Ticket,
+} from '@behalf/identity'
+import type { AuditWriter } from '@behalf/postgres'
 
 /**
  * The durable trust state of the gateway. Every method throws AppError UNAVAILABLE when the database cannot answer now,
@@ -7,14 +16,47 @@ import type { Delegation, ResolvedSubject, Ticket } from '@behalf/identity'
 export interface Authority {
   /** Who somebody is for us; null for one that this issuer has not been known to name. */
   resolveSubject(id: { readonly issuer: string; readonly subject: string }): Promise<ResolvedSubject | null>
-  /** Makes a delegation out of a ticket; null if the ticket was used before, or has expired. */
+  /** Makes a delegation out of a ticket; null if it was used before or has expired, or whoever granted it was ended. */
   redeemTicket(ticket: Ticket): Promise<{ readonly handle: string; readonly delegation: Delegation } | null>
-  /** Null if the handle is unknown, its delegation has ended or was revoked, or it is for none of these agents. */
+  /**
+   * Null if the handle is unknown, its delegation has ended or was revoked, itself or with its subject or session, or it
+   * is for none of these agents.
+   */
   useDelegation(handle: string, agents: readonly string[]): Promise<Delegation | null>
-  /** Ends a delegation of this subject; false if there is none of that id to end. */
-  revokeDelegation(subject: string, id: string): Promise<boolean>
+  /**
+   * Ends what was issued to a subject until now, a session, or a delegation: on every replica within a second, and here
+   * and in `useDelegation` and `redeemTicket` everywhere at once. False, and nothing is done, where nothing is known of it:
+   * a subject or an issuer that no record names, a delegation that is not in force.
+   */
+  revoke(revoked: Revoked, reason: RevocationReason): Promise<boolean>
+  /** What this process knows of revocations: nothing before `start`. */
+  readonly revocations: Revocations
+  /** What users are asked for. */
+  readonly approvals: Approvals
   /** Records the single use of a workload token: true the first time, for whichever replica. */
   consume(id: string, expiresAt: Date): Promise<boolean>
-  ready(): Promise<void>
+  readonly limiter: Limiter
+  /** Where decisions are recorded; what was recorded is written before it closes. */
+  readonly audit: AuditWriter
+  /** Resolves once this process knows all revocations; from then on it follows them. */
+  start(): Promise<void>
   close(): Promise<void>
 }
+
+/** So many points in so many seconds, for each key; at most 1,000,000,000 points. */
+export interface Limit {
+  readonly name: string
+  readonly points: number
+  readonly seconds: number
+}
+
+/** Counts for all replicas together, as well as it can: it answers in any case, and never throws. */
+export interface Limiter {
+  /**
+   * Takes points, or none of them where not enough are left; then says in how many milliseconds all are there again.
+   * Answers at once where it need not ask the database.
+   */
+  take(limit: Limit, key: string, points: number): TakeAnswer | Promise<TakeAnswer>
+}
+
+export type TakeAnswer = { readonly ok: true } | { readonly ok: false; readonly retryAfterMs: number }

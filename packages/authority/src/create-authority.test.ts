@@ -1,68 +1,24 @@
-import { randomUUID } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { DelegationGrant, Ticket } from '@behalf/identity'
-import { testDatabase, type TestDatabase } from '@behalf/postgres/embedded'
 import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { authorityMigrations, createAuthority, type Authority } from './index.ts'
+import { grant, inAMinute, openTrust, ticket, type Trust } from './fixtures.ts'
+import { createAuthority, type Authority } from './index.ts'
 
-const grant: DelegationGrant = {
-  issuer: 'https://issuer.test',
-  subject: 'usr_ada',
-  tenant: 'acme',
-  scopes: ['orders:read', 'chat:write'],
-  facts: { tier: 'premium', groups: ['a', 'b'] },
-  client: 'behalf-console',
-  session: 'sid-1',
-  authTime: 1_790_000_000,
-  acr: 'urn:acr:2',
-  agent: 'assistant',
-  parent: '0193-txn',
-}
-const inAMinute = () => new Date(Date.now() + 60_000)
-const ticket = (change: Partial<Ticket> = {}): Ticket => ({
-  id: randomUUID(),
-  expiresAt: inAMinute(),
-  grant,
-  ...change,
-})
-
-let database: TestDatabase
-let url: string
+let trust: Trust
 let admin: pg.Client
 let authority: Authority
 
 beforeAll(async () => {
-  database = await testDatabase()
-  url = await database.provision('gateway', authorityMigrations, 'authority')
-  admin = new pg.Client({ connectionString: database.url, options: '-c search_path=authority' })
-  await admin.connect()
-  authority = createAuthority(url)
+  trust = await openTrust()
+  ;({ admin, authority } = trust)
 })
-beforeEach(() => admin.query('truncate subject, delegation, used_ticket, used_workload_token'))
-afterAll(async () => {
-  await authority.close()
-  await admin.end()
-  await database.close()
-})
+beforeEach(() => trust.clear())
+afterAll(() => trust.close())
 
-/** Another replica, asked alone. */
-async function elsewhere<R>(ask: (other: Authority) => Promise<R>): Promise<R> {
-  const other = createAuthority({ url, max: 4 })
-  try {
-    return await ask(other)
-  } finally {
-    await other.close()
-  }
-}
-
-async function redeemed(change: Partial<DelegationGrant> = {}) {
-  const made = await authority.redeemTicket(ticket({ grant: { ...grant, ...change } }))
-  if (made === null) throw new Error('the ticket was not redeemed')
-  return made
-}
+const elsewhere: Trust['elsewhere'] = (ask) => trust.elsewhere(ask)
+const redeemed: Trust['redeemed'] = (change) => trust.redeemed(change)
 
 describe('subjects', () => {
   beforeEach(() =>
@@ -122,6 +78,20 @@ describe('a ticket', () => {
     expect(await authority.redeemTicket(ticket())).not.toBeNull()
   })
 
+  it('[P14] is recorded together with its delegation, or neither', async () => {
+    const events = async () => (await admin.query('select * from behalf.audit_event')).rows
+    const { delegation } = await redeemed()
+    const made = { what: 'delegation.made', txn: grant.parent, target: delegation.id, source: 'gateway', outcome: 'OK' }
+    expect(await events()).toMatchObject([{ ...made, subject: 'usr_ada', detail: { scopes: grant.scopes } }])
+    await admin.query('alter table behalf.audit_event rename to hidden')
+    const shown = ticket()
+    await expect(authority.redeemTicket(shown)).rejects.toMatchObject({ code: '42P01' })
+    expect((await admin.query('select from delegation')).rowCount).toBe(1)
+    await admin.query('alter table behalf.hidden rename to audit_event')
+    expect(await authority.redeemTicket(shown)).not.toBeNull()
+    expect(await events()).toHaveLength(2)
+  })
+
   it('stays unused if the delegation cannot be made', async () => {
     const shown = ticket()
     await expect(authority.redeemTicket({ ...shown, grant: { ...grant, agent: '' } })).rejects.toMatchObject({
@@ -158,16 +128,6 @@ describe('a delegation', () => {
     expect(await authority.useDelegation(handle, ['assistant'])).toBeNull()
     await admin.query(`update delegation set expires_at = now() + interval '1 minute'`)
     expect(await authority.useDelegation(handle, ['assistant'])).not.toBeNull()
-  })
-
-  it('is revoked by its own subject only, and once', async () => {
-    const { handle, delegation } = await redeemed()
-    expect(await authority.revokeDelegation('usr_ben', delegation.id)).toBe(false)
-    expect(await authority.useDelegation(handle, ['assistant'])).not.toBeNull()
-    expect(await authority.revokeDelegation('usr_ada', delegation.id)).toBe(true)
-    expect(await authority.useDelegation(handle, ['assistant'])).toBeNull()
-    expect(await authority.revokeDelegation('usr_ada', delegation.id)).toBe(false)
-    expect(await authority.revokeDelegation('usr_ada', 'dlg_unknown')).toBe(false)
   })
 
   it('notes its use at most once a minute', async () => {
@@ -222,24 +182,32 @@ describe('a workload token', () => {
 })
 
 describe('the role of the gateway', () => {
-  const allowed = ['select * from subject', 'update delegation set revoked_at = null', 'delete from used_ticket']
+  const allowed = [
+    `insert into behalf.audit_event (at, what, outcome) values (now(), 'request', 'OK')`,
+    'select * from subject',
+    'update delegation set revoked_at = null',
+    'delete from used_ticket',
+  ]
   const refused = [
     `insert into subject values ('i', 's', 'usr_ada', 'acme')`,
     `update subject set tenant = 'globex'`,
     'delete from subject',
     'delete from delegation',
     `update delegation set subject = 'usr_ben'`,
-    `update delegation set scopes = '{admin}'`,
-    `update delegation set expires_at = now() + interval '1 year'`,
+    `update delegation set tenant = 'other'`,
+    `update delegation set agent = 'other'`,
     'truncate delegation',
     'create table mine ()',
     'create schema mine',
     'create temporary table mine ()',
     'select * from behalf.ownership',
+    'select * from behalf.audit_event',
+    `update behalf.audit_event set outcome = 'OK'`,
+    'delete from behalf.audit_event',
     'set role postgres',
   ]
   const asGateway = async (statement: string) => {
-    const client = new pg.Client({ connectionString: url })
+    const client = new pg.Client({ connectionString: trust.url })
     await client.connect()
     try {
       await client.query(statement)
@@ -254,10 +222,18 @@ describe('the role of the gateway', () => {
 
   it('is the only one that sees these tables', async () => {
     const empty = await mkdtemp(join(tmpdir(), 'behalf-migrations-'))
-    const other = new pg.Client({ connectionString: await database.provision('orchestrator', empty) })
+    const other = new pg.Client({ connectionString: await trust.database.provision('orchestrator', empty) })
     await rm(empty, { recursive: true })
     await other.connect()
-    await expect(other.query('select * from authority.delegation')).rejects.toMatchObject({ code: '42501' })
+    for (const table of [
+      'delegation',
+      'revocation',
+      'subject',
+      'used_ticket',
+      'used_workload_token',
+      'revocation_turn',
+    ])
+      await expect(other.query(`select * from authority.${table}`)).rejects.toMatchObject({ code: '42501' })
     await other.end()
   })
 })
@@ -265,7 +241,8 @@ describe('the role of the gateway', () => {
 it('says that it cannot tell when the database is gone', async () => {
   const lost = createAuthority('postgres://gateway:x@127.0.0.1:1/postgres')
   for (const ask of [
-    () => lost.ready(),
+    () => lost.start(),
+    () => lost.revoke({ kind: 'delegation', delegation: 'dlg_1' }, 'OPERATOR'),
     () => lost.consume('a', inAMinute()),
     () => lost.redeemTicket(ticket()),
     () => lost.useDelegation('h', ['assistant']),
@@ -273,5 +250,5 @@ it('says that it cannot tell when the database is gone', async () => {
   ])
     await expect(ask()).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   await lost.close()
-  await expect(authority.ready()).resolves.toBeUndefined()
+  await expect(authority.consume('a', inAMinute())).resolves.toBe(true)
 })

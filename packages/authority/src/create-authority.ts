@@ -1,32 +1,52 @@
 import { fileURLToPath } from 'node:url'
 import { AppError } from '@behalf/identity'
-import { Kysely, PostgresDialect, sql } from 'kysely'
+import { createAuditWriter } from '@behalf/postgres'
+import { Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
+import { ask, readResolved, renew, renewable, use as useApproval } from './approvals.ts'
 import type { Authority } from './authority.ts'
 import type { Database } from './database.ts'
-import { redeem, revoke, use } from './delegations.ts'
+import { redeem, use } from './delegations.ts'
+import { createLimiter } from './limiter.ts'
+import { createResolutionFeed } from './resolution-feed.ts'
+import { createRevocationFeed } from './revocations/revocation-feed.ts'
+import { revoke } from './revocations/revoke.ts'
 import { useOnce } from './use-once.ts'
 
 /** Folder of the migrations, for `provision({ name: 'gateway', schema: 'authority', ... })`. */
 export const authorityMigrations = fileURLToPath(new URL('../migrations', import.meta.url))
 
 export interface AuthorityOptions {
-  /** Of role `gateway`. */
+  /** Of role `gateway`, or of an administrator whom row-level security does not hold. */
   readonly url: string
   /** Connections at most; 10 by default. */
   readonly max?: number
+  /** For how long a request waits for points of a limit at most. Default 500. */
+  readonly limiterTimeoutMs?: number
+  /** Told when limits are no longer shared because the database does not answer: once, until it does again. */
+  readonly onLimiterFallback?: (cause: unknown) => void
 }
 
 /** Keeps the gateway's trust state in PostgreSQL, shared by all its replicas. Opens nothing until it is asked. */
 export function createAuthority(options: string | AuthorityOptions): Authority {
-  const { url, max = 10 } = typeof options === 'string' ? { url: options } : options
+  const given = typeof options === 'string' ? { url: options } : options
+  const { url, max = 10, limiterTimeoutMs: timeoutMs, onLimiterFallback: onFallback } = given
   const pool = new pg.Pool({ connectionString: url, max, connectionTimeoutMillis: 5_000, statement_timeout: 5_000 })
   // An idle connection that is lost leaves the pool; the next query makes another.
   pool.on('error', () => undefined)
-  const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })
+  const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) }).withSchema('authority')
+  const audit = createAuditWriter(pool)
+  const feed = createRevocationFeed({ url })
+  const resolutions = createResolutionFeed({ url })
+  const limiter = createLimiter({ url, timeoutMs, onFallback })
   let closing: Promise<void> | undefined
+  async function close(): Promise<void> {
+    await Promise.all([feed.close(), resolutions.close(), limiter.close(), audit.close()])
+    await db.destroy()
+  }
 
   return {
+    audit,
     resolveSubject: ({ issuer, subject }) =>
       answered(async () => {
         const found = await db
@@ -39,10 +59,20 @@ export function createAuthority(options: string | AuthorityOptions): Authority {
       }),
     redeemTicket: (ticket) => answered(() => redeem(db, ticket)),
     useDelegation: (handle, agents) => answered(() => use(db, handle, agents)),
-    revokeDelegation: (subject, id) => answered(() => revoke(db, subject, id)),
+    revoke: (revoked, reason) => answered(() => revoke(db, revoked, reason)),
+    revocations: feed.revocations,
+    approvals: {
+      ask: (request) => answered(() => ask(db, request)),
+      use: (id, txn) => answered(() => useApproval(db, id, txn)),
+      renewable: (handle, agents) => answered(() => renewable(db, handle, agents)),
+      renew: (proof, grant) => answered(() => renew(db, proof, grant)),
+      resolved: (after, agents, signal) =>
+        answered(() => resolutions.next(() => readResolved(db, after, agents), signal)),
+    },
     consume: (id, expiresAt) => answered(() => useOnce(db, 'used_workload_token', id, expiresAt)),
-    ready: () => answered(async () => void (await sql`select 1`.execute(db))),
-    close: () => (closing ??= db.destroy()),
+    limiter,
+    start: () => answered(async () => void (await Promise.all([feed.start(), resolutions.start()]))),
+    close: () => (closing ??= close()),
   }
 }
 

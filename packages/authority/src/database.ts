@@ -1,4 +1,4 @@
-import type { Facts } from '@behalf/identity'
+import type { Facts, RevocationReason } from '@behalf/identity'
 import type { ColumnType, Generated } from 'kysely'
 
 /** The tables of migrations/; `bigint` and `timestamptz` as pg reads them. */
@@ -18,15 +18,18 @@ export interface DelegationTable {
   agent: string
   scopes: string[]
   /** Written as JSON. */
-  facts: ColumnType<Facts, string>
+  facts: ColumnType<Facts, string, string>
   client: string
   session: string | null
   /** In seconds since the epoch. */
-  auth_time: ColumnType<string | null, number | null>
+  auth_time: ColumnType<string | null, number | null, number | null>
   acr: string | null
+  /** In seconds since the epoch. */
+  issued_at: ColumnType<string, number, number>
   parent: string
   created_at: Generated<Date>
   expires_at: Date
   last_used_at: Date | null
   revoked_at: Date | null
+  revocation_reason: RevocationReason | null
 }

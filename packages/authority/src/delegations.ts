@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { deepFreeze, type Delegation, type Ticket } from '@behalf/identity'
+import { type AuditEvent, deepFreeze, type Delegation, type DelegationGrant, type Ticket } from '@behalf/identity'
+import { writeAuditEvent } from '@behalf/postgres'
 import { sql, type Kysely, type Selectable } from 'kysely'
 import type { Database, DelegationTable } from './database.ts'
 import { useOnce } from './use-once.ts'
@@ -19,6 +20,7 @@ const granted = [
   'session',
   'auth_time',
   'acr',
+  'issued_at',
   'parent',
   'created_at',
   'expires_at',
@@ -36,6 +38,8 @@ export async function redeem(
   const handle = randomBytes(32).toString('base64url')
   return db.transaction().execute(async (trx) => {
     if (!(await useOnce(trx, 'used_ticket', ticket.id, ticket.expiresAt))) return null
+    const { rows } = await sql<{ ended: boolean }>`select ${isRevoked(grant)} as ended`.execute(trx)
+    if (rows[0]?.ended !== false) return null
     const row = await trx
       .insertInto('delegation')
       .values({
@@ -51,12 +55,15 @@ export async function redeem(
         session: grant.session,
         auth_time: grant.authTime,
         acr: grant.acr,
+        issued_at: grant.issuedAt,
         parent: grant.parent,
         expires_at: lifetime,
       })
       .returning(granted)
       .executeTakeFirstOrThrow()
-    return { handle, delegation: delegationOf(row) }
+    const delegation = delegationOf(row)
+    await writeAuditEvent(trx, grantedEvent(delegation))
+    return { handle, delegation }
   })
 }
 
@@ -69,6 +76,7 @@ export async function use(db: Kysely<Database>, handle: string, agents: readonly
     .where('agent', '=', (eb) => eb.fn.any(eb.val([...agents])))
     .where('revoked_at', 'is', null)
     .where('expires_at', '>', sql<Date>`now()`)
+    .where(sql<boolean>`not authority.is_revoked(issuer, subject, session, issued_at)`)
   const row = await db
     .with('in_force', () => inForce)
     .with('noted', (q) =>
@@ -90,28 +98,47 @@ export async function use(db: Kysely<Database>, handle: string, agents: readonly
   return row === undefined ? null : delegationOf(row)
 }
 
-export async function revoke(db: Kysely<Database>, subject: string, id: string): Promise<boolean> {
-  const { numUpdatedRows } = await db
-    .updateTable('delegation')
-    .set({ revoked_at: sql`now()` })
-    .where('id', '=', id)
-    .where('subject', '=', subject)
-    .where('revoked_at', 'is', null)
-    .where('expires_at', '>', sql<Date>`now()`)
-    .executeTakeFirst()
-  return numUpdatedRows === 1n
+/** Asked of the database and not of memory: a ticket or delegation that has ended is refused by every replica at once. */
+export const isRevoked = ({
+  issuer,
+  subject,
+  session,
+  issuedAt,
+}: Pick<DelegationGrant, 'issuer' | 'subject' | 'session' | 'issuedAt'>) =>
+  sql<boolean>`authority.is_revoked(${issuer}, ${subject}, ${session}, ${issuedAt})`
+
+/** Of the request that granted or renewed it. Its end is recorded by a trigger, whoever ends it. */
+export function grantedEvent(
+  { id, subject, tenant, agent, scopes, client, parent, expiresAt }: Omit<Delegation, 'createdAt'>,
+  renewed = false,
+): AuditEvent {
+  return {
+    txn: parent,
+    parent: null,
+    time: new Date(),
+    subject,
+    tenant,
+    actor: null,
+    what: 'delegation.made',
+    target: id,
+    rule: `@delegates(agent: "${agent}")`,
+    outcome: 'OK',
+    durationMs: null,
+    detail: { agent, scopes, client, expiresAt, ...(renewed && { renewed }) },
+  }
 }
 
 /** A handle has 256 random bits: a plain hash is enough. */
-function hashOf(handle: string): Buffer {
+export function hashOf(handle: string): Buffer {
   return createHash('sha256').update(handle).digest()
 }
 
 function delegationOf(row: Row): Delegation {
-  const { auth_time, created_at, expires_at, ...rest } = row
+  const { auth_time, issued_at, created_at, expires_at, ...rest } = row
   return deepFreeze({
     ...rest,
     authTime: auth_time === null ? null : Number(auth_time),
+    issuedAt: Number(issued_at),
     createdAt: created_at,
     expiresAt: expires_at,
   })

@@ -11,13 +11,14 @@ export async function useOnce(
   id: string,
   expiresAt: Date,
 ): Promise<boolean> {
+  const used = sql.id('authority', table)
   const { numAffectedRows } = await sql`
     with expired as (
-      delete from ${sql.table(table)} where id in (
-        select id from ${sql.table(table)} where expires_at < now() - interval '10 minutes'
+      delete from ${used} where id in (
+        select id from ${used} where expires_at < now() - interval '10 minutes'
         order by expires_at limit 10 for update skip locked)
     )
-    insert into ${sql.table(table)} (id, expires_at)
+    insert into ${used} (id, expires_at)
     select ${id}, ${expiresAt}::timestamptz
     where ${expiresAt}::timestamptz > now() - ${toleranceOf[table]}::interval
     on conflict do nothing`.execute(db)

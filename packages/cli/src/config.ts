@@ -2,8 +2,10 @@
 export interface Config {
   /** `BEHALF_ROOT_KEY`: 32 bytes, base64url. Only `behalf keys` needs it. */
   readonly rootKey: string | null
+  /** `DATABASE_URL`: of role `gateway` for `behalf revoke`, of the administrator for `behalf explain`. */
+  readonly databaseUrl: string | null
 }
 
 export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
-  return Object.freeze({ rootKey: env['BEHALF_ROOT_KEY'] || null })
+  return Object.freeze({ rootKey: env['BEHALF_ROOT_KEY'] || null, databaseUrl: env['DATABASE_URL'] || null })
 }

@@ -109,17 +109,51 @@ describe('behalf keys', () => {
   })
 })
 
+describe('behalf revoke', () => {
+  it.each([
+    [],
+    ['--subject', ''],
+    ['--subject', 'usr_ada', '--issuer', ''],
+    ['--issuer', 'https://issuer.test'],
+    ['--session', 'sid-1'],
+    ['--session', 'sid-1', '--issuer', 'https://issuer.test', '--subject', 'usr_ada'],
+    ['--delegation', 'dlg_1', '--issuer', 'https://issuer.test'],
+    ['--delegation', 'dlg_1', '--subject', 'usr_ada'],
+    ['--subject', 'usr_ada', '--epoch', '1'],
+    ['usr_ada'],
+  ])('does not understand %j', async (...args) => {
+    expect(await behalf('revoke', ...args.flat())).toBe(2)
+    expect(error.at(-1)).toContain('behalf --help')
+  })
+
+  it('needs a database that does it, and says why it does not', async () => {
+    expect(await behalf('revoke', '--subject', 'usr_ada')).toBe(2)
+    expect(error.at(-1)).toContain('DATABASE_URL')
+    const nowhere = readConfig({ DATABASE_URL: 'postgres://gateway:hunter2@127.0.0.1:1/behalf' })
+    const terminal = { cwd, out: (line: string) => out.push(line), error: (line: string) => error.push(line) }
+    expect(await run(['revoke', '--subject', 'usr_ada'], nowhere, terminal)).toBe(1)
+    expect(error.at(-1)).toContain('ECONNREFUSED')
+    expect(error.join()).not.toContain('hunter2')
+    expect(out).toEqual([])
+  })
+})
+
 describe('behalf', () => {
   it('explains itself', async () => {
     expect(await behalf('--help')).toBe(0)
-    expect(out[0]).toContain('behalf compose')
+    for (const command of ['compose', 'keys', 'revoke']) expect(out[0]).toContain(`behalf ${command}`)
   })
 
-  it.each([[], ['compos'], ['compose', 'more'], ['compose', '--epoch', '1'], ['keys'], ['--what']])(
-    'does not understand %j',
-    async (...args) => {
-      expect(await behalf(...args.flat())).toBe(2)
-      expect(error.at(-1)).toContain('behalf --help')
-    },
-  )
+  it.each([
+    [],
+    ['compos'],
+    ['compose', 'more'],
+    ['compose', '--epoch', '1'],
+    ['keys'],
+    ['keys', 'orders', '--subject', 'x'],
+    ['--what'],
+  ])('does not understand %j', async (...args) => {
+    expect(await behalf(...args.flat())).toBe(2)
+    expect(error.at(-1)).toContain('behalf --help')
+  })
 })

@@ -1,8 +1,6 @@
 import { parseArgs } from 'node:util'
 import { AppError, firstEpoch } from '@behalf/identity'
-import { composeCommand } from './compose-command.ts'
 import type { Config } from './config.ts'
-import { keysCommand } from './keys-command.ts'
 
 /** Where a command writes, and from where it resolves paths. */
 export interface Terminal {
@@ -15,6 +13,14 @@ const usage = `behalf compose [--root <directory>] [--out <file>]
     Composes apps/* into one artefact, proves what it promises, and writes it (default: <root>/graph.json).
 behalf keys <receiver> [--epoch <n>]
     Prints the receiver's BEHALF_CONTEXT_KEYS, derived from BEHALF_ROOT_KEY: of the epoch (default: ${firstEpoch}) and the one before.
+behalf revoke --subject <usr_...> [--issuer <url>]
+behalf revoke --session <sid> --issuer <url>
+behalf revoke --delegation <dlg_...>
+    Ends whatever was issued to a user until now (by one issuer, or by any), a session, or a delegation: on every gateway
+    within a second. DATABASE_URL is that of role "gateway".
+behalf explain <txn> [--json]
+    Prints what was decided in a transaction and those it led to: facts per receiver, rules, calls. DATABASE_URL is the
+    administrator's.
 behalf --help`
 
 /** Runs one command. Resolves to the exit code: 0 done, 1 refused, 2 not understood. */
@@ -28,6 +34,11 @@ export async function run(args: readonly string[], config: Config, terminal: Ter
         root: { type: 'string' },
         out: { type: 'string' },
         epoch: { type: 'string' },
+        subject: { type: 'string' },
+        issuer: { type: 'string' },
+        session: { type: 'string' },
+        delegation: { type: 'string' },
+        json: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
       },
     })
@@ -40,15 +51,28 @@ export async function run(args: readonly string[], config: Config, terminal: Ter
     return 0
   }
   const [command, ...rest] = positionals
+  const only = (...names: string[]) => Object.keys(values).every((name) => names.includes(name))
   try {
-    if (command === 'compose' && rest.length === 0 && values.epoch === undefined) {
+    if (command === 'compose' && rest.length === 0 && only('root', 'out')) {
+      const { composeCommand } = await import('./compose-command.ts')
       return await composeCommand({ root: values.root ?? '.', out: values.out }, terminal)
     }
-    if (command === 'keys' && rest.length === 1 && values.root === undefined && values.out === undefined) {
+    if (command === 'keys' && rest.length === 1 && only('epoch')) {
+      const { keysCommand } = await import('./keys-command.ts')
       return keysCommand(
         { receiver: rest[0] ?? '', epoch: values.epoch ?? String(firstEpoch), rootKey: config.rootKey },
         terminal,
       )
+    }
+    if (command === 'revoke' && rest.length === 0 && only('subject', 'issuer', 'session', 'delegation')) {
+      const { readRevoked, revokeCommand } = await import('./revoke-command.ts')
+      const revoked = readRevoked(values)
+      if (revoked !== null) return await revokeCommand({ revoked, databaseUrl: config.databaseUrl }, terminal)
+    }
+    if (command === 'explain' && rest.length === 1 && only('json')) {
+      const { explainCommand } = await import('./explain/explain-command.ts')
+      const { databaseUrl } = config
+      return await explainCommand({ txn: rest[0] ?? '', json: values.json === true, databaseUrl }, terminal)
     }
   } catch (error) {
     if (!(error instanceof AppError)) throw error

@@ -1,6 +1,6 @@
 import { readRule, type AgentAccess, type FieldRule, type ScopeSets } from '@behalf/identity'
-import { Kind } from 'graphql'
-import type { DirectiveNode, DocumentNode, TypeNode } from 'graphql'
+import { getNamedType, Kind } from 'graphql'
+import type { DirectiveNode, DocumentNode, GraphQLOutputType, TypeNode } from 'graphql'
 import type { Declarations } from './declarations.ts'
 import type { Problems } from './problem.ts'
 import { conjoin } from './scope-sets.ts'
@@ -14,12 +14,13 @@ const open: Auth = { authenticated: false, scopes: [], policies: [] }
 const strictness: Readonly<Record<AgentAccess, number>> = { ALLOW: 0, APPROVE: 1, DENY: 2 }
 
 /** The rule of every coordinate that has none of its own. */
-export const defaultRule: FieldRule = { ...open, agent: 'ALLOW', delegates: null }
+export const defaultRule: FieldRule = { ...open, agent: 'ALLOW', delegates: null, approves: null }
 
 /**
  * The rules of the composed graph: a field's own AND those of the type it returns, as Federation composed them
  * over all subgraphs (AND) and from implementations to their interfaces; ours from the subgraphs' declarations, those
- * of an interface and its implementations together, the strictest first. Mutation fields are always listed, so that none is open for want of an entry.
+ * of an interface and its implementations together, the strictest first. A policy is told what it decides about: those
+ * of a type stay with the type. Mutation fields are always listed, so that none is open for want of an entry.
  */
 export function buildRules(supergraph: DocumentNode, declarations: Declarations, problems: Problems): Rules {
   const types = new Map<string, Auth>()
@@ -32,6 +33,7 @@ export function buildRules(supergraph: DocumentNode, declarations: Declarations,
   const rules: Record<string, FieldRule> = {}
   for (const [name, auth] of types) rules[name] = { ...defaultRule, ...auth }
 
+  requireOneHome(declarations, problems)
   const implementations = implementationsOf(supergraph)
   for (const node of supergraph.definitions) {
     if (node.kind !== Kind.OBJECT_TYPE_DEFINITION && node.kind !== Kind.INTERFACE_TYPE_DEFINITION) continue
@@ -40,15 +42,25 @@ export function buildRules(supergraph: DocumentNode, declarations: Declarations,
       const coordinate = `${type}.${field.name.value}`
       const related = [...(implementations.get(type) ?? []), ...(node.interfaces ?? []).map(({ name }) => name.value)]
       const everywhere = [coordinate, ...related.map((name) => `${name}.${field.name.value}`)]
+      const own = readAuth(field)
       const rule: FieldRule = {
-        ...both(readAuth(field), types.get(namedType(field.type)) ?? open),
+        ...both(own, types.get(namedType(field.type)) ?? open),
+        policies: own.policies,
         agent: strictest(everywhere.map((each) => agentAccess(each, declarations, problems))),
         delegates: delegates(coordinate, declarations, problems),
+        approves: approves(coordinate, declarations, problems),
       }
       if (type === 'Mutation' || restricts(rule) || rule.agent !== 'ALLOW') rules[coordinate] = rule
     }
   }
   return rules
+}
+
+/** What a field asks for in all: its rule, and the policies of the type it returns. */
+export function ruleOfField(rules: Rules, coordinate: string, type: GraphQLOutputType): FieldRule {
+  const rule = rules[coordinate] ?? defaultRule
+  const { policies } = rules[getNamedType(type).name] ?? defaultRule
+  return policies.length > 0 ? { ...rule, policies: conjoin(rule.policies, policies) } : rule
 }
 
 /** What all of them ask for together. */
@@ -124,6 +136,43 @@ function delegates(coordinate: string, declarations: Declarations, problems: Pro
       `${coordinate} has @delegates in ${first?.subgraph} and ${second.subgraph}.`,
     )
   return first ? { agent: first.agent, subgraph: first.subgraph } : null
+}
+
+/** What the gateway seals is what these say, so they have to be there; and no agent decides for its user. */
+const decided = ['id', 'argumentsHash', 'decision']
+
+function approves(coordinate: string, declarations: Declarations, problems: Problems): FieldRule['approves'] {
+  const declared = (declarations.fields.get(coordinate) ?? []).filter(({ node, root }) => readRule(node, root).approves)
+  for (const { node, root } of declared) {
+    const misplaced = (why: string) => problems.add('DIRECTIVE_MISPLACED', node, `@approves on ${coordinate}: ${why}.`)
+    const { agent, delegates: starts } = readRule(node, root)
+    const required = (node.arguments ?? []).filter(({ type }) => type.kind === Kind.NON_NULL_TYPE)
+    const missing = decided.filter((name) => !required.some((argument) => argument.name.value === name))
+    if (root !== 'mutation') misplaced('only Mutation fields decide')
+    else if (agent !== 'DENY') misplaced('it needs @agent(access: DENY)')
+    else if (starts !== null) misplaced('what decides starts no agent')
+    else if (missing.length > 0) misplaced(`it needs ${missing.map((name) => `${name}: ...!`).join(', ')}`)
+  }
+  const [first, second] = declared
+  if (second)
+    problems.add(
+      'APPROVES_TWICE',
+      second.node,
+      `${coordinate} has @approves in ${first?.subgraph} and ${second.subgraph}.`,
+    )
+  return first?.subgraph ?? null
+}
+
+/** The handle of a delegation is good for whoever runs its agent: that is one subgraph, with one workload key. */
+function requireOneHome({ fields }: Declarations, problems: Problems): void {
+  const homes = new Map<string, string>()
+  for (const { node, root, subgraph } of [...fields.values()].flat()) {
+    const { delegates: agent } = readRule(node, root)
+    if (agent === null) continue
+    const home = homes.get(agent) ?? subgraph
+    if (home === subgraph) homes.set(agent, home)
+    else problems.add('AGENT_TWICE', node, `The agent "${agent}" runs in ${home} and in ${subgraph}.`)
+  }
 }
 
 function implementationsOf(document: DocumentNode): Map<string, string[]> {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { compiled, header, query, refused, tool, type Repository } from './fixtures.ts'
-import { inTool, testRefusals, type RefusalCase } from './refusal-fixture.ts'
+import { testRefusals, type RefusalCase } from './refusal-fixture.ts'
 
 const doc = '"""What it does."""\n'
 
@@ -19,6 +19,12 @@ const mediaTool = (field: string, given = ''): Repository => ({
       type Media @interfaceObject @key(fields: "id") @public { id: ID! ${field} }`,
   },
 })
+
+const cancel = (summary: string | null) =>
+  tool(
+    `mutation t($a: ID!) @tool${summary === null ? '' : `(summary: ${JSON.stringify(summary)})`} { cancelOrder(orderId: $a) { id } }`,
+  )
+const byCaller = 'extend type Mutation { c(a: ID!, me: ID @subject): Int }'
 
 const cases: readonly RefusalCase[] = [
   // what a tool is
@@ -55,11 +61,31 @@ const cases: readonly RefusalCase[] = [
     mediaTool('g(x: ID = "" @subject): String', '(x: "usr_ben")'),
     mediaTool('g(x: ID = ""): String', '(x: "usr_ben")'),
   ],
+  ['TOOL_SUMMARY', 'that says nothing', cancel(null), cancel('Cancel {a}')],
+  ['TOOL_SUMMARY', 'that is empty', cancel(' '), cancel('Cancel {a}')],
+  ['TOOL_SUMMARY', 'that is too long', cancel(`Cancel {a}${' '.repeat(300)}`), cancel(`Cancel {a}${' '.repeat(290)}`)],
+  ['TOOL_SUMMARY', 'that hides an argument', cancel('Cancel an order'), cancel('Cancel {a}')],
+  ['TOOL_SUMMARY', 'that names none', cancel('Cancel {a} of {user}'), cancel('Cancel {a}')],
+  ['TOOL_SUMMARY', 'with a brace of its own', cancel('Cancel {a} }'), cancel('Cancel {a}')],
+  [
+    'TOOL_SUMMARY',
+    'that shows what the caller is, and a model never says',
+    tool('mutation t($a: ID!, $me: ID! @subject) @tool(summary: "Cancel {a} of {me}") { c(a: $a, me: $me) }', byCaller),
+    tool('mutation t($a: ID!, $me: ID! @subject) @tool(summary: "Cancel {a}") { c(a: $a, me: $me) }', byCaller),
+  ],
+  [
+    'TOOL_SUMMARY',
+    'of a generated tool',
+    { orders: 'extend type Mutation { "C." c(a: ID!): Int @tool(summary: "Cancel") }' },
+    { orders: 'extend type Mutation { "C." c(a: ID!): Int @tool(summary: "Cancel {a}") }' },
+  ],
   [
     'TOOL_ROOTS',
     'a mutation of two',
-    tool('mutation t($a: ID!) @tool { cancelOrder(orderId: $a) { id } b: cancelOrder(orderId: $a) { id } }'),
-    tool('mutation t($a: ID!) @tool { cancelOrder(orderId: $a) { id } }'),
+    tool(
+      'mutation t($a: ID!) @tool(summary: "Cancel {a}") { cancelOrder(orderId: $a) { id } b: cancelOrder(orderId: $a) { id } }',
+    ),
+    tool('mutation t($a: ID!) @tool(summary: "Cancel {a}") { cancelOrder(orderId: $a) { id } }'),
   ],
   [
     'TOOL_OPERATION',
@@ -159,7 +185,7 @@ const cases: readonly RefusalCase[] = [
   ],
 ]
 
-testRefusals(cases, inTool)
+testRefusals(cases, /^apps\/(orders|identity)\/(tools\/\w+|src\/schema)\.graphql$/)
 
 describe('a tool', () => {
   it('is compiled with everything that a caller of it needs', async () => {
@@ -167,7 +193,7 @@ describe('a tool', () => {
       tool: `"""
 Cancels an order.
 """
-mutation t("Starts with ord_." $orderId: ID!, $reason: String = "none", $me: ID! @subject) @tool(title: "Cancel", examples: ["cancel ord_1"]) {
+mutation t("Starts with ord_." $orderId: ID!, $reason: String = "none", $me: ID! @subject) @tool(title: "Cancel", summary: "Cancel {orderId} for {reason}", examples: ["cancel ord_1"]) {
   cancel(orderId: $orderId, reason: $reason, by: $me) { id }
 }`,
       orders:
@@ -191,6 +217,7 @@ mutation t("Starts with ord_." $orderId: ID!, $reason: String = "none", $me: ID!
       policies: [],
       readOnly: false,
       approval: 'cancel',
+      summary: 'Cancel {orderId} for {reason}',
       examples: ['cancel ord_1'],
     })
     expect(made.inputSchema['properties']).not.toHaveProperty('me')

@@ -1,6 +1,6 @@
 import { NoSchemaIntrospectionCustomRule, OperationTypeNode, print, specifiedRules, validate } from 'graphql'
 import type { ToolDefinition } from '@behalf/identity'
-import { conjoinRules, defaultRule, type Rules } from './build-rules.ts'
+import { conjoinRules, defaultRule, ruleOfField, type Rules } from './build-rules.ts'
 import { canonicalHash } from './canonical-hash.ts'
 import { usesOf, type FieldUse } from './field-uses.ts'
 import type { ToolSource } from './find-tools.ts'
@@ -9,6 +9,7 @@ import { outputSchema } from './output-schema.ts'
 import type { Problems } from './problem.ts'
 import { proveInputs, type InputProof } from './prove-inputs.ts'
 import { proveLists } from './prove-lists.ts'
+import { proveSummary } from './prove-summary.ts'
 import type { ScalarSchemas } from './scalar-schemas.ts'
 import { executableDocument, readBindings, readToolMark } from './tool-directives.ts'
 
@@ -49,8 +50,10 @@ export function compileTool(source: ToolSource, graph: ToolGraph, problems: Prob
     problems.add('TOOL_DESCRIPTION', place, `${source.name} has ${length}.`)
   }
 
-  const coordinates = [...fields.map(({ coordinate }) => coordinate), ...conditions]
-  const { scopes, policies } = conjoinRules(coordinates.map((coordinate) => graph.rules[coordinate] ?? defaultRule))
+  const { scopes, policies } = conjoinRules([
+    ...fields.map(({ coordinate, field }) => ruleOfField(graph.rules, coordinate, field.type)),
+    ...[...conditions].map((type) => graph.rules[type] ?? defaultRule),
+  ])
   const approved = fields.find((use) => use.enclosing === null && graph.rules[use.coordinate]?.agent === 'APPROVE')
   const bound = new Set(bindings.map(({ variable }) => variable))
   const parts = { ...graph, document, operation, uses: fields, bound, bounding, place }
@@ -66,6 +69,7 @@ export function compileTool(source: ToolSource, graph: ToolGraph, problems: Prob
     policies,
     readOnly: operation.operation === OperationTypeNode.QUERY,
     approval: approved?.field.name ?? null,
+    summary: approved ? proveSummary(source, mark?.summary ?? null, bound, problems) : null,
     examples: mark?.examples ?? [],
   }
   return { ...tool, version: canonicalHash(tool) }

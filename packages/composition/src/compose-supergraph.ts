@@ -2,6 +2,7 @@ import { composeServices } from '@apollo/composition'
 import { parse, print, visit } from 'graphql'
 import type { DirectiveNode, DocumentNode, GraphQLSchema } from 'graphql'
 import { linkedSpecs } from './linked-specs.ts'
+import { adviceOnFederation } from './problem-codes.ts'
 import type { Problems } from './problem.ts'
 import { placeOf, type SubgraphSource } from './read-subgraph.ts'
 
@@ -31,11 +32,13 @@ export function composeSupergraph(subgraphs: readonly SubgraphSource[], problems
   )
   if (result.errors) {
     for (const error of result.errors) {
+      const code = typeof error.extensions['code'] === 'string' ? error.extensions['code'] : 'COMPOSITION_FAILED'
       problems.addForeign({
-        code: typeof error.extensions['code'] === 'string' ? error.extensions['code'] : 'COMPOSITION_FAILED',
+        code,
         message: error.message,
         ...placeOf(error),
         advice:
+          adviceOnFederation[code] ??
           'See https://www.apollographql.com/docs/graphos/schema-design/federated-schemas/reference/errors for this code.',
       })
     }

@@ -53,6 +53,38 @@ describe('compose', () => {
   })
 })
 
+describe('[P6] rules that Federation refuses', () => {
+  const node = (onInterface: string, onNote: string) => ({
+    orders: `interface Node ${onInterface} { x: Int } type Note implements Node @public ${onNote} { x: Int } extend type Query { node: Node }`,
+  })
+  const requiring = (rule: string) => ({
+    orders: 'extend type Order { secret: Int @requiresScopes(scopes: [["s"]]) @policy(policies: [["p"]]) }',
+    loyalty: `type Query { a: Int } type Order @key(fields: "id") @owner(field: "userId") @requiresScopes(scopes: [["orders:read"]]) { id: ID! secret: Int @external
+        points: Int @requires(fields: "secret") ${rule} }`,
+  })
+
+  it('are those on an interface, and the advice is to put them behind it', async () => {
+    const [problem] = await refused(node('@authenticated', ''))
+    expect(problem).toMatchObject({
+      code: 'AUTH_REQUIREMENTS_APPLIED_ON_INTERFACE',
+      advice: expect.stringContaining('object types that implement the interface'),
+    })
+    expect((await composed(node('', '@authenticated'))).graph.rules['Node']).toMatchObject({ authenticated: true })
+  })
+
+  it('are those that a field lacks which is made of what they restrict', async () => {
+    for (const rule of ['', '@requiresScopes(scopes: [["s"]])', '@policy(policies: [["p"]])']) {
+      const [problem] = await refused(requiring(rule))
+      expect(problem).toMatchObject({
+        code: 'MISSING_TRANSITIVE_AUTH_REQUIREMENTS',
+        message: expect.stringContaining('Order.points'),
+        advice: expect.stringContaining('Give the field all rules of the fields that its @requires'),
+      })
+    }
+    await composed(requiring('@requiresScopes(scopes: [["s"]]) @policy(policies: [["p"]])'))
+  })
+})
+
 describe('rules', () => {
   it('are those of the field and of the type it returns, over all subgraphs', async () => {
     const { graph } = await composed({
@@ -74,6 +106,24 @@ describe('rules', () => {
     expect(graph.rules['Order.id']).toBeUndefined()
   })
 
+  it('keep the policies of a type with the type, and its other rules with what returns it, too', async () => {
+    const { graph } = await composed({
+      orders: `extend type Query { vault: Vault @policy(policies: [["own"]]) kind: Kind tag(kind: Kind): Tag }
+        type Vault @public @policy(policies: [["p"], ["q"]]) @authenticated { x: Int }
+        enum Kind @requiresScopes(scopes: [["kinds"]]) { A } scalar Tag @policy(policies: [["t"]])`,
+    })
+    expect(graph.rules['Query.vault']).toMatchObject({ policies: [['own']], authenticated: true })
+    expect(graph.rules['Vault']).toMatchObject({ policies: [['p'], ['q']], authenticated: true })
+    expect(graph.rules['Query.kind']).toMatchObject({ scopes: [['kinds']] })
+    expect(graph.rules['Tag']).toMatchObject({ policies: [['t']] })
+    expect(graph.rules['Query.tag']).toBeUndefined()
+    const scalar = 'scalar Tag @policy(policies: [["t"]])'
+    expect(await refused({ orders: `extend type Query { tag: Tag! } ${scalar}` })).toMatchObject([
+      { code: 'NOT_NULLABLE', message: 'Query.tag is restricted (@policy t) and cannot be null.' },
+    ])
+    await composed({ orders: `extend type Query { tag: Tag } ${scalar}` })
+  })
+
   it('pass from implementations to their interface', async () => {
     const { graph } = await composed({
       orders: `interface Node { id: ID secret: Int }
@@ -85,12 +135,14 @@ describe('rules', () => {
 
   it('list every mutation, which needs approval unless it says otherwise', async () => {
     const { graph } = await composed({
-      orders: `extend type Mutation { free: Int @agent(access: ALLOW) secret: Int @agent(access: DENY) chat: Int @delegates(agent: "assistant") plain: Int }`,
+      orders: `extend type Mutation { free: Int @agent(access: ALLOW) secret: Int @agent(access: DENY) chat: Int @delegates(agent: "assistant") plain: Int ${deciding} }`,
     })
     expect(graph.rules['Mutation.free']?.agent).toBe('ALLOW')
     expect(graph.rules['Mutation.secret']?.agent).toBe('DENY')
     expect(graph.rules['Mutation.plain']?.agent).toBe('APPROVE')
     expect(graph.rules['Mutation.chat']?.delegates).toEqual({ agent: 'assistant', subgraph: 'orders' })
+    expect(graph.rules['Mutation.chat']?.approves).toBeNull()
+    expect(graph.rules['Mutation.decide']).toMatchObject({ agent: 'DENY', delegates: null, approves: 'orders' })
   })
 
   it('take the strictest where subgraphs disagree about an agent, and say so', async () => {
@@ -116,6 +168,16 @@ const named = (name: string, port: number) => ({ name, port, schema: 'src/schema
 /** "@authenticated" of somebody else's specification. */
 const elsewhere = `${header.replace('"@authenticated", ', '')}
   extend schema @link(url: "https://example.com/auth/v1.0", import: ["@authenticated", "@other"])`
+const agentsIn = (...agents: string[]) =>
+  Object.assign(
+    {},
+    ...agents.map((agent, index) => {
+      const fields = `type Query { q${index}: Int } type Mutation { m${index}: Int @delegates(agent: "${agent}") }`
+      return app(`extra${index}`, named(`extra${index}`, 4200 + index), `${header} ${fields}`)
+    }),
+  ) as Record<string, string>
+const deciding = 'decide(id: ID!, argumentsHash: String!, decision: String!): Int @agent(access: DENY) @approves'
+const decides = (field: string) => schemaOf(`${header} type Query { a: Int } type Mutation { ${field} }`)
 const schemaOf = (schema: string) => app('extra', named('extra', 4200), schema)
 
 describe.each([
@@ -234,6 +296,20 @@ describe.each([
     },
     {},
   ],
+  ['DIRECTIVE_MISPLACED', schemaOf(`${header} type Query { ${deciding} }`), decides(deciding)],
+  ['DIRECTIVE_MISPLACED', decides(deciding.replace('DENY', 'APPROVE')), decides(deciding)],
+  ['DIRECTIVE_MISPLACED', decides(`${deciding} @delegates(agent: "x")`), decides(deciding)],
+  ['DIRECTIVE_MISPLACED', decides(deciding.replace('id: ID!', 'id: ID')), decides(deciding)],
+  ['DIRECTIVE_MISPLACED', decides(deciding.replace('argumentsHash', 'hash')), decides(deciding)],
+  [
+    'APPROVES_TWICE',
+    {
+      ...app('extra', named('extra', 4200), `${header} type Query { a: Int } type Mutation { ${deciding} @shareable }`),
+      ...app('more', named('more', 4201), `${header} type Query { c: Int } type Mutation { ${deciding} @shareable }`),
+    },
+    {},
+  ],
+  ['AGENT_TWICE', agentsIn('x', 'x'), agentsIn('x', 'y')],
 ])('%s', (code, bad, good) => {
   it('is refused, and its twin composes', async () => {
     expect((await refused({ files: bad })).map((problem) => problem.code)).toContain(code)

@@ -1,6 +1,7 @@
 import { readFacts, readRule, type Graph, type GraphSubgraph, type ToolDefinition } from '@behalf/identity'
 import { Kind, visit } from 'graphql'
 import { buildRules } from './build-rules.ts'
+import { buildSubjects } from './build-subjects.ts'
 import { canonicalHash } from './canonical-hash.ts'
 import { compileTool, type ToolGraph } from './compile-tool.ts'
 import { composeSupergraph } from './compose-supergraph.ts'
@@ -10,6 +11,7 @@ import { findTools, type ToolSource } from './find-tools.ts'
 import { generateTools } from './generate-tool.ts'
 import { mergeOwnership } from './merge-ownership.ts'
 import { collectProblems, compare, locate, type Problem, type Problems } from './problem.ts'
+import { proveKeys } from './prove-keys.ts'
 import { proveOwnership } from './prove-ownership.ts'
 import { readSubgraph, type SubgraphSource } from './read-subgraph.ts'
 import { namesIn } from './scope-sets.ts'
@@ -50,7 +52,9 @@ export async function compose({ root }: { readonly root: string }): Promise<Comp
   }
   const { api } = supergraph
   const rules = buildRules(supergraph.document, declarations, problems)
+  const subjects = buildSubjects(api, declarations, problems)
   proveOwnership(api, rules, ownerships, declarations, problems)
+  proveKeys(api, rules, declarations, problems)
 
   const namesSubject = subjectNames(settings.subjectNames)
   const toolGraph = { api, rules, declarations, ownerships, namesSubject, scalars: settings.scalars }
@@ -62,6 +66,7 @@ export async function compose({ root }: { readonly root: string }): Promise<Comp
     supergraph: supergraph.sdl,
     subgraphs: Object.fromEntries(subgraphs.map((subgraph) => [subgraph.app.name, subgraphFacts(subgraph)])),
     rules: Object.fromEntries(Object.entries(rules).toSorted(([a], [b]) => compare(a, b))),
+    subjects,
     tools,
   }
   return { graph: { ...graph, hash: canonicalHash(graph) }, warnings: problems.warnings }

@@ -17,8 +17,8 @@ export interface Repository {
 }
 
 export const header = `extend schema
-  @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@shareable", "@external", "@inaccessible", "@authenticated", "@requiresScopes", "@policy", "@listSize"])
-  @link(url: "https://behalf.dev/identity/v0.1", import: ["@identity", "@owner", "@owned", "@public", "@subject", "@notSubject", "@agent", "@delegates", "@tool"])
+  @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@shareable", "@external", "@requires", "@inaccessible", "@authenticated", "@requiresScopes", "@policy", "@listSize"])
+  @link(url: "https://behalf.dev/identity/v0.1", import: ["@identity", "@owner", "@owned", "@public", "@subject", "@notSubject", "@agent", "@delegates", "@approves", "@tool"])
 `
 
 const identity = `${header}

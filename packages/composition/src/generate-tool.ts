@@ -11,7 +11,7 @@ import {
 } from 'graphql'
 import type { GraphQLArgument, GraphQLField, GraphQLSchema } from 'graphql'
 import { readSubject } from '@behalf/identity'
-import { defaultRule, restricts, type Rules } from './build-rules.ts'
+import { restricts, ruleOfField, type Rules } from './build-rules.ts'
 import type { Declarations, Declared } from './declarations.ts'
 import { fieldOf } from './field-uses.ts'
 import type { ToolSource } from './find-tools.ts'
@@ -76,7 +76,7 @@ function operationText(
   kind: 'query' | 'mutation',
   field: GraphQLField<unknown, unknown>,
   coordinate: string,
-  mark: { readonly title: string | null; readonly examples: readonly string[] },
+  mark: { readonly title: string | null; readonly summary: string | null; readonly examples: readonly string[] },
 ): string | null {
   const selection = selectionOf(generation, field, 1)
   if (selection === null) return null
@@ -85,10 +85,11 @@ function operationText(
   )
   const given = field.args.map((argument) => `${argument.name}: $${argument.name}`)
   const title = mark.title === null ? '' : `title: ${JSON.stringify(mark.title)}, `
+  const summary = mark.summary === null ? '' : `summary: ${JSON.stringify(mark.summary)}, `
   const description = field.description
     ? `${print({ kind: Kind.STRING, value: field.description, block: true })}\n`
     : ''
-  return `${description}${kind} ${name}${inParentheses(variables)} @tool(${title}examples: ${JSON.stringify(mark.examples)}) {
+  return `${description}${kind} ${name}${inParentheses(variables)} @tool(${title}${summary}examples: ${JSON.stringify(mark.examples)}) {
     ${field.name}${inParentheses(given)} ${selection}
   }`
 }
@@ -110,7 +111,7 @@ function selectionOf(generation: Generation, field: GraphQLField<unknown, unknow
   if (!isCompositeType(type)) return null
   const inner = 'getFields' in type ? Object.values(type.getFields()) : []
   const selections = inner.flatMap((each) => {
-    const rule = generation.rules[`${type.name}.${each.name}`] ?? defaultRule
+    const rule = ruleOfField(generation.rules, `${type.name}.${each.name}`, each.type)
     if (restricts(rule) || rule.agent === 'DENY' || each.args.some((argument) => isRequiredArgument(argument)))
       return []
     if (isLeafType(getNamedType(each.type))) return [each.name]

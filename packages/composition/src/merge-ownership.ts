@@ -103,7 +103,8 @@ function isStub(nodes: readonly Declared<ObjectNode>[]): boolean {
   )
 }
 
-function keysOf(node: ObjectNode): { fields: string; resolvable: boolean }[] {
+/** Every `@key` of a declaration. */
+export function keysOf(node: ObjectNode): { fields: string; resolvable: boolean }[] {
   return (node.directives ?? []).flatMap((directive) => {
     if (!/(^|__)key$/.test(directive.name.value)) return []
     const fields = directive.arguments?.find(({ name }) => name.value === 'fields')?.value

@@ -27,8 +27,12 @@ export const adviceByCode = {
   OWNED_WITHOUT_PARENT:
     'Reach it through an object that somebody owns, or give it @owner(field: "..."); @public if there is nothing of anybody in it.',
   NOT_NULLABLE: 'Remove the "!": when it is withheld it becomes null, and must not take its siblings along.',
-  RULES_DISAGREE: 'Let all subgraphs that declare the field say the same; the strictest is used.',
+  RULES_DISAGREE: 'Let all subgraphs that declare it say the same; what any of them asks is asked.',
+  KEY_RESTRICTED:
+    'Put the rule on the type, or key it by a field that nobody is refused: plans need keys whoever asks, and subgraphs refuse them like any field.',
   DELEGATES_TWICE: 'Let one subgraph declare the field that starts the agent.',
+  APPROVES_TWICE: 'Let one subgraph declare the field by which users decide.',
+  AGENT_TWICE: 'Name the agent differently: what a user lets an agent do is for the one subgraph that runs it.',
 
   // inputs
   SUBJECT_UNBOUND:
@@ -47,6 +51,8 @@ export const adviceByCode = {
   TOOL_NOT_MARKED: 'Mark the operation with @tool.',
   TOOL_DESCRIPTION:
     'Put a description in """ before the operation: at most 1024 characters on what it does and when to use it.',
+  TOOL_SUMMARY:
+    'Say in @tool(summary: "Cancel order {orderId}") what the user is asked, in at most 300 characters, with every argument that a model gives in braces.',
   TOOL_DENIED_FIELD: 'Remove the field from the tool: @agent(access: DENY) keeps it from agents.',
   TOOL_ROOTS: 'Make one tool for each mutation field: a call is approved and performed as one.',
   TOOL_DIRECTIVE: 'Only @include, @skip, @tool and, on variables, @subject have a meaning in a tool.',
@@ -61,3 +67,11 @@ export const adviceByCode = {
 } as const satisfies Record<string, string>
 
 export type ProblemCode = keyof typeof adviceByCode
+
+/** What to do about errors of Federation that have to do with who may see what. */
+export const adviceOnFederation: Readonly<Record<string, string>> = {
+  AUTH_REQUIREMENTS_APPLIED_ON_INTERFACE:
+    'Put the rule on the object types that implement the interface: what they ask, the interface asks, too.',
+  MISSING_TRANSITIVE_AUTH_REQUIREMENTS:
+    'Give the field all rules of the fields that its @requires (@fromContext) names: it would tell of them to whom they are denied.',
+}

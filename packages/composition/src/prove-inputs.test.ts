@@ -31,17 +31,20 @@ const cases: readonly RefusalCase[] = [
   [
     'SUBJECT_UNBOUND',
     'in a literal input',
-    tool('mutation t($w: ID!) @tool { send(input: { amount: 1, who: $w }) { id } }', transfer('who: ID @subject')),
     tool(
-      'mutation t($w: ID! @subject) @tool { send(input: { amount: 1, who: $w }) { id } }',
+      'mutation t($w: ID!) @tool(summary: "{w}") { send(input: { amount: 1, who: $w }) { id } }',
+      transfer('who: ID @subject'),
+    ),
+    tool(
+      'mutation t($w: ID! @subject) @tool(summary: "Send") { send(input: { amount: 1, who: $w }) { id } }',
       transfer('who: ID @subject'),
     ),
   ],
   [
     'SUBJECT_UNBOUND',
     'inside an input of the model',
-    tool('mutation t($i: In!) @tool { send(input: $i) { id } }', transfer('who: ID @subject')),
-    tool('mutation t($i: In!) @tool { send(input: $i) { id } }', transfer('what: ID')),
+    tool('mutation t($i: In!) @tool(summary: "{i}") { send(input: $i) { id } }', transfer('who: ID @subject')),
+    tool('mutation t($i: In!) @tool(summary: "{i}") { send(input: $i) { id } }', transfer('what: ID')),
   ],
   [
     'SUBJECT_UNBOUND',
@@ -178,9 +181,9 @@ const cases: readonly RefusalCase[] = [
   [
     'SUBJECT_BY_NAME',
     'inside an input of the model',
-    tool('mutation t($i: In!) @tool { send(input: $i) { id } }', transfer('accountNumber: String')),
+    tool('mutation t($i: In!) @tool(summary: "{i}") { send(input: $i) { id } }', transfer('accountNumber: String')),
     tool(
-      'mutation t($i: In!) @tool { send(input: $i) { id } }',
+      'mutation t($i: In!) @tool(summary: "{i}") { send(input: $i) { id } }',
       transfer('accountNumber: String @notSubject(reason: "of a shop")'),
     ),
   ],

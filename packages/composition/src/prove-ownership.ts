@@ -9,7 +9,7 @@ import {
   isObjectType,
 } from 'graphql'
 import type { GraphQLCompositeType, GraphQLField, GraphQLObjectType, GraphQLOutputType, GraphQLSchema } from 'graphql'
-import { defaultRule, describeRule, isDeniable, restricts, type Rules } from './build-rules.ts'
+import { defaultRule, describeRule, isDeniable, restricts, ruleOfField, type Rules } from './build-rules.ts'
 import type { Declarations } from './declarations.ts'
 import type { Ownerships } from './merge-ownership.ts'
 import type { Problems } from './problem.ts'
@@ -39,7 +39,7 @@ export function proveOwnership(
     for (const field of Object.values(type.getFields())) {
       const coordinate = `${type.name}.${field.name}`
       const place = declarations.fields.get(coordinate)?.[0]?.node
-      const rule = rules[coordinate] ?? defaultRule
+      const rule = ruleOfField(rules, coordinate, field.type)
       if (isDeniable(rule) && isNonNullType(field.type)) {
         problems.add('NOT_NULLABLE', place, `${coordinate} is restricted (${describeRule(rule)}) and cannot be null.`)
       }

@@ -12,6 +12,8 @@ export type Binding = ToolDefinition['bindings'][number]
 export interface ToolMark {
   readonly name: string | null
   readonly title: string | null
+  /** What a user is asked to approve, with `{variable}` for arguments. */
+  readonly summary: string | null
   readonly examples: readonly string[]
 }
 
@@ -29,10 +31,11 @@ export function readToolMark(
     }
   }
   try {
-    const { name, title, examples } = getDirectiveValues(definition, { directives: [directive] }) ?? {}
+    const { name, title, summary, examples } = getDirectiveValues(definition, { directives: [directive] }) ?? {}
     return {
       name: typeof name === 'string' ? name : null,
       title: typeof title === 'string' ? title : null,
+      summary: typeof summary === 'string' ? summary : null,
       examples: Array.isArray(examples) ? examples.map(String) : [],
     }
   } catch (error) {

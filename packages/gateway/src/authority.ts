@@ -1,4 +1,13 @@
-import type { Delegation, ResolvedSubject, Ticket } from '@behalf/identity'
+import type {
+  Approvals,
+  Audit,
+  Delegation,
+  ResolvedSubject,
+  RevocationReason,
+  Revocations,
+  Revoked,
+  Ticket,
+} from '@behalf/identity'
 
 /**
  * The durable trust state that the gateway needs; `@behalf/authority` keeps it in PostgreSQL. Every method throws
@@ -8,11 +17,39 @@ import type { Delegation, ResolvedSubject, Ticket } from '@behalf/identity'
 export interface Authority {
   /** Our subject for an issuer's; null for somebody unknown. */
   resolveSubject(id: { readonly issuer: string; readonly subject: string }): Promise<ResolvedSubject | null>
-  /** Makes a delegation of a ticket; null when the ticket was redeemed before. */
+  /** Makes a delegation of a ticket; null when it was redeemed before, or whoever granted it was ended. */
   redeemTicket(ticket: Ticket): Promise<{ readonly handle: string; readonly delegation: Delegation } | null>
   /** Null for a delegation that is unknown, ended, revoked, or given to none of these agents. */
   useDelegation(handle: string, agents: readonly string[]): Promise<Delegation | null>
+  readonly approvals: Approvals
   /** True the first time an id is seen, by any replica. */
   consume(id: string, expiresAt: Date): Promise<boolean>
-  ready(): Promise<void>
+  /**
+   * Ends what was issued to a subject until now, a session, or a delegation, for every replica; false, and nothing is
+   * done, where nothing is known of it.
+   */
+  revoke(revoked: Revoked, reason: RevocationReason): Promise<boolean>
+  /** What is known here of revocations, asked on every request. */
+  readonly revocations: Revocations
+  readonly limiter: Limiter
+  /** Where decisions are recorded. */
+  readonly audit: Audit
 }
+
+/** So many points in so many seconds, for each key. */
+export interface Limit {
+  readonly name: string
+  readonly points: number
+  readonly seconds: number
+}
+
+/** Counts for all replicas together, as well as it can: it answers in any case, and never throws. */
+export interface Limiter {
+  /**
+   * Takes points, or none of them where not enough are left; then says in how many milliseconds all are there again.
+   * Answers at once where it need not ask anybody.
+   */
+  take(limit: Limit, key: string, points: number): TakeAnswer | Promise<TakeAnswer>
+}
+
+export type TakeAnswer = { readonly ok: true } | { readonly ok: false; readonly retryAfterMs: number }

@@ -1,10 +1,31 @@
 import { setTimeout } from 'node:timers/promises'
-import { acceptedEpochs, firstEpoch, createContextSigner, createWorkloadVerifier, type Graph } from '@behalf/identity'
+import {
+  acceptedEpochs,
+  createContextSigner,
+  createEventCounter,
+  createWorkloadVerifier,
+  type ErrorDetails,
+  firstEpoch,
+  type Graph,
+  type Policies,
+  readErrorDetails,
+  requirePolicies,
+} from '@behalf/identity'
 import pino, { type Logger } from 'pino'
 import { addAgentApi } from './agent/agent-api.ts'
+import { type ApproveCall, createApproveCall, createOpenProof } from './agent/approve-call.ts'
+import { createReadApproved } from './agent/read-approved.ts'
 import { createTicketSealer } from './agent/ticket.ts'
+import { createAgentAudit } from './audit/audit-agents.ts'
+import { createRequestAudit } from './audit/audit-requests.ts'
+import { createToolAudit } from './audit/audit-tools.ts'
+import { createHashArguments } from './audit/hash-arguments.ts'
 import { createAuthenticate } from './authenticate/authenticate.ts'
+import { challengeOf } from './authenticate/challenge.ts'
 import type { IssuerConfig } from './authenticate/issuer.ts'
+import { createIssuers } from './authenticate/issuers.ts'
+import { createLogoutTokenVerifier } from './authenticate/verify-logout-token.ts'
+import type { AuthorizationMode } from './authorize/authorization-mode.ts'
 import type { Authority } from './authority.ts'
 import { createExecuteTool, type ExecuteTool } from './execute/execute-tool.ts'
 import { startGraphQLServer } from './execute/graphql-server.ts'
@@ -13,8 +34,17 @@ import { createSubgraphClient, type SubgraphClient } from './execute/subgraph-cl
 import { createSubgraphDataSource } from './execute/subgraph-data-source.ts'
 import { readGraph } from './graph-file.ts'
 import { createApp, type WriteError } from './http/create-app.ts'
+import { createAdmission } from './http/admission.ts'
 import { addGraphQLRoute } from './http/graphql-route.ts'
+import { addLogoutRoutes } from './http/logout-routes.ts'
+import { addResourceMetadata, describeResource } from './http/resource-metadata.ts'
+import { defaultOperationLimits, type OperationLimits } from './limits/operation-limits.ts'
+import { createRateLimits, type RateLimitOptions } from './limits/rate-limits.ts'
+import type { StreamLimits } from './limits/stream-limits.ts'
 import type { Registry } from './registry.ts'
+import { createRevocationGuard } from './revocation/revocation-guard.ts'
+import { addStreams } from './stream/add-streams.ts'
+import type { StreamTimes } from './stream/stream-route.ts'
 
 export interface GatewayOptions {
   /** Path of `graph.json`. */
@@ -30,14 +60,30 @@ export interface GatewayOptions {
   readonly issuers: readonly IssuerConfig[]
   readonly authority: Authority
   /** Makes the tool registry of the graph's tools and the way to run one. */
-  readonly registry: (parts: { readonly tools: Graph['tools']; readonly execute: ExecuteTool }) => Registry
+  readonly registry: (parts: {
+    readonly tools: Graph['tools']
+    readonly execute: ExecuteTool
+    readonly approve: ApproveCall
+  }) => Registry
+  /** A function for each name that subgraphs use in `@policy`. */
+  readonly policies?: Policies
+  /** What becomes of an operation of which something is denied. Default `filter`. */
+  readonly authorization?: { readonly mode: AuthorizationMode }
   /** Whether clients may ask for the schema. Not a control: do not hide behind it. Default true. */
   readonly introspection?: boolean
   readonly limits?: Partial<GatewayLimits>
+  /**
+   * Addresses and networks (`10.0.0.0/8`) of proxies in front, whose `X-Forwarded-For` says where a request comes from.
+   * Default: none, and a client's address is that of its connection.
+   */
+  readonly trustedProxies?: readonly string[]
   readonly log?: Logger
 }
 
-export interface GatewayLimits {
+export interface GatewayLimits extends RateLimitOptions {
+  /** What one operation may ask for. */
+  readonly operation: Partial<OperationLimits>
+  readonly streams: Partial<StreamLimits & StreamTimes>
   /** Bytes of a request. Default 256 KiB. */
   readonly bodyBytes: number
   /** Bytes of a subgraph's answer. Default 8 MiB. */
@@ -49,6 +95,8 @@ export interface GatewayLimits {
 }
 
 const defaultLimits: GatewayLimits = {
+  operation: {},
+  streams: {},
   bodyBytes: 256 * 1024,
   subgraphResponseBytes: 8 * 1024 * 1024,
   subgraphPending: 1000,
@@ -85,6 +133,8 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     trustDomain = 'behalf',
     issuers,
     authority,
+    policies = {},
+    authorization: { mode } = { mode: 'filter' },
     introspection = true,
     log = pino(),
   } = options
@@ -93,36 +143,104 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const subgraphUrls = options.subgraphs ?? {}
   const unknown = Object.keys(subgraphUrls).find((name) => !Object.hasOwn(graph.subgraphs, name))
   if (unknown !== undefined) throw new TypeError(`There is no subgraph "${unknown}" in ${options.graph}.`)
+  const { rules, subjects } = graph
+  requirePolicies(
+    'createGateway',
+    Object.values(rules).flatMap((rule) => rule.policies.flat()),
+    policies,
+  )
+  if (mode === 'dry-run') log.warn('authorization is a dry run: only subgraphs enforce what they ask')
   const signer = createContextSigner({ rootKey, epoch, trustDomain })
   const tickets = createTicketSealer({ rootKey, epoch })
   const shapeOf = createOperationShapes(graph.supergraph)
+  const readApproved = createReadApproved(graph)
+  const operationLimits = { ...defaultOperationLimits, ...limits.operation }
+  const rates = createRateLimits({ limiter: authority.limiter, limits, maxCost: operationLimits.cost })
   const clients: SubgraphClient[] = []
+  const urls = new Map<string, string>()
+  const guard = createRevocationGuard(authority.revocations)
+  const metadata = describeResource(
+    issuers,
+    Object.values(rules).flatMap(({ scopes }) => scopes.flat()),
+  )
+  const { audit } = authority
+  const counter = createEventCounter(audit)
+  // Of their own, so that nobody outside can crowd out what agents were refused.
+  const agentCounter = createEventCounter(audit)
+  const toolAudit = createToolAudit({
+    audit,
+    counter: agentCounter,
+    graph,
+    hashArguments: createHashArguments({ rootKey, epoch }),
+  })
 
   const server = await startGraphQLServer({
     supergraph: graph.supergraph,
-    rules: graph.rules,
+    authorization: {
+      rules,
+      subjects,
+      policies,
+      mode,
+      challengeOf: (refused) => challengeOf(refused, metadata?.url),
+    },
+    guard,
     introspection,
+    operationLimits,
+    rates,
     log,
     dataSource({ name, url = '' }) {
+      urls.set(name, url)
       const client = createSubgraphClient(subgraphUrls[name] ?? url, {
         timeout: graph.subgraphs[name]?.timeoutMs ?? defaultTimeoutMs,
         maxBytes: limits.subgraphResponseBytes,
         maxPending: limits.subgraphPending,
       })
       clients.push(client)
-      return createSubgraphDataSource({ name, graph, client, shapeOf, signer, tickets, log })
+      return createSubgraphDataSource({ name, graph, client, shapeOf, signer, tickets, readApproved, log })
     },
   })
 
   let draining = false
   const ready = async () => {
     if (draining) throw new Error('draining')
-    await authority.ready()
+    // Not before: without the database, queries go on for a while, here as everywhere.
+    guard.requireKnown()
   }
   const http = { log, maxBodyBytes: limits.bodyBytes, ready }
-  const publicApp = createApp({ ...http, contentTypes: ['application/json'], writeError: writeGraphQLError })
-  addGraphQLRoute(publicApp, { authenticate: createAuthenticate({ issuers, authority }), server })
+  const publicApp = createApp({
+    ...http,
+    trustedProxies: options.trustedProxies ?? [],
+    contentTypes: ['application/json'],
+    writeError: writeGraphQLError(metadata?.url),
+  })
+  const trusted = createIssuers(issuers)
+  const authenticate = createAuthenticate({ issuers: trusted, authority })
+  const requestAudit = createRequestAudit({ audit, counter })
+  const admit = createAdmission({ authenticate, guard, rates, audit: requestAudit })
+  addGraphQLRoute(publicApp, { admit, server, audit: requestAudit })
+  const streams = addStreams(publicApp, {
+    graph,
+    urlOf: (name) => subgraphUrls[name] ?? urls.get(name) ?? '',
+    timeoutOf: (name) => graph.subgraphs[name]?.timeoutMs ?? defaultTimeoutMs,
+    limits: limits.streams,
+    maxEventBytes: limits.subgraphResponseBytes,
+    shapeOf,
+    signer,
+    admit,
+    server,
+    guard,
+    revocations: authority.revocations,
+    audit: requestAudit,
+  })
+  addLogoutRoutes(publicApp, {
+    admit,
+    verifyLogoutToken: createLogoutTokenVerifier(trusted),
+    authority,
+    audit: requestAudit,
+  })
+  if (metadata !== undefined) addResourceMetadata(publicApp, metadata)
 
+  const openProof = createOpenProof(tickets)
   const agents = agentsByWorkload(graph)
   const internalApp = createApp({
     ...http,
@@ -131,8 +249,19 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   })
   addAgentApi(internalApp, {
     authority,
-    registry: options.registry({ tools: graph.tools, execute: createExecuteTool(server) }),
+    guard,
+    rates,
+    registry: toolAudit.audited(
+      options.registry({
+        tools: graph.tools,
+        execute: createExecuteTool(server, toolAudit.recordOf),
+        approve: createApproveCall(authority.approvals, openProof),
+      }),
+    ),
+    audit: createAgentAudit({ audit, counter: agentCounter }),
+    toolAudit,
     tickets,
+    openProof,
     workloads: createWorkloadVerifier({
       rootKey,
       epochs: acceptedEpochs(epoch),
@@ -145,7 +274,10 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   async function close(): Promise<void> {
     draining = true
     if (limits.drainDelay > 0) await setTimeout(limits.drainDelay)
+    await streams.close()
     await Promise.all([publicApp.close(), internalApp.close()] satisfies Promise<unknown>[])
+    counter.flush()
+    agentCounter.flush()
     await server.stop()
     await Promise.all(clients.map((client) => client.close()))
   }
@@ -170,16 +302,28 @@ function agentsByWorkload({ rules }: Graph): ReadonlyMap<string, readonly string
   return agents
 }
 
-/** A refused request is answered as GraphQL, and with a challenge where signing in would help (RFC 6750 3). */
-const writeGraphQLError: WriteError = ({ message, code, status }, txn) => ({
-  body: { errors: [{ message, extensions: { code } }], extensions: { txn } },
-  headers: {
-    ...(status === 405 && { allow: 'GET, POST' }),
-    ...(status === 401 && {
-      'www-authenticate': code === 'CREDENTIAL_INVALID' ? 'Bearer error="invalid_token"' : 'Bearer',
-    }),
-    ...(status === 503 && { 'retry-after': '1' }),
-  },
+/** A refused request is answered as GraphQL, and with a challenge where another credential would help (RFC 6750 3). */
+const writeGraphQLError =
+  (resourceMetadata: string | undefined): WriteError =>
+  (error, txn) => {
+    const { message, code, details, status } = error
+    const challenge = challengeOf(error, resourceMetadata)
+    return {
+      body: { errors: [{ message, extensions: { code, ...readErrorDetails(details) } }], extensions: { txn } },
+      headers: {
+        ...(status === 405 && { allow: 'GET, POST' }),
+        ...(challenge !== null && { 'www-authenticate': challenge }),
+        ...(status === 503 && { 'retry-after': '1' }),
+        ...retryAfter(details),
+      },
+    }
+  }
+
+const writePlainError: WriteError = ({ message, code, details }) => ({
+  body: { error: { code, message } },
+  headers: retryAfter(details),
 })
 
-const writePlainError: WriteError = ({ message, code }) => ({ body: { error: { code, message } } })
+/** RFC 9110 10.2.3 */
+const retryAfter = ({ retryAfter: seconds }: ErrorDetails): Record<string, string> =>
+  seconds === undefined ? {} : { 'retry-after': String(seconds) }

@@ -9,7 +9,8 @@ export function readGraph(path: string): Graph {
   } catch (cause) {
     throw new TypeError(`The graph cannot be read from ${path}. Make it with: npm run compose`, { cause })
   }
-  if (graph.format !== 1 || graph.supergraph === undefined || graph.rules === undefined) {
+  const { format, supergraph, rules, subjects } = graph
+  if (format !== 1 || supergraph === undefined || rules === undefined || subjects === undefined) {
     throw new TypeError(`${path} is not a graph of this version. Make it anew with: npm run compose`)
   }
   return graph as Graph

@@ -2,7 +2,10 @@ import type { Principal, ToolCall, ToolDefinition, ToolOutcome } from '@behalf/i
 
 /** The tools, as chat and MCP see them; `@behalf/tools` is one. What is listed is what runs. */
 export interface Registry {
-  catalogue(principal: Principal): readonly ToolDefinition[]
-  /** @param call - its run is in the principal's actor. */
-  call(principal: Principal, call: ToolCall): Promise<ToolOutcome>
+  catalogue(principal: Principal, txn: string): readonly ToolDefinition[]
+  /**
+   * @param call - its run is in the principal's actor.
+   * @param txn - of this call, which its execution is a part of.
+   */
+  call(principal: Principal, call: ToolCall, txn: string): Promise<ToolOutcome>
 }

@@ -6,6 +6,8 @@ export const agentApiPaths = {
   token: '/internal/token',
   listTools: '/internal/tools/list',
   callTool: '/internal/tools/call',
+  /** Waits for what users decided: `{ after }` for `{ resolutions }`. */
+  resolvedApprovals: '/internal/approvals/resolved',
 } as const
 
 /** What a token exchange is called (RFC 8693 2.1), and the two types of token that are exchanged (section 3). */
@@ -38,5 +40,39 @@ export interface ToolCall {
 /** What became of a call. Messages are written for a model; every string in `result` is data, whatever it says. */
 export type ToolOutcome =
   | { readonly ok: true; readonly result: unknown; readonly truncated: boolean }
-  /** `code` is one of the error table; of a newer one, where reader and gateway differ. */
-  | { readonly ok: false; readonly error: { readonly code: string; readonly message: string } }
+  /**
+   * `code` is one of the error table; of a newer one, where reader and gateway differ. With `APPROVAL_REQUIRED` comes
+   * what the user is asked: the same call, sent again once they have decided, runs.
+   */
+  | {
+      readonly ok: false
+      readonly error: { readonly code: string; readonly message: string }
+      readonly approval?: AskedApproval
+    }
+
+/** What a user is asked before a call runs. */
+export interface AskedApproval {
+  /** `apr_...` */
+  readonly id: string
+  /** For the user: no text of a model's but the values of arguments, each quoted. */
+  readonly summary: string
+  /** base64url SHA-256 of the RFC 8785 form of `{ tool, toolVersion, arguments }`; whoever approves repeats it. */
+  readonly argumentsHash: string
+  /** ISO 8601 */
+  readonly expiresAt: string
+}
+
+/** `EXPIRED` is what was not decided, or not done, in time; and what ended with its delegation. */
+export type ApprovalState = 'PENDING' | 'APPROVED' | 'REJECTED' | 'USED' | 'EXPIRED'
+
+/** What became of an approval that a run waits for. */
+export interface ResolvedApproval {
+  /** Counts up; one that is seen has all earlier ones before it. */
+  readonly sequence: number
+  /** `apr_...` */
+  readonly approval: string
+  readonly run: string
+  readonly call: string
+  /** `EXPIRED` where its delegation was ended. Who waits counts the time itself, by `expiresAt`. */
+  readonly state: Exclude<ApprovalState, 'PENDING'>
+}

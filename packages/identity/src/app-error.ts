@@ -1,17 +1,5 @@
-import type { ScopeSets } from './directives.ts'
+import type { ErrorDetails } from './error-details.ts'
 import { errorTable, type ErrorCode } from './error-table.ts'
-
-/** What a client can do about a refusal, beside its code; public, in `extensions` of a GraphQL error. */
-export interface ErrorDetails {
-  /** Scopes with which it would pass: all of any one of these sets. */
-  readonly requiredScopes?: ScopeSets
-  /** How strongly the user would have to sign in (RFC 9470). */
-  readonly acrValues?: readonly string[]
-  /** Seconds within which the user would have to have signed in (RFC 9470). */
-  readonly maxAge?: number
-  /** Seconds to wait before trying again (RFC 9110 10.2.3). */
-  readonly retryAfter?: number
-}
 
 /**
  * An error that is meant to be seen. Everything else is masked as `INTERNAL`.

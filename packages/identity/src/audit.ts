@@ -4,15 +4,17 @@ export const auditKinds = [
   'request',
   /** A field was withheld before anything was planned. `target` is its coordinate. */
   'field.denied',
-  /** `target` is the tool. */
+  /** An agent asked which tools it may use; `detail.tools` names them. */
   'tool.listed',
+  /** A tool was run, as `detail.hops` says, or not found or refused before that. `target` is the tool. */
   'tool.called',
   'tool.denied',
-  /** An argument was filled from the caller. `target` is the variable. */
+  /** A variable of a tool's operation was filled from the caller. `target` is the variable. */
   'subject.bound',
   'approval.asked',
   'approval.resolved',
   'approval.used',
+  /** A delegation was made of a ticket, used by its agent, or ended by its user; `target` is its id. */
   'delegation.made',
   'delegation.used',
   'delegation.revoked',
@@ -20,11 +22,11 @@ export const auditKinds = [
   'revoked',
   /** An object of somebody else's was not shown, in a subgraph. `target` is the coordinate. */
   'object.withheld',
-  /** A subgraph refused a context token. */
+  /** A subgraph refused a context token; those whose signature did not hold are counted together. */
   'context.refused',
   /** Credentials that were refused before anybody was known, `detail.count` of them. */
   'credential.refused',
-  /** A client sent headers that only we may send, and was answered as if it had not. */
+  /** A client sent headers that only we may send, named in `detail.names`, and was answered as if it had not. */
   'header.ignored',
 ] as const
 
@@ -35,7 +37,7 @@ export type AuditKind = (typeof auditKinds)[number]
  * result, no credential; arguments at most as a keyed hash.
  */
 export interface AuditEvent {
-  /** Null for what is counted together (`credential.refused`). */
+  /** UUIDv7 of the transaction; null for what is counted together: `detail.count` says how much of it there was. */
   readonly txn: string | null
   /** `txn` of the request that led to this one: of an agent's tool call, the user's message. */
   readonly parent: string | null
@@ -47,7 +49,7 @@ export interface AuditEvent {
   readonly what: AuditKind
   /** What it was done to or with: a coordinate, a tool, a delegation. */
   readonly target: string | null
-  /** What decided, as it is written in a schema or configuration: `@requiresScopes [["orders:read"]]`. */
+  /** What decided, as it is written in a schema or configuration: `@requiresScopes(scopes: [["orders:read"]])`. */
   readonly rule: string | null
   /** `OK`, or a code of the error table. */
   readonly outcome: string

@@ -23,10 +23,10 @@ export function signCompact(header: string, claims: unknown, key: KeyObject): st
 
 /** Splits a token; null for whatever is not three base64url parts. */
 export function splitCompact(token: string): CompactJws | null {
-  const [, header, payload, signature] = /^([\w-]+)\.([\w-]+)\.([\w-]+)$/.exec(token) ?? []
-  return header === undefined || payload === undefined || signature === undefined
-    ? null
-    : { header, payload, signature }
+  const parts = /^([\w-]+)\.([\w-]+)\.([\w-]+)$/.exec(token)
+  if (parts === null) return null
+  const [, header = '', payload = '', signature = ''] = parts
+  return { header, payload, signature }
 }
 
 /**
@@ -39,13 +39,13 @@ export function signatureHolds({ header, payload, signature }: CompactJws, key: 
   return given.length === expected.length && timingSafeEqual(given, expected)
 }
 
-/** Decodes a JSON object of a verified token; null when it is none. */
-export function decodeObject(part: string): Record<string, unknown> | null {
+/** The members of a JSON object in a token; none when it is no such object. */
+export function decodeObject(part: string): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(Buffer.from(part, 'base64url').toString('utf8'))
-    return isObject(value) ? value : null
+    return isObject(value) ? value : {}
   } catch {
-    return null
+    return {}
   }
 }
 

@@ -41,10 +41,10 @@ export interface ContextClaims {
     readonly to: string
     readonly req: string
     readonly op: OperationType
-    readonly jti?: string
-    readonly approval?: Approval
-    readonly until?: number
-    readonly ticket?: string
+    readonly jti?: string | undefined
+    readonly approval?: Approval | undefined
+    readonly until?: number | undefined
+    readonly ticket?: string | undefined
   }
 }
 

@@ -20,9 +20,24 @@ export interface DelegationGrant {
   /** Seconds since the epoch. */
   readonly authTime: number | null
   readonly acr: string | null
+  /** When the user's credential was issued, in seconds since the epoch: what ends that ends the delegation. */
+  readonly issuedAt: number
   readonly agent: string
   /** `txn` of the request that granted it. */
   readonly parent: string
+}
+
+/** Opened, that is: what a user approved by an `@approves` field. It starts nothing, whoever has it. */
+export interface Proof {
+  readonly grant: Omit<DelegationGrant, 'agent'>
+  readonly approved: readonly ApprovedHash[]
+}
+
+/** An approval, and what the user was shown of the call. */
+export interface ApprovedHash {
+  /** `apr_...` */
+  readonly id: string
+  readonly argumentsHash: string
 }
 
 /** Opened, that is: only the gateway can read or make one. */

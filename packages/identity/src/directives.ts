@@ -49,13 +49,16 @@ enum identity__AgentAccess {
 "A call here may start an agent."
 directive @delegates(agent: String!) on FIELD_DEFINITION
 
-"A tool: an operation, or a root field that one is generated for."
-directive @tool(name: String, title: String, examples: [String!]! = []) on FIELD_DEFINITION | QUERY | MUTATION
+"With a call here a person decides what an agent asked for: its id, argumentsHash and decision (APPROVE or another) say what. It starts no agent."
+directive @approves on FIELD_DEFINITION
+
+"A tool: an operation, or a root field that one is generated for. \`summary\` is what a user is asked to approve, such as \`Cancel order {orderId}\`."
+directive @tool(name: String, title: String, summary: String, examples: [String!]! = []) on FIELD_DEFINITION | QUERY | MUTATION
 `
 
 /** Names of the directives that {@link identityDirectives} defines. */
 export const identityDirectiveNames: ReadonlySet<string> = new Set(
-  parse(identityDirectives, { noLocation: true }).definitions.flatMap((definition) =>
+  parse(identityDirectives).definitions.flatMap((definition) =>
     definition.kind === Kind.DIRECTIVE_DEFINITION ? [definition.name.value] : [],
   ),
 )
@@ -76,6 +79,8 @@ export type ScopeSets = readonly (readonly string[])[]
 export interface DeclaredRule extends Pick<FieldRule, 'authenticated' | 'scopes' | 'policies' | 'agent'> {
   /** The agent that `@delegates` names. */
   readonly delegates: string | null
+  /** Whether it has `@approves`. */
+  readonly approves: boolean
 }
 
 /** Whatever carries directives in SDL. */
@@ -93,8 +98,9 @@ export function readRule(node: FieldDefinitionNode | Declaration, root: Operatio
     authenticated: argumentsOf(node, 'authenticated') !== null,
     scopes: scopeSets(argumentsOf(node, 'requiresScopes')?.['scopes']),
     policies: scopeSets(argumentsOf(node, 'policy')?.['policies']),
-    agent: agentAccess(argumentsOf(node, 'agent')?.['access']) ?? (root === 'mutation' ? 'APPROVE' : 'ALLOW'),
+    agent: agentAccess(argumentsOf(node, 'agent'), root === 'mutation' ? 'APPROVE' : 'ALLOW'),
     delegates: text(argumentsOf(node, 'delegates')?.['agent']),
+    approves: argumentsOf(node, 'approves') !== null,
   }
 }
 
@@ -126,7 +132,7 @@ export function readSubject(
 export function readFacts(document: DocumentNode): string[] {
   const facts = document.definitions.flatMap((definition) =>
     definition.kind === Kind.SCHEMA_DEFINITION || definition.kind === Kind.SCHEMA_EXTENSION
-      ? texts(argumentsOf(definition, 'identity')?.['facts'])
+      ? listOf(argumentsOf(definition, 'identity')?.['facts']).map(String)
       : [],
   )
   return [...new Set(facts)].toSorted()
@@ -141,20 +147,27 @@ function argumentsOf(node: Declaration, name: string): Record<string, unknown> |
   )
 }
 
-function agentAccess(value: unknown): AgentAccess | null {
-  return value === 'ALLOW' || value === 'APPROVE' || value === 'DENY' ? value : null
+/** What is none of the values allows nothing. */
+function agentAccess(agent: Record<string, unknown> | null, otherwise: AgentAccess): AgentAccess {
+  if (agent === null) return otherwise
+  const access = agent['access']
+  return access === 'ALLOW' || access === 'APPROVE' ? access : 'DENY'
 }
 
 function text(value: unknown): string | null {
   return typeof value === 'string' ? value : null
 }
 
-/** GraphQL coerces a single value to a list of it. */
-function texts(value: unknown): string[] {
-  return (Array.isArray(value) ? value : [value]).filter((item) => typeof item === 'string')
+/**
+ * Whatever is no text becomes one: of scopes that are needed together none is left out. Federation's scopes are of a
+ * scalar of its own, as which any value is valid.
+ */
+function scopeSets(value: unknown): string[][] {
+  return listOf(value).map((set) => (Array.isArray(set) ? set : [set]).map(String))
 }
 
-function scopeSets(value: unknown): string[][] {
+/** GraphQL coerces a single value to a list of it. */
+function listOf(value: unknown): unknown[] {
   if (value === undefined || value === null) return []
-  return (Array.isArray(value) ? value : [value]).map(texts)
+  return Array.isArray(value) ? value : [value]
 }

@@ -89,6 +89,53 @@ export const errorTable = {
     message: "This needs the user's approval.",
     model: 'The user has to approve this first.',
   },
+  APPROVAL_REJECTED: {
+    status: 403,
+    message: 'The user has rejected this.',
+    model: 'The user has rejected this. Do not try it again.',
+  },
+  APPROVAL_EXPIRED: {
+    status: 403,
+    fromSubgraph: true,
+    message: 'The time in which this could be approved and done is over.',
+    model: 'The user has not approved this in time. Ask them whether they still want it.',
+  },
+  APPROVAL_MISMATCH: {
+    status: 409,
+    fromSubgraph: true,
+    message: 'The approval is for something else than this.',
+    model: 'The user was asked for something else than this. Make a new call.',
+  },
+  APPROVAL_ALREADY_RESOLVED: {
+    status: 409,
+    fromSubgraph: true,
+    message: 'This was decided before.',
+    model: 'The user has decided this before.',
+  },
+  DELEGATION_ENDED: {
+    status: 403,
+    fromSubgraph: true,
+    message: 'The agent that asked for this no longer acts for you: that was ended.',
+    model: 'The user is no longer signed in for this. Ask them to send a new message.',
+  },
+  IDEMPOTENCY_MISMATCH: {
+    status: 409,
+    fromSubgraph: true,
+    message: 'The idempotency key was used for something else.',
+    model: 'This was sent before with other arguments. Nothing was done.',
+  },
+  ORDER_NOT_CANCELLABLE: {
+    status: 409,
+    fromSubgraph: true,
+    message: 'The order was cancelled before, or a carrier has it.',
+    model: 'The order cannot be cancelled: it was cancelled before, or a carrier has it.',
+  },
+  INSUFFICIENT_FUNDS: {
+    status: 409,
+    fromSubgraph: true,
+    message: 'There is not enough money in the account.',
+    model: 'There is not enough money in the account. Nothing was transferred.',
+  },
 
   TOOL_UNKNOWN: {
     status: 404,
@@ -149,6 +196,18 @@ export const errorTable = {
     message: 'The operation asks for too much at once.',
     model: 'That asks for too much at once. Ask for less.',
   },
+  SUBSCRIPTION_NOT_SERVED: {
+    status: 400,
+    message: 'A subscription asks for one field, and for nothing that is not in the subgraph of that field.',
+    model: null,
+  },
+  STREAM_EXPIRED: {
+    status: 401,
+    fromSubgraph: true,
+    message: 'The time of this stream is over, as that of its access token. Continue with a new one.',
+    model: null,
+  },
+  STREAM_TOO_SLOW: { status: 408, message: 'Events came faster than they were read.', model: null },
   RATE_LIMITED: {
     status: 429,
     message: 'Too many requests. Try again later.',

@@ -1,3 +1,5 @@
+import type { SubjectRule } from './bind-subjects.ts'
+
 /**
  * `graph.json`, the one artefact of `behalf compose`: what the gateway loads at start.
  * Composition writes it; the gateway and the registry read it.
@@ -11,6 +13,8 @@ export interface Graph {
   readonly subgraphs: Readonly<Record<string, GraphSubgraph>>
   /** By coordinate, such as `Query.order` or `Order` (a type); only where something differs from the default. */
   readonly rules: Readonly<Record<string, FieldRule>>
+  /** By coordinate of an argument or input field, such as `Query.user(id:)` or `TransferInput.userId`: `@subject`. */
+  readonly subjects: Readonly<Record<string, readonly SubjectRule[]>>
   /** Sorted by name. */
   readonly tools: readonly ToolDefinition[]
 }
@@ -28,12 +32,16 @@ export type AgentAccess = 'ALLOW' | 'APPROVE' | 'DENY'
 
 /** What a coordinate asks of a caller. Inner lists are AND, outer lists OR, as in Federation. */
 export interface FieldRule {
+  /** Of the type that a field returns, too, as are `scopes`. */
   readonly authenticated: boolean
   readonly scopes: readonly (readonly string[])[]
+  /** Of this coordinate alone, which a policy is told: those of the type that a field returns are under that type. */
   readonly policies: readonly (readonly string[])[]
   readonly agent: AgentAccess
   /** Agent that a call here may start (`@delegates`), and the subgraph that is given the ticket. */
   readonly delegates: { readonly agent: string; readonly subgraph: string } | null
+  /** The subgraph that is given the proof of what a person decides by a call here (`@approves`). */
+  readonly approves: string | null
 }
 
 /** A JSON Schema (2020-12) document. */
@@ -59,6 +67,8 @@ export interface ToolDefinition {
   readonly readOnly: boolean
   /** The Mutation field that needs the user's approval when an agent calls it; null if none does. */
   readonly approval: string | null
+  /** What a user who is to approve a call is shown, with `{variable}` for its arguments; null where none is asked for. */
+  readonly summary: string | null
   /** Questions that this tool answers, for retrieval and for keyword-router. */
   readonly examples: readonly string[]
   /** base64url SHA-256 of the RFC 8785 form of everything above. */

@@ -1,5 +1,6 @@
 // This file is the complete public surface of @behalf/identity.
-export { AppError, type ErrorDetails } from './app-error.ts'
+export { AppError } from './app-error.ts'
+export { type ErrorDetails, readErrorDetails } from './error-details.ts'
 export { errorTable, type ErrorCode } from './error-table.ts'
 export { anonymousSubject, deepFreeze } from './principal.ts'
 export type {
@@ -14,11 +15,23 @@ export type {
   Unbranded,
 } from './principal.ts'
 export { type Audit, type AuditEvent, type AuditKind, auditKinds } from './audit.ts'
+export { type Counted, createEventCounter, type EventCounter } from './event-counter.ts'
+export { requirePolicies } from './policy.ts'
 export type { Policies, Policy, PolicyDecision, PolicyRequest, StepUp } from './policy.ts'
-export type { Revocation, RevocationReason, Revoked } from './revocation.ts'
+export { isEndedBy } from './revocation.ts'
+export type { Revocable, Revocation, RevocationReason, Revocations, Revoked } from './revocation.ts'
+export { signedInAs, signedInWithin } from './sign-in-policies.ts'
+export { createPolicyDecisions, type PolicyDecisions } from './decide-policies.ts'
+export { createRefusal, type Refusal, type RefusalCode, RefusalError, refusalOf } from './refusal.ts'
+export { holdsOneOf, missingScopes, policyText, requiresScopesText } from './scope-sets.ts'
+export { readClaim } from './read-claim.ts'
+export { createSubjectBinders } from './bind-subjects.ts'
+export type { BindSubjects, BoundArguments, SubjectInputs, SubjectRule } from './bind-subjects.ts'
 export type { AgentAccess, FieldRule, Graph, GraphSubgraph, JsonSchema, ToolDefinition } from './graph.ts'
-export type { Delegation, DelegationGrant, ResolvedSubject, Ticket } from './delegation.ts'
-export { agentApiPaths, agentApiTypes, type OfferedTool, type ToolCall, type ToolOutcome } from './agent-api.ts'
+export type { ApprovedHash, Delegation, DelegationGrant, Proof, ResolvedSubject, Ticket } from './delegation.ts'
+export { agentApiPaths, agentApiTypes } from './agent-api.ts'
+export type { ApprovalState, AskedApproval, OfferedTool, ResolvedApproval, ToolCall, ToolOutcome } from './agent-api.ts'
+export type { ApprovalProof, ApprovalRequest, Approvals, StoredApproval } from './stored-approval.ts'
 export {
   acceptedEpochs,
   deriveContextKeys,
@@ -32,6 +45,7 @@ export { scalarPatterns } from './scalar-patterns.ts'
 export { contextTokenHeader } from './context-claims.ts'
 export {
   createContextSigner,
+  disclose,
   type ContextRequest,
   type ContextSigner,
   type ContextSignerOptions,

@@ -46,38 +46,48 @@ export function deriveWorkloadKey(rootKey: string, name: string, epoch: number):
 /** HKDF-SHA256 (RFC 5869) with info `behalf/<use>/<name>/<epoch>`, or `behalf/<use>/<epoch>` where no party is named. */
 export function deriveKey(
   rootKey: string,
-  use: 'context' | 'workload' | 'ticket',
+  use: 'context' | 'workload' | 'ticket' | 'audit',
   name: string | null,
   epoch: number,
 ): EpochKey {
-  if (name !== null && !namePattern.test(name))
+  const party = name === null ? [] : [name]
+  if (!party.every((part) => namePattern.test(part)))
     throw new TypeError(`"${name}" cannot name a receiver: use a-z, 0-9 and _.`)
   if (!Number.isSafeInteger(epoch) || epoch < 0) throw new TypeError(`${epoch} is not an epoch: use 0, 1, 2, ...`)
   if (!isRootKey(rootKey)) {
     throw new TypeError('The root key must be at least 32 random bytes as base64url without padding.')
   }
-  const info = ['behalf', use, ...(name === null ? [] : [name]), epoch].join('/')
+  const info = ['behalf', use, ...party, epoch].join('/')
   return { epoch, key: Buffer.from(hkdfSync('sha256', Buffer.from(rootKey, 'base64url'), '', info, 32)) }
 }
 
 /**
- * Reads the value of `BEHALF_CONTEXT_KEYS` or `BEHALF_WORKLOAD_KEY`.
+ * Reads the value of `BEHALF_CONTEXT_KEYS`.
  *
  * @throws {TypeError} that says what is wrong, without the value.
  */
 export function parseKeys(value: string): readonly EpochKey[] {
-  const keys = value.split(',').map((part, index) => {
-    const [, epoch, text] = /^(\d{1,9}):([\w-]{43})$/.exec(part.trim()) ?? []
-    const key = Buffer.from(text ?? '', 'base64url')
-    if (epoch === undefined || key.length !== 32) {
-      throw new TypeError(
-        `Key ${index + 1} is not "<epoch>:<32 bytes as base64url>". Print one with: behalf keys <receiver>`,
-      )
-    }
-    return { epoch: Number(epoch), key }
-  })
+  const keys = value.split(',').map(parseKey)
   if (new Set(keys.map(({ epoch }) => epoch)).size !== keys.length) throw new TypeError('Two keys have the same epoch.')
   return keys
+}
+
+/**
+ * Reads the value of `BEHALF_WORKLOAD_KEY`, or one of several keys.
+ *
+ * @param index - which one it is, counted from 0.
+ * @throws {TypeError} that says what is wrong, without the value.
+ */
+export function parseKey(value: string, index = 0): EpochKey {
+  // 43 characters of base64url are 32 bytes.
+  const parts = /^(\d{1,9}):([\w-]{43})$/.exec(value.trim())
+  if (parts === null) {
+    throw new TypeError(
+      `Key ${index + 1} is not "<epoch>:<32 bytes as base64url>". Print one with: behalf keys <receiver>`,
+    )
+  }
+  const [, epoch, key = ''] = parts
+  return { epoch: Number(epoch), key: Buffer.from(key, 'base64url') }
 }
 
 const formatKeys = (keys: readonly EpochKey[]) =>

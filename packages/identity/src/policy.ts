@@ -1,4 +1,4 @@
-import type { ErrorDetails } from './app-error.ts'
+import type { ErrorDetails } from './error-details.ts'
 import type { Caller } from './principal.ts'
 
 /** What a policy decides about: one field of one request. */
@@ -7,7 +7,10 @@ export interface PolicyRequest {
   readonly caller: Caller
   /** Such as `Mutation.transfer`; `Order` for a policy that a type carries. */
   readonly coordinate: string
-  /** Of the field, coerced, with their defaults; empty for a type. */
+  /**
+   * Of the field, coerced, with their defaults and with what `@subject` fills in; empty for a type. Values of custom
+   * scalars are as the client sent them in the gateway, and as the scalar parses them in a subgraph. Frozen.
+   */
   readonly arguments: Readonly<Record<string, unknown>>
 }
 
@@ -22,3 +25,20 @@ export type Policy = (request: PolicyRequest) => PolicyDecision | Promise<Policy
 
 /** By the names that schemas use. */
 export type Policies = Readonly<Record<string, Policy>>
+
+/** @throws {TypeError} that says which policies of a schema are missing, and what to do. */
+export function requirePolicies(where: string, names: Iterable<string>, policies: Policies): void {
+  const missing = [...new Set(names)].filter((name) => policyOf(policies, name) === null).toSorted()
+  if (missing.length === 0) return
+  const list = missing.map((name) => `"${name}"`).join(', ')
+  throw new TypeError(
+    `The schema names the ${missing.length === 1 ? 'policy' : 'policies'} ${list}, which nobody gave. ` +
+      `Give ${where} a function for each: policies: { ${missing.join(', ')} }.`,
+  )
+}
+
+/** Null where nobody gave it: what every object has by itself is no policy. */
+export function policyOf(policies: Policies, name: string): Policy | null {
+  const policy: unknown = Object.hasOwn(policies, name) ? policies[name] : undefined
+  return typeof policy === 'function' ? (policy as Policy) : null
+}

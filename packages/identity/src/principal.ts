@@ -52,7 +52,7 @@ export interface Principal extends Caller {
   readonly issuer: string | null
   /** The issuer's session (`sid`), for logout; null where the issuer names none. */
   readonly session: string | null
-  /** When the credential or delegation was issued, in seconds since the epoch; null for anonymous callers. */
+  /** When the user's credential was issued, in seconds since the epoch, be it the one that a delegation came of; null for anonymous callers. */
   readonly issuedAt: number | null
   /** When the credential or delegation ends, in seconds since the epoch; null for anonymous callers. */
   readonly expiresAt: number | null
@@ -79,9 +79,9 @@ export type OperationType = 'query' | 'mutation' | 'subscription'
 /** The fields of a branded type, for the one place that may add the brand. */
 export type Unbranded<T> = { [K in keyof T as K extends string ? K : never]: T[K] }
 
-/** Freezes `value` and everything in it. */
+/** Freezes `value`, which holds nothing that holds it, and everything in it. */
 export function deepFreeze<T>(value: T): T {
-  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+  if (typeof value === 'object' && value !== null) {
     Object.freeze(value)
     Object.values(value).forEach(deepFreeze)
   }

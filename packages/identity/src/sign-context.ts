@@ -9,7 +9,7 @@ import {
   maxContextTokenBytes,
 } from './context-claims.ts'
 import { deriveKey, firstEpoch } from './keys.ts'
-import type { Actor, Approval, OperationType, Principal } from './principal.ts'
+import type { Actor, Approval, Facts, OperationType, Principal } from './principal.ts'
 
 export interface ContextSignerOptions {
   /** `BEHALF_ROOT_KEY`: at least 32 random bytes, base64url. */
@@ -53,6 +53,17 @@ export interface ContextSigner {
   sign(principal: Principal, request: ContextRequest): string
 }
 
+/** What of a principal a receiver is told: the facts and scopes that it declared, and no others. */
+export function disclose(
+  { facts, scopes }: Pick<Principal, 'facts' | 'scopes'>,
+  declared: Pick<ContextRequest, 'facts' | 'scopes'>,
+): { readonly facts: Facts; readonly scopes: readonly string[] } {
+  return {
+    facts: Object.fromEntries(Object.entries(facts).filter(([name]) => declared.facts.includes(name))),
+    scopes: scopes.filter((scope) => declared.scopes.includes(scope)),
+  }
+}
+
 /** Signs context tokens: a profile of draft-ietf-oauth-transaction-tokens with one token per request and receiver. */
 export function createContextSigner(options: ContextSignerOptions): ContextSigner {
   const { rootKey, epoch = firstEpoch, trustDomain, lifetime = contextLifetime.default, clock = Date.now } = options
@@ -77,7 +88,8 @@ export function createContextSigner(options: ContextSignerOptions): ContextSigne
     sign(principal, request) {
       const { header, key } = keyFor(request.to)
       const iat = Math.floor(clock() / 1000)
-      const { actor, facts, scopes } = principal
+      const { actor } = principal
+      const { facts, scopes } = disclose(principal, request)
       const claims: ContextClaims = {
         iss: gatewayOf(trustDomain),
         aud: trustDomain,
@@ -85,23 +97,24 @@ export function createContextSigner(options: ContextSignerOptions): ContextSigne
         exp: iat + lifetime,
         txn: request.txn,
         sub: principal.subject,
-        scope: scopes.filter((scope) => request.scopes.includes(scope)).join(' '),
+        scope: scopes.join(' '),
         req_wl: gatewayOf(trustDomain),
         ...(actor && { act: { sub: actor.agent } }),
         rctx: { client: principal.client, auth_time: principal.authTime, acr: principal.acr },
         tctx: {
           tenant: principal.tenant,
-          facts: Object.fromEntries(Object.entries(facts).filter(([name]) => request.facts.includes(name))),
+          facts,
           ...(actor && actorContext(actor)),
         },
         hop: {
           to: request.to,
           req: bodyHash(request.body),
           op: request.operation,
-          ...(request.operation === 'mutation' && { jti: randomUUID() }),
-          ...(request.approval && { approval: request.approval }),
-          ...(request.until !== undefined && { until: request.until }),
-          ...(request.ticket !== undefined && { ticket: request.ticket }),
+          // What is undefined is not in the JSON.
+          jti: request.operation === 'mutation' ? randomUUID() : undefined,
+          approval: request.approval,
+          until: request.until,
+          ticket: request.ticket,
         },
       }
       const token = signCompact(header, claims, key)

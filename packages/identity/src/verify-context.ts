@@ -74,7 +74,7 @@ export interface VerifiedContext {
   readonly jti: string | null
   /** When a subscription has to end, in seconds since the epoch; null for other operations. */
   readonly until: number | null
-  /** Given for `@delegates` fields: to be redeemed at the gateway, unreadable here. */
+  /** Given for `@delegates` fields, to be redeemed at the gateway, and for `@approves` fields, as proof; unreadable here. */
   readonly ticket: string | null
 }
 
@@ -94,9 +94,10 @@ export function createContextVerifier(options: ContextVerifierOptions): ContextV
   const keys = keysByHeader(contextTokenType, receiver, parseKeys(options.keys))
 
   function verifyToken(rawHeaders: readonly string[]): ContextClaims {
-    const [token, ...others] = headerValues(rawHeaders, contextTokenHeader)
-    if (token === undefined || others.length > 0)
-      throw new ContextError('CONTEXT_MISSING', `${others.length + (token === undefined ? 0 : 1)} context tokens`)
+    const tokens = headerValues(rawHeaders, contextTokenHeader)
+    const [token] = tokens
+    if (token === undefined || tokens.length > 1)
+      throw new ContextError('CONTEXT_MISSING', `${tokens.length} context tokens`)
     if (token.length > maxContextTokenBytes) throw new ContextError('CONTEXT_MALFORMED', `${token.length} bytes`)
     const jws = splitCompact(token)
     if (jws === null) throw new ContextError('CONTEXT_MALFORMED', 'not a compact JWS')
@@ -104,7 +105,7 @@ export function createContextVerifier(options: ContextVerifierOptions): ContextV
     if (key === undefined) throw unknownHeader(jws.header, receiver)
     if (!signatureHolds(jws, key)) throw new ContextError('CONTEXT_SIGNATURE', 'signature does not hold')
 
-    const claims = readContextClaims(decodeObject(jws.payload) ?? {})
+    const claims = readContextClaims(decodeObject(jws.payload))
     if (typeof claims === 'string') throw new ContextError('CONTEXT_MALFORMED', `claim ${claims}`)
     const { txn } = claims
     if (claims.iss !== gatewayOf(trustDomain)) throw new ContextError('CONTEXT_MALFORMED', 'iss', txn)
@@ -127,8 +128,8 @@ export function createContextVerifier(options: ContextVerifierOptions): ContextV
       if (url.includes('?')) throw refuse('query string')
       if (headerValues(rawHeaders, 'content-encoding').length > 0) throw refuse('content-encoding')
       if (headerValues(rawHeaders, 'transfer-encoding').length > 0) throw refuse('transfer-encoding')
-      const [length, ...lengths] = headerValues(rawHeaders, 'content-length')
-      if (length === undefined || lengths.length > 0 || !/^\d{1,15}$/.test(length)) throw refuse('content-length')
+      const [length = '', ...lengths] = headerValues(rawHeaders, 'content-length')
+      if (lengths.length > 0 || !/^\d{1,15}$/.test(length)) throw refuse('content-length')
       const contentLength = Number(length)
       if (contentLength > maxBodyBytes)
         throw new ContextError('PAYLOAD_TOO_LARGE', `${contentLength} bytes`, claims.txn)
@@ -178,7 +179,7 @@ function toIdentity(claims: ContextClaims): Identity {
 
 /** Tells a token for somebody else from one that nobody of ours makes (RFC 8725 3.1: `alg`, `typ` and `kid` are hostile input). */
 function unknownHeader(part: string, receiver: string): ContextError {
-  const { typ, alg, kid } = decodeObject(part) ?? {}
+  const { typ, alg, kid } = decodeObject(part)
   if (typ !== contextTokenType || alg !== 'HS256' || typeof kid !== 'string')
     return new ContextError('CONTEXT_MALFORMED', 'typ, alg or kid')
   if (!kid.startsWith(`${receiver}/`)) return new ContextError('CONTEXT_WRONG_RECEIVER', 'kid of another receiver')

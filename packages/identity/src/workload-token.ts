@@ -10,12 +10,15 @@ import {
   splitCompact,
 } from './compact-jws.ts'
 import { contextLifetime, gatewayOf } from './context-claims.ts'
-import { deriveKey, parseKeys } from './keys.ts'
+import { deriveKey, parseKey } from './keys.ts'
 
 /** The header that carries a workload token to the gateway's internal port. */
 export const workloadTokenHeader = 'workload-token'
 
 const workloadTokenType = 'behalf-workload+jwt'
+
+/** Longest workload token that is accepted, in bytes. */
+const maxWorkloadTokenBytes = 2048
 
 /** One request to the gateway's internal port. */
 export interface WorkloadRequest {
@@ -39,8 +42,7 @@ export function createWorkloadSigner(options: {
   readonly clock?: () => number
 }): WorkloadSigner {
   const { name, trustDomain, clock = Date.now } = options
-  const [current] = parseKeys(options.key)
-  if (current === undefined) throw new TypeError('There is no workload key.')
+  const current = parseKey(options.key)
   const key = createSecretKey(current.key)
   const header = encodeHeader(workloadTokenType, `${name}/${current.epoch}`)
   return {
@@ -98,10 +100,12 @@ export function createWorkloadVerifier(options: {
 
   return {
     async verify(token, { method, path, body }, consume) {
-      const jws = token.length > 2048 ? null : splitCompact(token)
-      const known = jws && keys.get(jws.header)
-      if (!jws || !known || !signatureHolds(jws, known.key)) throw refuse('signature')
-      const { iss, aud, iat, exp, jti, htm, htu, req } = decodeObject(jws.payload) ?? {}
+      if (token.length > maxWorkloadTokenBytes) throw refuse('length')
+      const jws = splitCompact(token)
+      if (jws === null) throw refuse('not a compact JWS')
+      const known = keys.get(jws.header)
+      if (known === undefined || !signatureHolds(jws, known.key)) throw refuse('signature')
+      const { iss, aud, iat, exp, jti, htm, htu, req } = decodeObject(jws.payload)
       if (iss !== known.name || aud !== gatewayOf(trustDomain)) throw refuse('iss or aud')
       if (htm !== method || htu !== path || req !== bodyHash(body)) throw refuse('another request')
       const now = Math.floor(clock() / 1000)

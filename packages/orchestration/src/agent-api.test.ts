@@ -101,6 +101,21 @@ test('a connection that breaks is tried again, with the same call and a token of
   expect(new Set(received.map(({ token }) => token)).size).toBe(3)
 })
 
+test('[P11] a gateway that cannot tell now who was ended is asked again, with the same call', async () => {
+  const unknown = { error: { code: 'REVOCATIONS_UNKNOWN', message: 'cannot be told now' } }
+  const { api, received } = await serve((response, _request, attempt) =>
+    attempt < 3 ? json(response, 503, unknown) : json(response, 200, ok),
+  )
+  expect(await api.call(call)).toEqual(ok)
+  expect(new Set(received.map(({ body }) => body)).size).toBe(1)
+  expect(new Set(received.map(({ token }) => token)).size).toBe(3)
+
+  // And its twin, of which it was told that it is over.
+  const ended = await serve((response) => json(response, 401, { error: { code: 'SESSION_ENDED', message: 'over' } }))
+  await expect(ended.api.call(call)).rejects.toMatchObject({ code: 'SESSION_ENDED' })
+  expect(ended.received).toHaveLength(1)
+})
+
 test('a gateway that stays away is given up', async () => {
   const { api, received } = await serve((response) => void response.destroy())
   await expect(api.tools({ delegation: 'handle', run: 'run_1' })).rejects.toMatchObject({ code: 'UNAVAILABLE' })
@@ -111,6 +126,7 @@ test.each([
   ['of the table', 403, { error: { code: 'DELEGATION_REFUSED', message: 'ended' } }, 'DELEGATION_REFUSED', 1],
   ['unknown to us', 418, { error: { code: 'constructor', message: 'x' } }, 'INTERNAL', 1],
   ['without a body', 500, undefined, 'UNAVAILABLE', 3],
+  ['that does not pass', 503, { error: { code: 'REVOCATIONS_UNKNOWN', message: 'x' } }, 'REVOCATIONS_UNKNOWN', 3],
 ])('an error %s', async (_name, status, body, code, attempts) => {
   const { api, received } = await serve((response) => json(response, status, body))
   await expect(api.call(call)).rejects.toMatchObject({ name: 'AppError', code })
@@ -146,4 +162,29 @@ test('silence ends after the time limit, and an abort at once', async () => {
   const { api } = await serve(() => undefined, { timeoutMs: 100, retryDelaysMs: [] })
   await expect(api.call(call)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   await expect(api.call(call, AbortSignal.abort(new Error('enough')))).rejects.toThrow('enough')
+})
+
+test('[P15] a call that is one too many fails, with what a model is told, and is not sent again', async () => {
+  const { api, received } = await serve((response) =>
+    json(response, 429, { error: { code: 'RATE_LIMITED', message: 'at most 2 a minute' } }),
+  )
+  expect(await api.call(call)).toEqual({
+    ok: false,
+    error: { code: 'RATE_LIMITED', message: 'Too much was asked in a short time. It may work later.' },
+  })
+  expect(received).toHaveLength(1)
+  // Where there is no call to fail, the run does.
+  await expect(api.tools({ delegation: 'handle', run: 'run_1' })).rejects.toMatchObject({ code: 'RATE_LIMITED' })
+})
+
+test('[P9] what a user is asked is passed on, and what they decided is waited for', async () => {
+  const approval = { id: 'apr_1', summary: 's', argumentsHash: 'h', expiresAt: '2026-01-01T00:00:00.000Z' }
+  const waits = { ok: false, error: { code: 'APPROVAL_REQUIRED', message: 'm' }, approval }
+  const resolutions = [{ sequence: 8, approval: 'apr_1', run: 'run_1', call: 'call_1', state: 'APPROVED' }]
+  const { api, received } = await serve((response, { url }) =>
+    json(response, 200, url === '/internal/tools/call' ? waits : { resolutions }),
+  )
+  expect(await api.call(call)).toEqual(waits)
+  expect(await api.resolvedApprovals(7)).toEqual(resolutions)
+  expect(received[1]).toMatchObject({ path: '/internal/approvals/resolved', body: '{"after":7}' })
 })

@@ -8,6 +8,7 @@ import {
   workloadTokenHeader,
   type ErrorCode,
   type OfferedTool,
+  type ResolvedApproval,
   type ToolCall,
   type ToolOutcome,
 } from '@behalf/identity'
@@ -33,6 +34,11 @@ export interface AgentApi {
   ): Promise<readonly OfferedTool[]>
   /** @throws {AppError} `DELEGATION_REFUSED` when the delegation has ended. */
   call(request: DelegatedCall, signal?: AbortSignal): Promise<ToolOutcome>
+  /**
+   * What users decided of approvals, and what of them ended with its delegation, after the sequence number `after`.
+   * Waits for up to 25 s where there is nothing, then is empty: ask again.
+   */
+  resolvedApprovals(after: number, signal?: AbortSignal): Promise<readonly ResolvedApproval[]>
 }
 
 export interface AgentApiOptions {
@@ -51,6 +57,10 @@ export interface AgentApiOptions {
 }
 
 const maxResponseBytes = 1_048_576
+/** Of errors that pass by themselves: the gateway, or its database, is being started again. Nothing was done. */
+const passing: ReadonlySet<string> = new Set<ErrorCode>(['UNAVAILABLE', 'REVOCATIONS_UNKNOWN'])
+/** Together as long as a restart takes, and less than a run may. */
+const defaultRetryDelaysMs = [100, 400, 1500, 3000, 5000]
 
 const tokenAnswer = z.object({ access_token: z.string().min(1), delegation: z.string().min(1) })
 const offeredTool = z.object({
@@ -65,13 +75,30 @@ const offeredTool = z.object({
 const toolsAnswer = z.object({ tools: z.array(offeredTool) })
 const callAnswer = z.discriminatedUnion('ok', [
   z.object({ ok: z.literal(true), result: z.unknown(), truncated: z.boolean() }),
-  z.object({ ok: z.literal(false), error: z.object({ code: z.string(), message: z.string() }) }),
+  z.object({
+    ok: z.literal(false),
+    error: z.object({ code: z.string(), message: z.string() }),
+    approval: z
+      .object({ id: z.string(), summary: z.string(), argumentsHash: z.string(), expiresAt: z.string() })
+      .optional(),
+  }),
 ])
+const resolvedAnswer = z.object({
+  resolutions: z.array(
+    z.object({
+      sequence: z.int(),
+      approval: z.string(),
+      run: z.string(),
+      call: z.string(),
+      state: z.enum(['APPROVED', 'REJECTED', 'USED', 'EXPIRED']),
+    }),
+  ),
+})
 const errorAnswer = z.object({ error: z.object({ code: z.string(), message: z.string() }) })
 
 /** A client that proves itself with a workload token, made anew for every attempt. */
 export function createAgentApi(options: AgentApiOptions): AgentApi {
-  const { baseUrl, timeoutMs = 30_000, retryDelaysMs = [100, 400, 1500], fetch = globalThis.fetch } = options
+  const { baseUrl, timeoutMs = 30_000, retryDelaysMs = defaultRetryDelaysMs, fetch = globalThis.fetch } = options
   const signer = createWorkloadSigner({ name: options.name, key: options.key, trustDomain: options.trustDomain })
 
   const post = async (path: string, type: string, text: string, signal: AbortSignal | undefined): Promise<unknown> => {
@@ -102,7 +129,7 @@ export function createAgentApi(options: AgentApiOptions): AgentApi {
         return await post(path, 'application/json', text, signal)
       } catch (cause) {
         const delay = retryDelaysMs[attempt]
-        if (cause instanceof AppError && cause.code !== 'UNAVAILABLE') throw cause
+        if (cause instanceof AppError && !passing.has(cause.code)) throw cause
         signal?.throwIfAborted()
         if (delay === undefined) throw unreachable(cause)
         await pause(delay, signal)
@@ -132,10 +159,22 @@ export function createAgentApi(options: AgentApiOptions): AgentApi {
       return shaped(toolsAnswer, await postJson(agentApiPaths.listTools, request, signal)).tools
     },
     async call(request, signal) {
-      const outcome = shaped(callAnswer, await postJson(agentApiPaths.callTool, request, signal))
-      return outcome.ok ? { ok: true, result: outcome.result ?? null, truncated: outcome.truncated } : outcome
+      const answer = await postJson(agentApiPaths.callTool, request, signal).catch(limitedOutcome)
+      const outcome = shaped(callAnswer, answer)
+      if (outcome.ok) return { ok: true, result: outcome.result ?? null, truncated: outcome.truncated }
+      const { error, approval } = outcome
+      return { ok: false, error, ...(approval && { approval }) }
+    },
+    async resolvedApprovals(after, signal) {
+      return shaped(resolvedAnswer, await postJson(agentApiPaths.resolvedApprovals, { after }, signal)).resolutions
     },
   }
+}
+
+/** A call that is too many ends itself, and not the run it is part of. */
+function limitedOutcome(error: unknown): ToolOutcome {
+  if (!(error instanceof AppError) || error.code !== 'RATE_LIMITED') throw error
+  return { ok: false, error: { code: error.code, message: errorTable.RATE_LIMITED.model } }
 }
 
 function refusal(status: number, bytes: Uint8Array): AppError {

@@ -9,11 +9,12 @@ export const chatErrors = {
   MODEL_BAD_OUTPUT: { message: 'The model gave an answer that cannot be used.', retryable: true },
   MODEL_REFUSED: { message: 'The model declined to answer.', retryable: false },
   BUDGET_EXCEEDED: {
-    message: 'This used up what one answer may cost; what was found so far is shown.',
+    message: 'What may be used at once, for one answer, or in one day is used up. What was found so far is shown.',
     retryable: false,
   },
   STEP_LIMIT: { message: 'This took too many steps; what was found so far is shown.', retryable: false },
   TOOL_FAILED: { message: 'The tools cannot be reached now.', retryable: true },
+  APPROVAL_EXPIRED: { message: 'You were asked for your approval and did not answer in time.', retryable: true },
   IDENTITY_EXPIRED: { message: 'The permission to act for you has ended. Send a new message.', retryable: true },
   INTERNAL: { message: 'Something went wrong on our side.', retryable: true },
 } as const satisfies Record<string, { message: string; retryable: boolean }>

@@ -1,6 +1,7 @@
 // This file is the complete public surface of @behalf/orchestration.
 export { createAgentApi } from './agent-api.ts'
 export type { AgentApi, AgentApiOptions, DelegatedCall } from './agent-api.ts'
+export type { AnswerDelta } from './answer-progress.ts'
 export { answerText } from './answer-text.ts'
 export { chatErrors, type ChatErrorCode } from './chat-error.ts'
 export { keywordRouter } from './keyword-router/keyword-router.ts'
@@ -15,6 +16,7 @@ export type {
   ModelUsage,
 } from './model-backend.ts'
 export { createRunner, type Runner, type RunnerOptions } from './runner.ts'
-export type { RunBounds } from './run-bounds.ts'
+export { defaultBounds, type RunBounds } from './run-bounds.ts'
 export { RunLost } from './run-store.ts'
-export type { Call, CallStatus, RunEnd, RunStore, Step, TakenRun, Turn } from './run-store.ts'
+export type { Call, CallStatus, RunEnd, RunStore, Step, TakenRun, Turn, WaitingCall } from './run-store.ts'
+export { stepTokens } from './step-tokens.ts'

@@ -9,12 +9,14 @@ import type { Call, Step } from './run-store.ts'
  * are no JSON object is settled at once, with an error for the model, and is never sent. An answer beyond
  * the bounds is cut off, and then has no calls.
  *
+ * @param onText - told of text as it comes; whoever reads the step has all of it.
  * @throws {ModelError} `MODEL_BAD_OUTPUT` when the answer ends without a finish.
  */
 export async function readModelStep(
   events: AsyncIterable<ModelEvent>,
   offered: readonly OfferedTool[],
   bounds: Pick<RunBounds, 'callsPerStep' | 'textLength' | 'argumentsLength'>,
+  onText: (text: string) => void = () => undefined,
 ): Promise<Step> {
   const names = new Set(offered.map((tool) => tool.name))
   const calls: Call[] = []
@@ -23,6 +25,7 @@ export async function readModelStep(
     if (event.type === 'text') {
       text += event.text
       if (text.length > bounds.textLength) return exceeded(cut(text, bounds.textLength))
+      onText(event.text)
     } else if (event.type === 'call') {
       if (calls.length === bounds.callsPerStep) return exceeded(text)
       calls.push(toCall(event, names, bounds.argumentsLength))

@@ -31,10 +31,22 @@ interface Given {
   readonly tools?: () => Promise<readonly OfferedTool[]>
   readonly delegation?: string | null
   readonly startedAt?: number
+  /** False: something was decided meanwhile. */
+  readonly waits?: () => boolean
+  readonly budget?: () => boolean
 }
 
 /** A run in memory, whose store keeps the order in which things happened. */
-export function setUp({ script, bounds = {}, answer, tools, delegation = 'handle', startedAt = Date.now() }: Given) {
+export function setUp({
+  script,
+  bounds = {},
+  answer,
+  tools,
+  delegation = 'handle',
+  startedAt = Date.now(),
+  waits,
+  budget,
+}: Given) {
   const log: string[] = []
   const steps: Step[] = []
   const sent: DelegatedCall[] = []
@@ -47,16 +59,25 @@ export function setUp({ script, bounds = {}, answer, tools, delegation = 'handle
     const step = steps[index] as Step
     steps[index] = { ...step, calls: step.calls.map((stored) => (stored.id === id ? { ...stored, outcome } : stored)) }
   }
+  const ask = (id: string, askedUntil: number) => {
+    for (const [index, step] of steps.entries())
+      steps[index] = {
+        ...step,
+        calls: step.calls.map((stored) => (stored.id === id ? { ...stored, askedUntil } : stored)),
+      }
+  }
   const store: RunStore = {
     take: () =>
       Promise.resolve(
         state.end
           ? null
           : {
+              holder: 1,
               delegation,
               startedAt,
               turns: [{ role: 'user', text: 'Hi' }],
               steps: [...steps],
+              hasBudget: async () => budget?.() ?? true,
               async addStep(step) {
                 guard()
                 log.push(`step ${step.calls.map(({ name }) => name).join()}`)
@@ -71,6 +92,13 @@ export function setUp({ script, bounds = {}, answer, tools, delegation = 'handle
                 log.push(`settle ${nameOf(id)} ${status}`)
                 replace(id, outcome)
               },
+              async wait(calls) {
+                guard()
+                log.push(`wait ${calls.map((waiting) => nameOf(waiting.call)).join()}`)
+                if (waits?.() === false) return false
+                for (const { call: id, approval } of calls) ask(id, Date.parse(approval.expiresAt))
+                return true
+              },
               async end(end) {
                 guard()
                 log.push(`end ${end.status}`)
@@ -83,6 +111,7 @@ export function setUp({ script, bounds = {}, answer, tools, delegation = 'handle
   const agentApi: AgentApi = {
     redeem: () => Promise.reject(new Error('not here')),
     tools: tools ?? (() => Promise.resolve([tool])),
+    resolvedApprovals: () => Promise.reject(new Error('not here')),
     call(request) {
       log.push(`send ${request.name}`)
       sent.push(request)

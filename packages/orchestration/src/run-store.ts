@@ -1,4 +1,4 @@
-import type { ToolOutcome } from '@behalf/identity'
+import type { AskedApproval, ToolOutcome } from '@behalf/identity'
 import type { ChatErrorCode } from './chat-error.ts'
 import type { FinishReason, ModelUsage } from './model-backend.ts'
 
@@ -14,6 +14,14 @@ export interface Call {
   readonly name: string
   readonly arguments: Readonly<Record<string, unknown>>
   readonly outcome: ToolOutcome | null
+  /** Until when the user can decide, in milliseconds since the epoch, where they were asked for this call. */
+  readonly askedUntil?: number
+}
+
+/** A call that runs once its user says so. */
+export interface WaitingCall {
+  readonly call: string
+  readonly approval: AskedApproval
 }
 
 /** One answer of the model: what it said and what it wants called. */
@@ -25,7 +33,7 @@ export interface Step {
   readonly calls: readonly Call[]
 }
 
-export type CallStatus = 'SUCCEEDED' | 'FAILED' | 'NOT_PERMITTED'
+export type CallStatus = 'SUCCEEDED' | 'FAILED' | 'NOT_PERMITTED' | 'REJECTED'
 
 /** How a run ended, with the whole text of its answer; empty for none. */
 export interface RunEnd {
@@ -45,6 +53,8 @@ export interface RunStore {
 }
 
 export interface TakenRun {
+  /** Counts who took it: what an earlier one said of it is out of date. */
+  readonly holder: number
   /** Handle of the delegation the run acts under; null when none is stored (any more). */
   readonly delegation: string | null
   /** When it was first taken, in milliseconds since the epoch. */
@@ -52,10 +62,18 @@ export interface TakenRun {
   /** The conversation so far, ending with the text to answer. */
   readonly turns: readonly Turn[]
   readonly steps: readonly Step[]
+  /** Whether its user and their tenant may ask a model for more today. */
+  hasBudget(): Promise<boolean>
+  /** What the step cost is counted for both in the same transaction. */
   addStep(step: Step): Promise<void>
   /** The call is about to be sent. */
   startCall(id: string): Promise<void>
   settleCall(id: string, settled: { readonly status: CallStatus; readonly outcome: ToolOutcome }): Promise<void>
+  /**
+   * Puts the run aside until its user decides, or can decide no more; whoever takes it then sends the calls again. False,
+   * and nothing is stored, when anything was decided since the run was taken: it may be what it would wait for.
+   */
+  wait(calls: readonly WaitingCall[]): Promise<boolean>
   end(end: RunEnd): Promise<void>
 }
 

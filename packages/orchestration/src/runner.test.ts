@@ -170,7 +170,9 @@ test('time that is up ends the model, and counts from the first start', async ()
 
 test.each([
   ['DELEGATION_REFUSED', 'IDENTITY_EXPIRED'],
+  ['SESSION_ENDED', 'IDENTITY_EXPIRED'],
   ['UNAVAILABLE', 'TOOL_FAILED'],
+  ['REVOCATIONS_UNKNOWN', 'TOOL_FAILED'],
   ['WORKLOAD_REFUSED', 'INTERNAL'],
 ] as const)('a gateway that says %s ends the run as %s', async (refusal, code) => {
   const refuse = () => Promise.reject(new AppError(refusal))
@@ -178,6 +180,16 @@ test.each([
     const { run, state } = setUp({ script: once, ...given })
     await run()
     expect(state.end).toMatchObject({ status: 'FAILED', code })
+  }
+})
+
+test('[P15] once the budget of the day is used up, no model is asked', async () => {
+  for (const asked of [0, 1]) {
+    let left = asked
+    const { run, state, requests } = setUp({ script: once, budget: () => left-- > 0 })
+    await run()
+    expect(state.end).toMatchObject({ status: 'INCOMPLETE', code: 'BUDGET_EXCEEDED' })
+    expect(requests).toHaveLength(asked)
   }
 })
 

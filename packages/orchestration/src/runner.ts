@@ -1,10 +1,12 @@
-import { AppError, type ToolOutcome } from '@behalf/identity'
+import { AppError, type AskedApproval, type ToolOutcome } from '@behalf/identity'
 import type { AgentApi } from './agent-api.ts'
+import { type AnswerDelta, createAnswerProgress } from './answer-progress.ts'
 import { answerText } from './answer-text.ts'
 import type { ChatErrorCode } from './chat-error.ts'
-import { ModelError, type ModelBackend, type ModelMessage } from './model-backend.ts'
+import { ModelError, type ModelBackend } from './model-backend.ts'
 import { readModelStep } from './model-step.ts'
 import { defaultBounds, type RunBounds } from './run-bounds.ts'
+import { runMessages } from './run-messages.ts'
 import {
   RunLost,
   type Call,
@@ -13,8 +15,9 @@ import {
   type RunStore,
   type Step,
   type TakenRun,
+  type WaitingCall,
 } from './run-store.ts'
-import { systemMessage } from './system-message.ts'
+import { stepTokens } from './step-tokens.ts'
 
 export interface RunnerOptions {
   readonly store: RunStore
@@ -23,6 +26,8 @@ export interface RunnerOptions {
   readonly bounds?: Partial<RunBounds>
   /** Text of a deployment, before the fixed part of the system prompt. */
   readonly instructions?: string
+  /** Told of the answer as it is written, of which nothing is stored before its step is; `holder` as the store counts. */
+  readonly onText?: (run: string, delta: AnswerDelta & { readonly holder: number }) => void
   /** Told of every failure of the model that ends a run: its user learns the code, and an operator wants the cause. */
   readonly onModelError?: (run: string, error: ModelError) => void
   readonly clock?: () => number
@@ -30,8 +35,9 @@ export interface RunnerOptions {
 
 export interface Runner {
   /**
-   * Works a run until it is over, or until it is lost to a cancellation or another runner. Continues from
-   * whatever is stored: a call that was stored and perhaps sent is sent again under the same id.
+   * Works a run until it is over, until it waits for its user, or until it is lost to a cancellation or another
+   * runner. Continues from whatever is stored: a call that was stored and perhaps sent, or that its user was asked for,
+   * is sent again under the same id.
    *
    * @throws the signal's reason when aborted, and whatever the store throws; the run can then be continued.
    */
@@ -39,22 +45,26 @@ export interface Runner {
 }
 
 export function createRunner(options: RunnerOptions): Runner {
-  const { store, backend, agentApi, instructions = '', onModelError, clock = Date.now } = options
+  const { store, backend, agentApi, instructions = '', onText, onModelError, clock = Date.now } = options
   const bounds = { ...defaultBounds, ...options.bounds }
 
   return {
     async run(run, signal) {
       try {
-        const taken = await store.take(run)
-        if (!taken) return
-        await taken.end(await work(run, taken, signal))
+        for (;;) {
+          const taken = await store.take(run)
+          if (!taken) return
+          const worked = await work(run, taken, signal)
+          if ('status' in worked) return await taken.end(worked)
+          if (await taken.wait(worked.waiting)) return
+        }
       } catch (error) {
         if (!(error instanceof RunLost)) throw error
       }
     },
   }
 
-  async function work(run: string, taken: TakenRun, stop: AbortSignal): Promise<RunEnd> {
+  async function work(run: string, taken: TakenRun, stop: AbortSignal): Promise<RunEnd | Waits> {
     const steps = [...taken.steps]
     const left = Math.max(0, taken.startedAt + bounds.wallTimeMs - clock())
     const deadline = left === 0 ? AbortSignal.abort() : AbortSignal.timeout(left)
@@ -69,12 +79,16 @@ export function createRunner(options: RunnerOptions): Runner {
         onModelError?.(run, error)
         return { ...ended('FAILED', error.code, steps), retryAfterMs: error.retryAfterMs }
       }
-      if (error instanceof AppError) return ended('FAILED', codeOf(error), steps)
+      if (error instanceof AppError) {
+        // What a delegation that is over leaves unsaid: whether its user was asked, and said nothing.
+        const expired = codeOf(error) === 'IDENTITY_EXPIRED' && waitedInVain(steps, clock())
+        return expired ? ended('INCOMPLETE', 'APPROVAL_EXPIRED', steps) : ended('FAILED', codeOf(error), steps)
+      }
       throw error
     }
   }
 
-  async function loop(run: string, taken: TakenRun, steps: Step[], signal: AbortSignal): Promise<RunEnd> {
+  async function loop(run: string, taken: TakenRun, steps: Step[], signal: AbortSignal): Promise<RunEnd | Waits> {
     const { delegation } = taken
     if (delegation === null) return ended('FAILED', 'IDENTITY_EXPIRED', steps)
     signal.throwIfAborted()
@@ -84,7 +98,13 @@ export function createRunner(options: RunnerOptions): Runner {
       const last = steps.at(-1)
       if (last) {
         const calls: Call[] = []
-        for (const call of last.calls) calls.push(call.outcome ? call : await perform(call))
+        const waiting: WaitingCall[] = []
+        for (const call of last.calls) {
+          const outcome = call.outcome ?? (await perform(call))
+          if (isAsked(outcome)) waiting.push({ call: call.id, approval: outcome.approval })
+          else calls.push({ ...call, outcome })
+        }
+        if (waiting.length > 0) return { waiting }
         steps[steps.length - 1] = { ...last, calls }
         if (last.reason === 'refused') return ended('FAILED', 'MODEL_REFUSED', steps)
         if (last.reason === 'length') return ended('INCOMPLETE', 'BUDGET_EXCEEDED', steps)
@@ -92,13 +112,14 @@ export function createRunner(options: RunnerOptions): Runner {
         if (steps.length >= bounds.steps) return ended('INCOMPLETE', 'STEP_LIMIT', steps)
         if (tokensOf(steps) >= bounds.tokens) return ended('INCOMPLETE', 'BUDGET_EXCEEDED', steps)
       }
+      if (!(await taken.hasBudget())) return ended('INCOMPLETE', 'BUDGET_EXCEEDED', steps)
       signal.throwIfAborted()
-      const messages = [
-        systemMessage(instructions, clock()),
-        ...taken.turns.map(turnMessage),
-        ...steps.flatMap(stepMessages),
-      ]
-      const step = await readModelStep(backend.generate({ messages, tools, signal }), tools, bounds)
+      const messages = runMessages(instructions, clock(), taken.turns, steps)
+      const progress = createAnswerProgress(steps)
+      const step = await readModelStep(backend.generate({ messages, tools, signal }), tools, bounds, (text) => {
+        const delta = progress(text)
+        if (delta) onText?.(run, { ...delta, holder: taken.holder })
+      })
       // A backend may end its stream quietly when it is aborted.
       signal.throwIfAborted()
       if (step.reason === 'done' && step.text.trim() === '' && step.calls.length === 0) {
@@ -108,16 +129,32 @@ export function createRunner(options: RunnerOptions): Runner {
       steps.push(step)
     }
 
-    async function perform(call: Call): Promise<Call> {
+    async function perform(call: Call): Promise<ToolOutcome> {
       await taken.startCall(call.id)
       const outcome = await agentApi.call(
         { delegation: delegation as string, run, call: call.id, name: call.name, arguments: call.arguments },
         signal,
       )
-      await taken.settleCall(call.id, { status: callStatus(outcome), outcome })
-      return { ...call, outcome }
+      if (!isAsked(outcome)) await taken.settleCall(call.id, { status: callStatus(outcome), outcome })
+      return outcome
     }
   }
+}
+
+/** Nothing is left to do until the user has decided. */
+interface Waits {
+  readonly waiting: readonly WaitingCall[]
+}
+
+function isAsked(outcome: ToolOutcome): outcome is ToolOutcome & { readonly approval: AskedApproval } {
+  return !outcome.ok && outcome.error.code === 'APPROVAL_REQUIRED' && outcome.approval !== undefined
+}
+
+function waitedInVain(steps: readonly Step[], now: number): boolean {
+  const asked = steps
+    .flatMap(({ calls }) => calls)
+    .flatMap(({ outcome, askedUntil = [] }) => (outcome ? [] : askedUntil))
+  return asked.length > 0 && Math.max(...asked) <= now
 }
 
 function ended(status: RunEnd['status'], code: ChatErrorCode | null, steps: readonly Step[]): RunEnd {
@@ -125,8 +162,16 @@ function ended(status: RunEnd['status'], code: ChatErrorCode | null, steps: read
 }
 
 function codeOf(error: AppError): ChatErrorCode {
-  if (error.code === 'DELEGATION_REFUSED') return 'IDENTITY_EXPIRED'
-  return error.code === 'UNAVAILABLE' ? 'TOOL_FAILED' : 'INTERNAL'
+  switch (error.code) {
+    case 'DELEGATION_REFUSED':
+    case 'SESSION_ENDED':
+      return 'IDENTITY_EXPIRED'
+    case 'UNAVAILABLE':
+    case 'REVOCATIONS_UNKNOWN':
+      return 'TOOL_FAILED'
+    default:
+      return 'INTERNAL'
+  }
 }
 
 const notPermitted: ReadonlySet<string> = new Set([
@@ -138,27 +183,8 @@ const notPermitted: ReadonlySet<string> = new Set([
 
 function callStatus(outcome: ToolOutcome): CallStatus {
   if (outcome.ok) return 'SUCCEEDED'
+  if (outcome.error.code === 'APPROVAL_REJECTED') return 'REJECTED'
   return notPermitted.has(outcome.error.code) ? 'NOT_PERMITTED' : 'FAILED'
 }
 
-function turnMessage({ role, text }: { role: 'user' | 'assistant'; text: string }): ModelMessage {
-  return role === 'user' ? { role, text } : { role, text, calls: [] }
-}
-
-function stepMessages({ text, calls }: Step): ModelMessage[] {
-  const results = calls.flatMap(({ id, name, outcome }): ModelMessage[] =>
-    outcome ? [{ role: 'tool', call: id, name, outcome }] : [],
-  )
-  return [
-    { role: 'assistant', text, calls: calls.map(({ id, name, arguments: args }) => ({ id, name, arguments: args })) },
-    ...results,
-  ]
-}
-
-/** A token is about four characters of English or JSON; used only where the backend reports nothing. */
-function tokensOf(steps: readonly Step[]): number {
-  return steps.reduce((sum, { text, calls, usage }) => {
-    const reported = (usage?.inputTokens ?? 0) + (usage?.outputTokens ?? 0)
-    return sum + (reported > 0 ? reported : Math.ceil((text.length + JSON.stringify(calls).length) / 4))
-  }, 0)
-}
+const tokensOf = (steps: readonly Step[]) => steps.reduce((sum, step) => sum + stepTokens(step), 0)

@@ -37,7 +37,8 @@ export function boundKysely<Tables>(connection: CallerConnection, turns: Turns):
 /** One use of the connection: a query, or a nested transaction with its savepoint. */
 class Use implements DatabaseConnection {
   readonly connection: CallerConnection
-  savepoint: string | undefined
+  /** Its name, once a nested transaction has begun. */
+  savepoint = ''
 
   constructor(connection: CallerConnection) {
     this.connection = connection
@@ -45,8 +46,8 @@ class Use implements DatabaseConnection {
 
   async executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
     const { command, rowCount, rows } = await this.connection.query(sql, parameters)
-    const counted = ['INSERT', 'UPDATE', 'DELETE', 'MERGE'].includes(command)
-    return { rows: rows as R[], ...(counted ? { numAffectedRows: BigInt(rowCount ?? 0) } : {}) }
+    const affected = ['INSERT', 'UPDATE', 'DELETE', 'MERGE'].includes(command) ? rowCount : null
+    return { rows: rows as R[], ...(affected === null ? {} : { numAffectedRows: BigInt(affected) }) }
   }
 
   // oxlint-disable-next-line require-yield
@@ -70,19 +71,19 @@ class SavepointDriver implements Driver {
 
   async releaseConnection(): Promise<void> {}
 
-  async beginTransaction(use: DatabaseConnection, { accessMode, isolationLevel }: TransactionSettings): Promise<void> {
+  async beginTransaction(use: Use, { accessMode, isolationLevel }: TransactionSettings): Promise<void> {
     if (accessMode !== undefined || isolationLevel !== undefined) {
       throw new Error('A transaction inside a bound one takes its access mode and isolation level from that.')
     }
-    if (use instanceof Use) use.savepoint = await this.#connection.savepoint()
+    use.savepoint = await this.#connection.savepoint()
   }
 
-  async commitTransaction(use: DatabaseConnection): Promise<void> {
-    if (use instanceof Use && use.savepoint !== undefined) await this.#connection.release(use.savepoint)
+  async commitTransaction(use: Use): Promise<void> {
+    await this.#connection.release(use.savepoint)
   }
 
-  async rollbackTransaction(use: DatabaseConnection): Promise<void> {
-    if (use instanceof Use && use.savepoint !== undefined) await this.#connection.rollbackTo(use.savepoint)
+  async rollbackTransaction(use: Use): Promise<void> {
+    await this.#connection.rollbackTo(use.savepoint)
   }
 
   async destroy(): Promise<void> {

@@ -1,7 +1,9 @@
 import { AppError, type Identity } from '@behalf/identity'
 import fc from 'fast-check'
 import { sql } from 'kysely'
+import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { bindTransaction } from './bound-transaction.ts'
 import { ada, ben, caller, openShop, type OpenShop, type Shop } from '../fixtures/shop.ts'
 import { postgres, type Postgres } from './index.ts'
 
@@ -135,6 +137,15 @@ describe('a bound transaction', () => {
     await bound.commit()
   })
 
+  it('counts what a statement changed, and nothing where none could', async () => {
+    const bound = single.bind(ada, 'write')
+    expect(await bound.db.updateTable('notes').set({ body: 'x' }).executeTakeFirst()).toEqual({ numUpdatedRows: 1n })
+    const none = bound.db.deleteFrom('notes').where('id', '=', 'n-ben')
+    expect(await none.executeTakeFirst()).toEqual({ numDeletedRows: 0n })
+    expect(await pid.execute(bound.db)).not.toHaveProperty('numAffectedRows')
+    await bound.rollback()
+  })
+
   it('reads amounts and dates as text, exactly', async () => {
     const bound = single.bind(ada, 'write')
     const row = await bound.db
@@ -203,15 +214,14 @@ describe('a nested transaction', () => {
   })
 
   it('that never ends gives others an error in time, and the connection back', async () => {
-    const hasty = shop.connect({ max: 1, statementTimeoutMs: 200 })
-    const bound = hasty.bind(ada, 'write')
+    const pool = new pg.Pool({ connectionString: shop.url, max: 1, pipeline: true })
+    const bound = bindTransaction<Shop>(pool, ada, 'write', 50)
     await bound.db.startTransaction().execute()
     await expect(pid.execute(bound.db)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
     await expect(bound.commit()).rejects.toMatchObject({ code: 'UNAVAILABLE' })
     await bound.rollback()
-    const next = hasty.bind(ada, 'read')
-    expect((await pid.execute(next.db)).rows).toHaveLength(1)
-    await next.commit()
+    expect([pool.totalCount, pool.idleCount, pool.waitingCount]).toEqual([1, 1, 0])
+    await pool.end()
   })
 
   it('open at commit makes that fail, and undoes all', async () => {

@@ -2,7 +2,7 @@ import type { Identity } from '@behalf/identity'
 import type { Kysely } from 'kysely'
 import type { Pool } from 'pg'
 import { boundKysely } from './bound-kysely.ts'
-import { CallerConnection } from './caller-connection.ts'
+import { CallerConnection, type Isolation } from './caller-connection.ts'
 import { callerSettings, type StoredCaller } from './caller.ts'
 import { performOnce, type Effect } from './perform-once.ts'
 import { Turns } from './turns.ts'
@@ -28,6 +28,8 @@ export interface BoundTransaction<Tables> {
    * OUTCOME_UNKNOWN if it was lost meanwhile
    */
   commit(): Promise<void>
+  /** Whether something failed only because of other transactions at the same time: the whole may be done again. */
+  readonly conflicted: boolean
   /** Undoes everything since the last commit. Never throws. */
   rollback(): Promise<void>
   /** Undoes everything since the last commit and refuses whatever is asked later, as UNAVAILABLE. Never throws. */
@@ -40,13 +42,17 @@ export function bindTransaction<Tables>(
   caller: Identity | StoredCaller,
   mode: 'read' | 'write',
   patienceMs: number,
+  isolation: Isolation = 'read committed',
 ): BoundTransaction<Tables> {
   const settings = callerSettings(caller)
-  const connection = new CallerConnection(pool, settings, mode)
+  const connection = new CallerConnection(pool, settings, mode, isolation)
   const turns = new Turns(patienceMs)
   const db = boundKysely<Tables>(connection, turns)
   return {
     db,
+    get conflicted() {
+      return connection.conflicted
+    },
     perform: (effect, work) => performOnce({ connection, turns, subject: settings.sub }, effect, work),
     savepoint: (work) => db.transaction().execute(() => work()),
     commit: () => turns.take(() => connection.commit()),

@@ -1,7 +1,7 @@
 import { AppError } from '@behalf/identity'
 import type { Pool, PoolClient, QueryResult } from 'pg'
 import type { CallerSettings } from './caller.ts'
-import { asAppError, isConnectionLost } from './database-error.ts'
+import { asAppError, isConflict, isConnectionLost } from './database-error.ts'
 
 /** What a resolver's statement may begin with, after comments: none of these outlives or changes the transaction. */
 const query = new RegExp(
@@ -12,6 +12,9 @@ const query = new RegExp(
 /** Functions that change the caller, or what outlives the transaction. */
 const reserved = /set_config|pg_(?:try_)?advisory_lock/i
 
+/** Of a transaction that writes (PostgreSQL, "Transaction Isolation"). */
+export type Isolation = 'read committed' | 'serializable'
+
 /**
  * The one connection of a bound transaction: taken from the pool with the first query, which begins the transaction
  * as the caller, and given back when that ends. A connection in doubt is destroyed, never given back.
@@ -20,6 +23,8 @@ export class CallerConnection {
   readonly #pool: Pool
   readonly #caller: CallerSettings
   readonly #mode: 'read' | 'write'
+  readonly #isolation: Isolation
+  #conflicted = false
   #open: { client: PoolClient; begun: Promise<unknown>; onLost: (error: unknown) => void } | undefined
   /** Why what was written before is gone; until a rollback nothing goes on as if it were there. */
   #lost: { readonly cause: unknown } | undefined
@@ -28,10 +33,16 @@ export class CallerConnection {
   readonly #savepoints: string[] = []
   #made = 0
 
-  constructor(pool: Pool, caller: CallerSettings, mode: 'read' | 'write') {
+  constructor(pool: Pool, caller: CallerSettings, mode: 'read' | 'write', isolation: Isolation = 'read committed') {
     this.#pool = pool
     this.#caller = caller
     this.#mode = mode
+    this.#isolation = isolation
+  }
+
+  /** Whether PostgreSQL undid something here only because of others at the same time: all of it may be done again. */
+  get conflicted(): boolean {
+    return this.#conflicted
   }
 
   /** Runs one statement of a resolver's. What is refused here is refused against mistakes, not against malice. */
@@ -84,6 +95,7 @@ export class CallerConnection {
       result = await open.client.query('commit')
     } catch (error) {
       this.#giveBack(true)
+      this.#conflicted ||= isConflict(error)
       if (this.#mode === 'write' && isConnectionLost(error))
         throw new AppError('OUTCOME_UNKNOWN', undefined, { cause: error })
       throw asAppError(error)
@@ -131,6 +143,7 @@ export class CallerConnection {
         () => failure,
         (cause: unknown) => cause,
       )
+      this.#conflicted ||= isConflict(error)
       if (isConnectionLost(error)) this.#lose(open.client, error)
       // Nothing is lost by starting over where nothing was written: one field's failure is not its siblings'.
       else if (this.#mode === 'read' && this.#savepoints.length === 0) await this.rollback()
@@ -155,7 +168,7 @@ export class CallerConnection {
     }
     const { sub, tenant, scopes, actor } = this.#caller
     const begun = Promise.all([
-      client.query(this.#mode === 'read' ? 'begin read only' : 'begin read write'),
+      client.query(this.#mode === 'read' ? 'begin read only' : `begin isolation level ${this.#isolation} read write`),
       client.query({
         text: `select set_config('behalf.sub', $1, true), set_config('behalf.tenant', $2, true),
                set_config('behalf.scopes', $3, true), set_config('behalf.actor', $4, true)`,

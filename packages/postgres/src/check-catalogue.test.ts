@@ -270,7 +270,61 @@ it('lets the role use the schemas that are named, and no other', async () => {
   }
 })
 
+describe('[P7] a schema that is shared with the role', () => {
+  const shared = () => checkCatalogue(shop.adminUrl, { schema: 'shop', role: shop.role, shared: ['trust'] })
+  beforeEach(() =>
+    shop.admin.query(`create schema trust; grant usage on schema trust to ${shop.role};
+      create table trust.secret (id int); create table trust.own (id text, hash text);
+      alter table trust.own enable row level security, force row level security;
+      create policy mine on trust.own to ${shop.role} using (id = (select behalf.sub()));
+      create policy all_of_it on trust.own to postgres using (true);
+      grant select (id), update (id) on trust.own to ${shop.role}`),
+  )
+  afterEach(() => shop.admin.query('drop schema trust cascade'))
+
+  it('is not looked at beyond what the role was granted there', async () => {
+    expect(await shared()).toEqual([])
+    expect(await check()).toEqual([expect.stringContaining('may use schema trust')])
+  })
+
+  it.each([
+    ['grant select (id) on trust.secret to ROLE', /Table trust\.secret is granted to .* without forced/],
+    ['grant select on trust.secret to public', /Table trust\.secret is granted to .* without forced/],
+    ['alter table trust.own no force row level security', /Table trust\.own is granted to .* without forced/],
+    ['alter table trust.own disable row level security', /Table trust\.own is granted to .* without forced/],
+    ['create policy more on trust.own to ROLE using (true)', /Policy more on trust\.own is true for every caller/],
+    ['create policy more on trust.own for insert with check (true)', /Policy more on trust\.own is true/],
+    [
+      'create view trust.all_of_it as select * from trust.secret; grant select on trust.all_of_it to ROLE',
+      /View trust\.all_of_it shows/,
+    ],
+    ['create materialized view trust.m as select 1; grant select on trust.m to ROLE', /View trust\.m shows/],
+    ['grant truncate on trust.own to ROLE', /may truncate trust\.own/],
+    ['create function trust.f() returns int language sql security definer return 1', /trust\.f is SECURITY DEFINER/],
+    ['grant create on schema trust to ROLE', /may create objects in schema trust/],
+  ])('%s is found', async (plant, violation) => {
+    await shop.admin.query(plant.replaceAll('ROLE', shop.role))
+    expect(await shared()).toEqual([expect.stringMatching(violation)])
+  })
+})
+
 it('does not pass a schema or a role that is not there', async () => {
   await expect(checkCatalogue(shop.adminUrl, { schema: 'shopp', role: shop.role })).rejects.toThrow('no schema "shopp"')
   await expect(checkCatalogue(shop.adminUrl, { schema: 'shop', role: 'shopp' })).rejects.toThrow('no role "shopp"')
+})
+
+it('fails where its connection is lost, and nothing crashes', async () => {
+  await shop.admin.query('begin; lock table behalf.ownership')
+  const checked = check().catch((error: Error) => error.message)
+  const terminate = async () => {
+    // Within a transaction, activity is as it was when it was first looked at.
+    await shop.admin.query('select pg_stat_clear_snapshot()')
+    const blocked = `select pg_terminate_backend(pid) from pg_stat_activity where wait_event_type = 'Lock'
+      and datname = current_database()`
+    return (await shop.admin.query(blocked)).rowCount
+  }
+  await expect.poll(terminate, { timeout: 10_000 }).toBe(1)
+  expect(await checked).toContain('terminating connection')
+  await shop.admin.query('rollback')
+  expect(await check()).toEqual([])
 })

@@ -17,6 +17,10 @@ export function isConnectionLost(error: unknown): boolean {
   return state.startsWith('08') || state.startsWith('57P') || state === '25P03' || error.severity === 'FATAL'
 }
 
+/** True if it failed because of transactions at the same time, and may well succeed after them. */
+export const isConflict = (error: unknown): boolean =>
+  error instanceof pg.DatabaseError && (error.code === '40001' || error.code === '40P01')
+
 /** A text in which there is U+0000, or something else that is no character of the database's. */
 const noSuchCharacter = '22021'
 

@@ -6,14 +6,22 @@ export interface Listener {
 
 const firstDelayMs = 100
 const longestDelayMs = 10_000
+/** For the goodbye, which nobody may be there to hear. */
+const closeWithinMs = 1000
 
 /**
  * Hears `NOTIFY channel` from when it resolves until it is closed. What is sent while the connection is being made
  * again is not heard: whoever must not miss anything reads it from a table as well.
  *
+ * @param onGap - called when it is heard again after a time in which it was not
  * @throws if the first connection cannot be made
  */
-export async function listenOn(url: string, channel: string, onPayload: (payload: string) => void): Promise<Listener> {
+export async function listenOn(
+  url: string,
+  channel: string,
+  onPayload: (payload: string) => void,
+  onGap: () => void = () => undefined,
+): Promise<Listener> {
   let closed = false
   let timer: NodeJS.Timeout | undefined
   let client: pg.Client | undefined
@@ -50,7 +58,7 @@ export async function listenOn(url: string, channel: string, onPayload: (payload
     // With jitter, so that all replicas do not come back in the same instant.
     timer = setTimeout(
       () => {
-        connect().catch(() => again(Math.min(delayMs * 2, longestDelayMs)))
+        connect().then(onGap, () => again(Math.min(delayMs * 2, longestDelayMs)))
       },
       delayMs * (0.5 + Math.random()),
     )
@@ -63,7 +71,10 @@ export async function listenOn(url: string, channel: string, onPayload: (payload
       clearTimeout(timer)
       const last = client
       client = undefined
-      await last?.end()
+      const late = Promise.withResolvers<void>()
+      const timeout = setTimeout(late.resolve, closeWithinMs)
+      await Promise.race([last?.end(), late.promise])
+      clearTimeout(timeout)
     },
   }
 }

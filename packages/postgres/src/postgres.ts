@@ -1,6 +1,8 @@
 import { AppError, type Identity } from '@behalf/identity'
 import pg from 'pg'
+import { type AuditWriter, createAuditWriter } from './audit-writer.ts'
 import { bindTransaction, type BoundTransaction } from './bound-transaction.ts'
+import type { Isolation } from './caller-connection.ts'
 import type { StoredCaller } from './caller.ts'
 import { listenOn, type Listener } from './listen-on.ts'
 
@@ -11,6 +13,8 @@ export interface PostgresOptions {
   readonly max?: number
   /** For each statement, and for getting a connection; 10 s by default. */
   readonly statementTimeoutMs?: number
+  /** Of transactions that write; `read committed` by default. A subgraph's mutation that fails to serialize is run again. */
+  readonly isolation?: Isolation
 }
 
 /** A database that is reached as a caller only: there is no other way to a connection. */
@@ -23,11 +27,20 @@ export interface Postgres<Tables> {
    * @throws AppError UNAVAILABLE if that cannot be told
    */
   consume(id: string, expiresAt: Date): Promise<boolean>
-  /** Hears `NOTIFY channel`, on a connection of its own that is made again when it is lost. */
-  listen(channel: string, onPayload: (payload: string) => void): Promise<Listener>
+  /** Where decisions are recorded, in the name of the app's role. */
+  readonly audit: AuditWriter
+  /** Hears `NOTIFY channel`, on a connection of its own that is made again when it is lost: see `listenOn`. */
+  listen(channel: string, onPayload: (payload: string) => void, onGap?: () => void): Promise<Listener>
+  /**
+   * Sends `NOTIFY channel` for each payload, of less than 8,000 bytes. Every role of the database can hear it, and send
+   * the like.
+   *
+   * @throws AppError UNAVAILABLE if it cannot be sent now
+   */
+  notify(channel: string, payloads: readonly string[]): Promise<void>
   /** @throws AppError UNAVAILABLE if the database does not answer */
   ready(): Promise<void>
-  /** Waits for bound transactions to end. */
+  /** Writes what was recorded, and waits for bound transactions to end. */
   close(): Promise<void>
 }
 
@@ -35,7 +48,12 @@ const date = 1082
 
 /** Opens a pool of connections, the first one when it is needed. `date` columns come as text, `YYYY-MM-DD`. */
 export function postgres<Tables>(options: string | PostgresOptions): Postgres<Tables> {
-  const { url, max = 10, statementTimeoutMs = 10_000 } = typeof options === 'string' ? { url: options } : options
+  const {
+    url,
+    max = 10,
+    statementTimeoutMs = 10_000,
+    isolation,
+  } = typeof options === 'string' ? { url: options } : options
   const types = new pg.TypeOverrides()
   types.setTypeParser(date, (text: string) => text)
   const pool = new pg.Pool({
@@ -51,12 +69,25 @@ export function postgres<Tables>(options: string | PostgresOptions): Postgres<Ta
   })
   // An idle connection that is lost leaves the pool; the next query makes another.
   pool.on('error', () => undefined)
+  const audit = createAuditWriter(pool)
   let closing: Promise<void> | undefined
+  async function close(): Promise<void> {
+    await audit.close()
+    await pool.end()
+  }
 
   return {
-    bind: (caller, mode) => bindTransaction(pool, caller, mode, statementTimeoutMs),
+    audit,
+    bind: (caller, mode) => bindTransaction(pool, caller, mode, statementTimeoutMs, isolation),
     consume: (id, expiresAt) => consume(pool, id, expiresAt),
-    listen: (channel, onPayload) => listenOn(url, channel, onPayload),
+    listen: (channel, onPayload, onGap) => listenOn(url, channel, onPayload, onGap),
+    async notify(channel, payloads) {
+      try {
+        await pool.query('select pg_notify($1, payload) from unnest($2::text[]) payload', [channel, payloads])
+      } catch (cause) {
+        throw new AppError('UNAVAILABLE', undefined, { cause })
+      }
+    },
     async ready() {
       try {
         await pool.query('select 1')
@@ -64,7 +95,7 @@ export function postgres<Tables>(options: string | PostgresOptions): Postgres<Ta
         throw new AppError('UNAVAILABLE', undefined, { cause })
       }
     },
-    close: () => (closing ??= pool.end()),
+    close: () => (closing ??= close()),
   }
 }
 

@@ -1,7 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import pg from 'pg'
 import { provision } from './provision.ts'
-import { startEmbeddedPostgres } from './start-embedded-postgres.ts'
+import { startEmbeddedPostgres, type EmbeddedPostgres } from './start-embedded-postgres.ts'
 
 export interface TestDatabase extends AsyncDisposable {
   /** Of the administrator. */
@@ -11,21 +11,21 @@ export interface TestDatabase extends AsyncDisposable {
   close(): Promise<void>
 }
 
+/** The server of this process, which goes when the process does: a new one for each file takes seconds. */
+let embedded: Promise<EmbeddedPostgres> | undefined
+
 /**
- * An empty database for one test file: a new one on the server of `DATABASE_URL` (an administrator's) if that is
- * set, else an embedded PostgreSQL of its own. Removed on close.
+ * An empty database for one test file, on the server of `DATABASE_URL` (an administrator's) if that is set, else on an
+ * embedded PostgreSQL. Removed on close.
  */
 // oxlint-disable-next-line node/no-process-env -- of the tests alone, which have no config.ts
 export async function testDatabase(serverUrl: string | undefined = process.env['DATABASE_URL']): Promise<TestDatabase> {
-  if (serverUrl === undefined || serverUrl === '') {
-    const embedded = await startEmbeddedPostgres()
-    return withProvision(embedded.url, () => embedded.close())
-  }
+  const server = serverUrl || (await (embedded ??= startEmbeddedPostgres())).url
   const name = `behalf_test_${randomBytes(8).toString('hex')}`
-  await asAdmin(serverUrl, `create database ${name}`)
-  const url = new URL(serverUrl)
+  await asAdmin(server, `create database ${name}`)
+  const url = new URL(server)
   url.pathname = `/${name}`
-  return withProvision(url.href, () => asAdmin(serverUrl, `drop database ${name} with (force)`))
+  return withProvision(url.href, () => asAdmin(server, `drop database ${name} with (force)`))
 }
 
 function withProvision(url: string, close: () => Promise<void>): TestDatabase {

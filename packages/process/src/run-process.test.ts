@@ -11,7 +11,7 @@ import { createServer } from 'node:http'
 import { once } from 'node:events'
 import { ConfigurationError, runProcess } from ${index}
 
-const { FAULTS, REASON, CLOSE, WAIT } = process.env
+const { FAULTS, REASON, START, CLOSE, WAIT } = process.env
 // Whoever started it is gone before this process looks.
 if (WAIT) {
   process.channel.ref()
@@ -34,6 +34,10 @@ await runProcess({
   },
   start: async ({ host }) => {
     if (REASON) throw await reasons[REASON]()
+    if (START === 'never') {
+      process.stdout.write('starting')
+      await new Promise(() => setInterval(() => {}, 60_000))
+    }
     const server = createServer().listen(0, host)
     await once(server, 'listening')
     process.stdout.write('listening')
@@ -70,10 +74,12 @@ function start(env: Record<string, string>, channel = false) {
   started.push(child)
   let output = ''
   const listening = Promise.withResolvers<void>()
+  const starting = Promise.withResolvers<void>()
   const streams = [child.stdout, child.stderr].map((stream) => {
     stream?.on('data', (chunk: Buffer) => {
       output += chunk.toString()
       if (output.includes('listening')) listening.resolve()
+      if (output.includes('starting')) starting.resolve()
     })
     return stream && once(stream, 'end')
   })
@@ -82,8 +88,10 @@ function start(env: Record<string, string>, channel = false) {
     code: code as number | null,
     output,
   }))
-  return { child, listening: Promise.race([listening.promise, ended]), ended }
+  return { child, listening: Promise.race([listening.promise, ended]), starting: starting.promise, ended }
 }
+
+const late = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms, 'late').unref())
 
 describe('a process that cannot start says why, without a stack', () => {
   it('names every fault of its configuration, and ends with 2', async () => {
@@ -131,7 +139,15 @@ describe('a process that is told to end', () => {
   it('ends when whoever started it had gone before it could notice', async () => {
     const { child, ended } = start({ WAIT: 'yes' }, true)
     child.disconnect()
-    expect(await ended).toEqual({ code: 0, output: 'listening closing' })
+    expect(await ended).toEqual({ code: 0, output: '' })
+  })
+
+  it.each(['SIGTERM', 'disconnect'])('ends at once where it waits for something to start with: %s', async (how) => {
+    const { child, starting, ended } = start({ START: 'never' }, true)
+    await starting
+    if (how === 'SIGTERM') child.kill(how)
+    else child.disconnect()
+    expect(await Promise.race([ended, late(5000)])).toEqual({ code: 0, output: 'starting' })
   })
 
   it('says what kept it from ending in order, and ends with 1', async () => {

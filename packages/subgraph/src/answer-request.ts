@@ -1,18 +1,24 @@
+import { setTimeout } from 'node:timers/promises'
 import { anonymousSubject, AppError, type Identity, type VerifiedBody, type VerifiedContext } from '@behalf/identity'
 import type { Postgres } from '@behalf/postgres'
+import { trace } from '@opentelemetry/api'
 import type { FastifyBaseLogger } from 'fastify'
 import type { ReadOperationType } from './operation-type.ts'
-import { type Answer, type Executor, reasonOf } from './execute-operation.ts'
+import type { Answer, Executor } from './execute-operation.ts'
 import { errorBody, toAppError } from './mask-error.ts'
+import { reasonOf } from './note-errors.ts'
 import { readRequest } from './read-request.ts'
 import { createWithheldReport } from './report-withheld.ts'
 import { RequestContext } from './request-context.ts'
 import { RequestTransaction } from './request-transaction.ts'
+import type { EventStream, Streams } from './streams.ts'
+import { unlessStopped } from './unless-stopped.ts'
 
 export interface AnswerOptions {
   readonly db: Postgres<unknown> | null
   readonly executor: Executor
   readonly readOperationType: ReadOperationType
+  readonly streams: Pick<Streams, 'open'>
   /** After this many milliseconds an operation is given up and undone. */
   readonly answerMs: number
 }
@@ -21,6 +27,7 @@ export interface AnswerOptions {
  * Parses a request whose body was verified, verifies what it asks for, and executes it in the caller's transaction.
  *
  * @param gone - aborts when nobody waits for the answer any more.
+ * @returns for a subscription its events
  * @throws {AppError} where nothing was executed.
  */
 export type AnswerRequest = (
@@ -28,44 +35,66 @@ export type AnswerRequest = (
   bytes: Uint8Array,
   gone: AbortSignal,
   log: FastifyBaseLogger,
-) => Promise<Answer>
+) => Promise<Answer | EventStream>
 
-export function createAnswerRequest({ db, executor, readOperationType, answerMs }: AnswerOptions): AnswerRequest {
+export function createAnswerRequest({
+  db,
+  executor,
+  readOperationType,
+  streams,
+  answerMs,
+}: AnswerOptions): AnswerRequest {
   const consume = (id: string, expiresAt: Date) =>
     db?.consume(id, expiresAt) ?? Promise.reject(new Error('there is no replay store'))
 
   return async (body, bytes, gone, log) => {
     const request = readRequest(bytes)
     const operation = readOperationType(request.query, request.operationName)
-    if (operation === 'subscription') throw new AppError('BAD_REQUEST', 'Subscriptions are not served here.')
     const verified = await body.verifyOperation(operation, consume)
     const { identity } = verified
+    trace.getActiveSpan()?.setAttribute('graphql.operation.type', operation)
     log.debug({ txn: identity.txn, identity, operation, operationName: request.operationName }, 'context verified')
 
+    if (operation === 'subscription') return streams.open(request, verified, gone, log)
     const isMutation = operation === 'mutation'
     // What happens once is recorded under the name of whoever asked for it.
     if (isMutation && identity.subject === anonymousSubject) throw new AppError('UNAUTHENTICATED')
-    const open = db && new RequestTransaction(db.bind(identity, isMutation ? 'write' : 'read'))
     // A mutation is carried through when its caller has gone: whether it happened must not depend on who listens.
     const givenUp = isMutation ? null : gone
-    const execute = async (): Promise<Answer> => {
-      const context = new RequestContext(verified, open, createWithheldReport(identity, log))
-      const work = executor.execute(request, context)
-      return await unlessStopped(work, answerMs, givenUp).catch((error: unknown) => {
-        // Execution cannot be cancelled. What it had asked for before it was given up may have run after that.
-        void work.catch(() => undefined).then(() => open?.end())
-        throw error
-      })
+    const lastMoment = performance.now() + answerMs
+
+    async function attempt(): Promise<Answer | null> {
+      const open = db && new RequestTransaction(db.bind(identity, isMutation ? 'write' : 'read'))
+      const execute = async (): Promise<Answer> => {
+        const context = new RequestContext(verified, open, createWithheldReport(identity, log, db?.audit ?? null))
+        const work = executor.execute(request, context)
+        return await unlessStopped(work, lastMoment - performance.now(), givenUp).catch((error: unknown) => {
+          // Execution cannot be cancelled. What it had asked for before it was given up may have run after that.
+          void work.catch(() => undefined).then(() => open?.end())
+          throw error
+        })
+      }
+      try {
+        return isMutation && open ? await runOnce(open, verified, execute) : await execute()
+      } catch (thrown) {
+        if (isMutation && open?.mayBeRepeated && performance.now() < lastMoment) return null
+        return failed(toAppError(thrown), identity, log)
+      } finally {
+        await open?.end()
+      }
     }
-    try {
-      return isMutation && open ? await runOnce(open, verified, execute) : await execute()
-    } catch (thrown) {
-      return failed(toAppError(thrown), identity, log)
-    } finally {
-      await open?.end()
+
+    for (;;) {
+      const answer = await attempt()
+      if (answer) return answer
+      // Those who got in each other's way do not all come back at the same moment.
+      await setTimeout(Math.random() * longestPauseMs)
     }
   }
 }
+
+/** Before a mutation is run again that others at the same time kept from being serialized. */
+const longestPauseMs = 20
 
 /**
  * A mutation as a whole is one effect, recorded with its answer: a repeat is given that answer and changes nothing.
@@ -80,6 +109,7 @@ async function runOnce(
   if (id === null) throw new AppError('INTERNAL', undefined, { cause: 'a mutation without an id' })
   const work = async (): Promise<Answer> => {
     const answer = await execute()
+    if (open.mayBeRepeated) throw new AppError('UNAVAILABLE', undefined, { cause: 'not serialized' })
     if (!open.hasEffect) throw new NothingDone(answer)
     return answer
   }
@@ -109,20 +139,4 @@ function failed(error: AppError, { txn }: Identity, log: FastifyBaseLogger): Ans
   if (error.code === 'INTERNAL') log.error({ ...fields, err: error.cause }, 'operation failed')
   else log.warn({ ...fields, reason: reasonOf(error) }, 'operation failed')
   return { status: error.status, body: errorBody(error, null) }
-}
-
-/** The result of `work`, unless that takes too long or nobody waits for it any more. */
-async function unlessStopped<T>(work: Promise<T>, afterMs: number, gone: AbortSignal | null): Promise<T> {
-  const stopped = Promise.withResolvers<never>()
-  const stop = (cause: string) => () => stopped.reject(new AppError('UNAVAILABLE', undefined, { cause }))
-  const leave = stop('the caller has gone')
-  const timer = setTimeout(stop(`not answered in ${afterMs} ms`), afterMs)
-  gone?.addEventListener('abort', leave, { once: true })
-  if (gone?.aborted) leave()
-  try {
-    return await Promise.race([work, stopped.promise])
-  } finally {
-    clearTimeout(timer)
-    gone?.removeEventListener('abort', leave)
-  }
 }

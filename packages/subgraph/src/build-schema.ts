@@ -1,5 +1,5 @@
 import { buildSubgraphSchema, type GraphQLResolverMap } from '@apollo/subgraph'
-import { identityDirectiveNames, identityDirectives } from '@behalf/identity'
+import { identityDirectiveNames, identityDirectives, type Policies, readRule, requirePolicies } from '@behalf/identity'
 import {
   buildASTSchema,
   concatAST,
@@ -17,15 +17,22 @@ import type { Resolvers } from './resolvers.ts'
 /**
  * Builds the executable schema: the subgraph's SDL, Federation's definitions and ours.
  *
- * @throws {Error} when the SDL or a resolver's name is wrong.
+ * @throws {Error} when the SDL or a resolver's name is wrong, or a policy that the SDL names was not given.
  */
-export function buildSchema<Tables>(name: string, typeDefs: string, resolvers: Resolvers<Tables>): GraphQLSchema {
+export function buildSchema<Tables>(
+  name: string,
+  typeDefs: string,
+  resolvers: Resolvers<Tables>,
+  policies: Policies = {},
+): GraphQLSchema {
   const document = parse(new Source(typeDefs, `schema of ${name}`))
   refuseUnreadRules(document)
+  requirePolicies('createSubgraph', policyNames(document), policies)
   const schema = buildSubgraphSchema([
     { typeDefs: concatAST([document, definitions(document)]), resolvers: resolvers as unknown as GraphQLResolverMap },
   ])
   refuseUnknownResolvers(schema, resolvers)
+  requireSources(schema)
   return schema
 }
 
@@ -45,7 +52,7 @@ function nameOf(definition: DocumentNode['definitions'][number]): string | null 
 
 /**
  * Rules are read by the directives' own names. Under another name (link v1.0, "Renaming") a rule would be valid SDL
- * that protects nothing, and so would an empty list of scopes: neither starts.
+ * that protects nothing, and so would an empty list of scopes or policies: neither starts.
  */
 function refuseUnreadRules(document: DocumentNode): void {
   visit(document, {
@@ -60,9 +67,12 @@ function refuseUnreadRules(document: DocumentNode): void {
       if (definition) getDirectiveValues(definition, { directives: [directive] })
       if (/^(federation|identity)__/.test(name))
         throw new Error(`Import @${name.split('__')[1]} with @link and use it by that name, not as @${name}.`)
-      if (name === 'policy') throw new Error('@policy is decided by nobody yet: use @requiresScopes.')
-      if (name === 'requiresScopes' && directive.arguments?.some(({ value }) => hasEmptyList(value))) {
-        throw new Error('@requiresScopes with an empty list of scopes lets everybody pass: name scopes or remove it.')
+      if (
+        (name === 'requiresScopes' || name === 'policy') &&
+        directive.arguments?.some(({ value }) => hasEmptyList(value))
+      ) {
+        const what = name === 'policy' ? 'policies' : 'scopes'
+        throw new Error(`@${name} with an empty list of ${what} lets everybody pass: name ${what} or remove it.`)
       }
       const imports =
         name === 'link' ? directive.arguments?.find((argument) => argument.name.value === 'import')?.value : undefined
@@ -76,13 +86,20 @@ function refuseUnreadRules(document: DocumentNode): void {
   })
 }
 
+function policyNames(document: DocumentNode): string[] {
+  const names: string[] = []
+  visit(document, { Directive: (node) => void names.push(...readRule({ directives: [node] }, null).policies.flat()) })
+  return names
+}
+
 interface ListLike {
   readonly kind: Kind
   readonly values?: readonly ListLike[]
 }
 
-function hasEmptyList(value: ListLike): boolean {
-  return value.kind === Kind.LIST && (value.values?.length === 0 || value.values?.some(hasEmptyList) === true)
+/** Of values, only lists have values of their own. */
+function hasEmptyList({ values }: ListLike): boolean {
+  return values?.length === 0 || values?.some(hasEmptyList) === true
 }
 
 /** A resolver under a misspelt name would silently never be called. */
@@ -97,4 +114,10 @@ function refuseUnknownResolvers(schema: GraphQLSchema, resolvers: object): void 
       }
     }
   }
+}
+
+/** Without one a stream would never have an event, and say nothing of it. */
+function requireSources(schema: GraphQLSchema): void {
+  for (const { name, subscribe } of Object.values(schema.getSubscriptionType()?.getFields() ?? {}))
+    if (!subscribe) throw new Error(`Subscription.${name} has no \`subscribe\`, from which its events would come.`)
 }

@@ -82,11 +82,22 @@ describe('readConnection', () => {
     ['padding', `${good}=`],
     ['another spelling', Buffer.from(' [1,"x"]').toString('base64url')],
     ['too much', text([1, 'x'.repeat(300)])],
+    ['one letter more than the most', text([1, 'x'.repeat(188)])],
+    ['nothing as JSON', text(null)],
+    ['a list for the id', text([1, ['x']])],
+    ['a number for the id', text([1, 5])],
+    ['a year of five digits', text([Date.UTC(10_000, 0), 'x'])],
+    ['a year before the first', text([new Date('0000-12-31').getTime(), 'x'])],
   ])('a cursor with %s is refused', async (_what, cursor) => {
     await expect(page(10, cursor)).rejects.toMatchObject({ code: 'BAD_USER_INPUT' })
   })
 
   test('the same cursor, as it should be, is accepted', async () => {
     expect((await page(10, good)).edges).toHaveLength(10)
+    for (const at of [new Date('0001-01-01'), new Date('9999-12-31')])
+      await expect(page(10, text([at.getTime(), 'x']))).resolves.toBeDefined()
+    const longest = text([1, 'x'.repeat(186)])
+    expect(longest).toHaveLength(256)
+    await expect(page(10, longest)).resolves.toBeDefined()
   })
 })

@@ -15,7 +15,12 @@ export interface Connection<Node> {
     readonly startCursor: string | null
     readonly endCursor: string | null
   }
+  /** Rows that were read and are on no page, so that whose they are can be looked at: `hasNextPage` tells of them. */
+  readonly [beyondPage]?: readonly Node[]
 }
+
+/** For this package only: not exported, and no field of a graph can have this name. */
+export const beyondPage = Symbol('beyondPage')
 
 /** What to read for a page: at most `limit` rows that come after `position`. */
 export interface Page {
@@ -63,6 +68,7 @@ export async function readConnection<Row>(
       startCursor: edges.at(0)?.cursor ?? null,
       endCursor: edges.at(-1)?.cursor ?? null,
     },
+    [beyondPage]: rows.slice(size),
   }
 }
 

@@ -1,14 +1,17 @@
-import { createContextVerifier } from '@behalf/identity'
+import { createContextVerifier, createEventCounter, type Policies } from '@behalf/identity'
 import type { Postgres } from '@behalf/postgres'
 import { createLog, type LogLevel } from '@behalf/process'
+import type { GraphQLSchema } from 'graphql'
 import { createAnswerRequest } from './answer-request.ts'
 import { buildSchema } from './build-schema.ts'
 import { createExecutor } from './execute-operation.ts'
 import { createHttpServer } from './http-server.ts'
 import { defaultLimits, type Limits } from './limits.ts'
+import { createNoteErrors } from './note-errors.ts'
 import { createReadOperationType } from './operation-type.ts'
 import { protectSchema } from './protect-schema.ts'
 import type { Resolvers } from './resolvers.ts'
+import { createStreams } from './streams.ts'
 
 export interface SubgraphOptions<Tables> {
   /** As in behalf.json: the gateway makes context tokens for this name. */
@@ -16,6 +19,8 @@ export interface SubgraphOptions<Tables> {
   /** SDL of the schema. */
   readonly typeDefs: string
   readonly resolvers: Resolvers<Tables>
+  /** A function for each name that the schema uses in `@policy`; decided here again, whatever the gateway decided. */
+  readonly policies?: Policies
   /** Value of `BEHALF_CONTEXT_KEYS`. */
   readonly contextKeys: string
   /** Default `behalf`. */
@@ -33,6 +38,8 @@ export interface SubgraphOptions<Tables> {
 
 export interface Subgraph {
   readonly name: string
+  /** What it serves, with every rule of the schema around the resolvers. */
+  readonly schema: GraphQLSchema
   /** @param address - `port` 0 takes any free one; `host` defaults to 127.0.0.1. */
   listen(address: { port: number; host?: string }): Promise<ListeningSubgraph>
 }
@@ -40,7 +47,7 @@ export interface Subgraph {
 export interface ListeningSubgraph {
   /** Of `POST /graphql`. */
   readonly url: string
-  /** Turns `/readyz` red, lets requests that are under way end (within limits), and closes the database. */
+  /** Turns `/readyz` red, ends streams, lets requests that are under way end (within limits), and closes the database. */
   close(): Promise<void>
 }
 
@@ -48,11 +55,11 @@ export interface ListeningSubgraph {
  * A subgraph that answers only what the gateway asks on behalf of a caller: every request has to carry a context token
  * made for this subgraph and exactly this body, and every rule in the schema is enforced here once more.
  *
- * @throws {Error} where the schema, its rules or its resolvers are wrong, or mutations have no database.
+ * @throws {Error} where the schema, its rules or its resolvers are wrong, a policy is missing, or mutations have no database.
  * @throws {TypeError} where `contextKeys` cannot be used.
  */
 export function createSubgraph<Tables = unknown>(options: SubgraphOptions<Tables>): Subgraph {
-  const { name, contextKeys, trustDomain = 'behalf', logLevel = 'info', clock = Date.now } = options
+  const { name, contextKeys, trustDomain = 'behalf', policies = {}, logLevel = 'info', clock = Date.now } = options
   const limits = { ...defaultLimits, ...options.limits }
   const db = (options.db ?? null) as Postgres<unknown> | null
   const verifier = createContextVerifier({
@@ -62,7 +69,7 @@ export function createSubgraph<Tables = unknown>(options: SubgraphOptions<Tables
     maxBodyBytes: limits.bodyBytes,
     clock,
   })
-  const schema = protectSchema(buildSchema(name, options.typeDefs, options.resolvers))
+  const schema = protectSchema(buildSchema(name, options.typeDefs, options.resolvers, policies), policies)
   if (db === null && Object.keys(schema.getMutationType()?.getFields() ?? {}).length > 0) {
     throw new Error(
       `Subgraph "${name}" has mutations but no db: give createSubgraph a \`db: postgres(...)\`, in which all its replicas` +
@@ -72,12 +79,19 @@ export function createSubgraph<Tables = unknown>(options: SubgraphOptions<Tables
 
   return {
     name,
+    schema,
     async listen({ port, host = '127.0.0.1' }) {
       const log = createLog(name, logLevel, options.log)
-      const executor = createExecutor(schema, log)
+      const audit = db?.audit ?? null
+      audit?.onLost((count, err) => log.error({ count, err }, 'audit events lost'))
+      const refusals = audit && createEventCounter(audit)
+      const noteErrors = createNoteErrors(log, audit)
+      const executor = createExecutor(schema, log, noteErrors)
+      const streams = createStreams({ schema, db, noteErrors, answerMs: limits.answerMs, clock })
       const answerRequest = createAnswerRequest({
         db,
         executor,
+        streams,
         readOperationType: createReadOperationType(),
         answerMs: limits.answerMs,
       })
@@ -86,7 +100,7 @@ export function createSubgraph<Tables = unknown>(options: SubgraphOptions<Tables
         if (closing) throw new Error('closing')
         await db?.ready()
       }
-      const app = createHttpServer({ verifier, answerRequest, ready, limits, log })
+      const app = createHttpServer({ verifier, answerRequest, ready, limits, refusals, log })
       await executor.start()
       const address = await app.listen({ port, host })
 
@@ -96,8 +110,10 @@ export function createSubgraph<Tables = unknown>(options: SubgraphOptions<Tables
           app.server.closeAllConnections()
           late.resolve()
         }, limits.drainMs)
+        streams.close()
         await app.close()
         await executor.stop()
+        refusals?.flush()
         // What a mutation that is still at work has written is undone when the process ends.
         await Promise.race([db?.close(), late.promise])
         clearTimeout(timer)

@@ -6,11 +6,11 @@ import {
   ApolloServerPluginSchemaReportingDisabled,
   ApolloServerPluginUsageReportingDisabled,
 } from '@apollo/server/plugin/disabled'
-import { unwrapResolverError } from '@apollo/server/errors'
 import { AppError } from '@behalf/identity'
 import type { FastifyBaseLogger } from 'fastify'
 import type { GraphQLSchema } from 'graphql'
 import { maskError } from './mask-error.ts'
+import type { NoteErrors } from './note-errors.ts'
 import type { GraphQLRequest } from './read-request.ts'
 import type { RequestContext } from './request-context.ts'
 
@@ -30,11 +30,11 @@ export interface Executor {
  * Executes operations by Apollo Server. What it could be told by the environment (reporting to Apollo, development
  * mode) is told here.
  */
-export function createExecutor(schema: GraphQLSchema, log: FastifyBaseLogger): Executor {
+export function createExecutor(schema: GraphQLSchema, log: FastifyBaseLogger, noteErrors: NoteErrors): Executor {
   const server = new ApolloServer<RequestContext<unknown>>({
     schema,
     plugins: [
-      logErrors(log),
+      noteErrorsOf(noteErrors),
       ApolloServerPluginCacheControlDisabled(),
       ApolloServerPluginInlineTraceDisabled(),
       ApolloServerPluginLandingPageDisabled(),
@@ -69,33 +69,12 @@ export function createExecutor(schema: GraphQLSchema, log: FastifyBaseLogger): E
   }
 }
 
-/** The log has what {@link maskError} withholds. */
-function logErrors(log: FastifyBaseLogger): ApolloServerPlugin<RequestContext<unknown>> {
+const noteErrorsOf = (noteErrors: NoteErrors): ApolloServerPlugin<RequestContext<unknown>> => {
   const listener = {
     didEncounterErrors({ errors, contextValue }: { errors: readonly Error[]; contextValue: RequestContext<unknown> }) {
-      const { txn } = contextValue.identity
-      for (const thrown of errors) {
-        const error = unwrapResolverError(thrown)
-        const path = 'path' in thrown ? thrown.path : undefined
-        if (error instanceof AppError && error.code !== 'INTERNAL') {
-          log.info({ txn, code: error.code, path, reason: reasonOf(error) }, 'field refused')
-        } else if (path === undefined) log.info({ txn, ...refusalOf(thrown) }, 'operation refused')
-        else log.error({ txn, path, err: error }, 'resolver failed')
-      }
+      noteErrors(errors, contextValue.identity)
       return Promise.resolve()
     },
   }
   return { requestDidStart: () => Promise.resolve(listener) }
-}
-
-/** Why GraphQL refuses a request. Where variables are at fault the message holds their values, which are the user's. */
-function refusalOf({ message, extensions }: Error & { extensions?: { code?: unknown } }): object {
-  const code = extensions?.code
-  return code === 'BAD_USER_INPUT' ? { code } : { code, reason: message }
-}
-
-/** Why, in one line: causes are texts or errors. */
-export function reasonOf({ cause }: AppError): string | undefined {
-  if (cause instanceof Error) return cause.message
-  return typeof cause === 'string' ? cause : undefined
 }

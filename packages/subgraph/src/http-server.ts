@@ -1,4 +1,4 @@
-import { AppError, ContextError, type ContextVerifier, type VerifiedHead } from '@behalf/identity'
+import { AppError, ContextError, type ContextVerifier, type EventCounter, type VerifiedHead } from '@behalf/identity'
 import Fastify, {
   LogController,
   type FastifyBaseLogger,
@@ -8,9 +8,12 @@ import Fastify, {
 } from 'fastify'
 import type { Socket } from 'node:net'
 import type { AnswerRequest } from './answer-request.ts'
-import { reasonOf } from './execute-operation.ts'
+import { refusedContext } from './audit-events.ts'
 import type { Limits } from './limits.ts'
 import { errorBody } from './mask-error.ts'
+import { reasonOf } from './note-errors.ts'
+import { sendEvents } from './send-events.ts'
+import { inServerSpan } from './tracing.ts'
 
 export interface HttpOptions {
   readonly verifier: ContextVerifier
@@ -18,6 +21,8 @@ export interface HttpOptions {
   /** Throws where requests cannot be answered now. */
   readonly ready: () => Promise<void>
   readonly limits: Limits
+  /** Where refused context tokens are recorded, if anywhere. */
+  readonly refusals: EventCounter | null
   readonly log: FastifyBaseLogger
 }
 
@@ -32,7 +37,14 @@ const openRoutes: ReadonlySet<string | undefined> = new Set(['/healthz', '/ready
  * The order of work is the security property: the context token is verified on the head, before a byte of the body
  * is read; the body's hash before it is parsed; the kind of operation before it is executed.
  */
-export function createHttpServer({ verifier, answerRequest, ready, limits, log }: HttpOptions): FastifyInstance {
+export function createHttpServer({
+  verifier,
+  answerRequest,
+  ready,
+  limits,
+  refusals,
+  log,
+}: HttpOptions): FastifyInstance {
   const app: FastifyInstance = Fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
@@ -48,7 +60,10 @@ export function createHttpServer({ verifier, answerRequest, ready, limits, log }
 
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
-  app.setErrorHandler(refuse)
+  app.setErrorHandler((thrown, request, reply) => {
+    if (thrown instanceof ContextError) noteRefusal(thrown, refusals)
+    return refuse(thrown, request, reply)
+  })
   app.setNotFoundHandler((_request, reply) => sendError(reply, new AppError('NOT_FOUND')))
 
   app.decorateRequest('head', null)
@@ -82,14 +97,20 @@ export function createHttpServer({ verifier, answerRequest, ready, limits, log }
   // Every method, so that a context token is asked for before anything is said about methods.
   app.all('/graphql', async (request, reply) => {
     const bytes = request.body instanceof Uint8Array ? request.body : nothing
-    const body = request.getDecorator<VerifiedHead>('head').verifyBody(bytes)
+    const head = request.getDecorator<VerifiedHead>('head')
+    const body = head.verifyBody(bytes)
     const gone = new AbortController()
     reply.raw.once('close', () => {
       if (!reply.raw.writableFinished) gone.abort()
     })
     const trace = traceOf(request)
     const traced = trace ? request.log.child(trace) : request.log
-    const answer = await answerRequest(body, bytes, gone.signal, traced)
+    const answer = await inServerSpan(trace, head.txn, () => answerRequest(body, bytes, gone.signal, traced))
+    if ('events' in answer) {
+      reply.hijack()
+      await sendEvents(reply.raw, answer.events, limits)
+      return
+    }
     return reply.code(answer.status).type(json).send(answer.body)
   })
   return app
@@ -102,6 +123,12 @@ function traceOf({ headers }: FastifyRequest): { traceparent: string; tracestate
     return null
   const hasState = typeof tracestate === 'string' && /^[\x20-\x7e]{1,512}$/.test(tracestate)
   return hasState ? { traceparent, tracestate } : { traceparent }
+}
+
+/** A token whose signature did not hold says nothing, not even of which transaction it is. */
+function noteRefusal({ code, txn }: ContextError, refusals: EventCounter | null): void {
+  if (txn === null) refusals?.count({ what: 'context.refused', outcome: code })
+  else refusals?.record(refusedContext(txn, code))
 }
 
 /** Answers requests of which nothing was executed. */

@@ -1,10 +1,10 @@
 import { unwrapResolverError } from '@apollo/server/errors'
-import { AppError, type ErrorCode, errorTable } from '@behalf/identity'
+import { AppError, type ErrorCode, errorTable, readErrorDetails } from '@behalf/identity'
 import type { GraphQLFormattedError } from 'graphql'
 
 /** Body of an answer where the whole request failed. */
 export function errorBody(error: AppError, data?: null): string {
-  return JSON.stringify({ errors: [{ message: error.message, extensions: { code: error.code } }], data })
+  return JSON.stringify({ errors: [{ message: error.message, extensions: extensionsOf(error) }], data })
 }
 
 /** Whatever was thrown, as something that may be seen. */
@@ -20,11 +20,13 @@ export function maskError(formatted: GraphQLFormattedError, thrown: unknown): Gr
   const { path, locations } = formatted
   const place = { ...(locations && { locations }), ...(path && { path }) }
   const error = unwrapResolverError(thrown)
-  if (error instanceof AppError) return { message: error.message, ...place, extensions: { code: error.code } }
+  if (error instanceof AppError) return { message: error.message, ...place, extensions: extensionsOf(error) }
   const code = formatted.extensions?.['code']
   if (path === undefined && isRequestError(code)) return { message: formatted.message, ...place, extensions: { code } }
   return { message: errorTable.INTERNAL.message, ...place, extensions: { code: 'INTERNAL' } }
 }
+
+const extensionsOf = ({ code, details }: AppError) => ({ code, ...readErrorDetails(details) })
 
 /** Codes that Apollo Server gives to requests it does not execute. */
 const requestErrors: ReadonlySet<unknown> = new Set<ErrorCode>([

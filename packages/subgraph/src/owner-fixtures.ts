@@ -1,3 +1,4 @@
+import type { AuditEvent } from '@behalf/identity'
 import { postgres } from '@behalf/postgres'
 import { testDatabase } from '@behalf/postgres/embedded'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -107,7 +108,7 @@ const resolvers = {
   Told: { __resolveType: (value: { text?: string }) => Promise.resolve(value.text ? 'Note' : 'Leaf') },
 }
 
-/** Starts it, with a database for its mutations. */
+/** Starts it, with a database for its mutations; what it records is kept in `events`. */
 export async function startOwned(log: { write(line: string): void }) {
   await using started = new AsyncDisposableStack()
   const database = await testDatabase()
@@ -115,10 +116,12 @@ export async function startOwned(log: { write(line: string): void }) {
   const folder = await mkdtemp(join(tmpdir(), 'behalf-'))
   started.defer(() => rm(folder, { recursive: true }))
   await writeFile(join(folder, '001.sql'), "create table nothing (); select behalf.public('nothing');")
-  const db = postgres(await database.provision(receiver, folder))
+  const events: AuditEvent[] = []
+  const opened = postgres(await database.provision(receiver, folder))
+  const db = { ...opened, audit: { ...opened.audit, record: (event: AuditEvent) => void events.push(event) } }
   const subgraph = createSubgraph({ name: receiver, typeDefs, resolvers, contextKeys, trustDomain, db, log })
   const { url, close } = await subgraph.listen({ port: 0 })
   started.defer(close)
   const running = started.move()
-  return { url, close: () => running.disposeAsync() }
+  return { url, events, close: () => running.disposeAsync() }
 }

@@ -356,9 +356,14 @@ describe('a schema that would protect nothing', () => {
       '"as" in @link',
     ],
     [
-      'a policy',
-      `${federation('["@policy"]')} type Query { a: String @policy(policies: [["p"]]) }`,
-      '@policy is decided by nobody',
+      'policies that nobody gave',
+      `${federation('["@policy"]')} type Query { a: String @policy(policies: [["q", "p"], ["toString"]]) }`,
+      'names the policies "p", "q", "toString", which nobody gave. Give createSubgraph a function for each',
+    ],
+    [
+      'no policies',
+      `${federation('["@policy"]')} type Query { a: String @policy(policies: [[]]) }`,
+      'empty list of policies',
     ],
     ['no scopes', `${links} type Query { a: String @requiresScopes(scopes: []) }`, 'empty list of scopes'],
     [
@@ -400,6 +405,12 @@ describe('a schema that would protect nothing', () => {
     const sdl = `${links} type Query { a: String @requiresScopes(scopes: [["a"]]) }`
     expect(build(sdl, { Query: { a: () => 'a' } })).not.toThrow()
     expect(build(sdl, { Query: { b: () => 'b' } })).toThrow('a resolver of Query.b')
+    const own = `${links} directive @menu(import: [Item!]) on FIELD_DEFINITION input Item { as: String }
+      type Query { a: String @menu(import: [{ as: "b" }]) }`
+    expect(build(own)).not.toThrow()
+    expect(build(`${federation('[{ name: "@key" }]')} type Query { a: String }`)).not.toThrow()
+    const again = `${links} enum identity__AgentAccess { ALLOW APPROVE DENY } type Query { a: String @agent(access: DENY) }`
+    expect(build(again)).not.toThrow()
     expect(build(sdl, { Mutation: { b: () => 'b' } })).toThrow('resolvers of Mutation')
   })
 })

@@ -1,4 +1,13 @@
 import type { GraphQLReferenceResolver } from '@apollo/subgraph'
+import {
+  type BoundArguments,
+  createSubjectBinders,
+  type Identity,
+  type Policies,
+  readSubject,
+  RefusalError,
+  type SubjectInputs,
+} from '@behalf/identity'
 import { MapperKind, mapSchema } from '@graphql-tools/utils'
 import {
   defaultFieldResolver,
@@ -8,51 +17,102 @@ import {
   type GraphQLSchema,
   isObjectType,
 } from 'graphql'
-import { createSubjectBinders } from './bind-subjects.ts'
 import { ownerCheck } from './check-owners.ts'
 import { forgetLoaded } from './define-loader.ts'
-import { fieldGuard, typeGuard } from './enforce-rules.ts'
+import { createPolicyGuards, type PolicyGuard } from './enforce-policies.ts'
+import { fieldRules, type Guard, guardOf, typeRules } from './enforce-rules.ts'
 import { type RequestContext, transaction } from './request-context.ts'
 
 type Context = RequestContext<unknown>
 type FieldConfig = GraphQLFieldConfig<unknown, Context>
+type Arguments = Record<string, unknown>
+type Bind = (args: Arguments, identity: Identity) => Arguments
 type Resolver = GraphQLFieldResolver<unknown, Context>
 
 /**
  * Puts what the schema's directives ask around the resolvers, whatever the gateway decided before: who may call them,
  * with which arguments, and whose objects they may hand out.
  * Fields without rules keep their resolvers untouched.
+ *
+ * @param policies - one for each name that the schema uses: `buildSchema` sees to that.
  */
-export function protectSchema(schema: GraphQLSchema): GraphQLSchema {
+export function protectSchema(schema: GraphQLSchema, policies: Policies = {}): GraphQLSchema {
   const mutation = schema.getMutationType()?.name
-  const subjectBinder = createSubjectBinders(schema)
-  return mapSchema(schema, {
-    [MapperKind.OBJECT_TYPE]: protectReferences,
-    [MapperKind.OBJECT_FIELD]: (config: FieldConfig, fieldName, typeName) => {
-      const guard = fieldGuard(schema, typeName, fieldName, config)
-      const bind = subjectBinder([config.args ?? {}, ...argumentsOfInterfaces(schema, typeName, fieldName)])
-      const owned = ownerCheck(schema, config.type)
-      if (!guard && !bind && !owned && typeName !== mutation) return undefined
+  const subscription = schema.getSubscriptionType()?.name
+  const binderOf = createSubjectBinders(schema, (_coordinate, { astNode }) => {
+    const subject = astNode ? readSubject(astNode) : null
+    return subject ? [subject] : []
+  })
+  const policyGuardOf = createPolicyGuards(policies)
 
-      const original = config.resolve ?? defaultFieldResolver
+  return mapSchema(schema, {
+    [MapperKind.OBJECT_TYPE]: (type) => {
+      const rules = typeRules(type)
+      return protectReferences(type, guardOf(rules), policyGuardOf({ ofTypes: rules }))
+    },
+    [MapperKind.OBJECT_FIELD]: (config: FieldConfig, fieldName, typeName) => {
+      const rules = fieldRules(schema, typeName, fieldName, config)
+      const guard = guardOf([...rules.ofField, ...rules.ofTypes])
+      const policyGuard = policyGuardOf(rules)
+      const bind = binderOf(declaredArguments(schema, typeName, fieldName, config))
+      const owned = ownerCheck(schema, config.type)
+      const isEvent = typeName === subscription
+      if (!guard && !policyGuard && !bind && !owned && typeName !== mutation && !isEvent) return undefined
+
+      const bindAll = (args: Arguments, identity: Identity) =>
+        bind ? boundValues(bind(args, identity), `${typeName}.${fieldName}`) : args
+      const original = config.resolve ?? (isEvent ? asItIs : defaultFieldResolver)
       const isolated = typeName === mutation ? inSavepoint(original) : original
       const resolve: Resolver = (parent, args, context, info) => {
-        guard?.(context.identity)
-        const value = isolated(parent, bind ? bind(args, context.identity) : args, context, info)
-        return owned ? owned(value, context, info) : value
+        const { identity } = context
+        guard?.(identity)
+        const bound = bindAll(args, identity)
+        const run = () => {
+          const value = isolated(parent, bound, context, info)
+          return owned ? owned(value, context, info) : value
+        }
+        return policyGuard ? policyGuard(identity, bound).then(run) : run()
       }
-      return { ...config, resolve }
+      return isEvent
+        ? { ...config, resolve, subscribe: protectSource(config, guard, policyGuard, bindAll) }
+        : { ...config, resolve }
     },
   })
 }
 
+/** An event is the value of its field, unless a resolver says otherwise. */
+const asItIs: Resolver = (event) => event
+
+/** Nothing is listened to for somebody who may not; each event is decided by its field's resolver once more. */
+function protectSource(
+  { subscribe }: FieldConfig,
+  guard: Guard | null,
+  policyGuard: PolicyGuard | null,
+  bind: Bind,
+): Resolver {
+  return async (root, args, context, info): Promise<unknown> => {
+    const { identity } = context
+    guard?.(identity)
+    const bound = bind(args, identity)
+    await policyGuard?.(identity, bound)
+    return subscribe?.(root, bound, context, info)
+  }
+}
+
+function boundValues(bound: BoundArguments, coordinate: string) {
+  if ('refusal' in bound) throw new RefusalError(bound.refusal, coordinate)
+  return bound.values
+}
+
 /** What an interface says of an argument holds for every object that implements it. */
-function argumentsOfInterfaces(schema: GraphQLSchema, typeName: string, fieldName: string) {
+function declaredArguments(schema: GraphQLSchema, typeName: string, fieldName: string, { args = {} }: FieldConfig) {
   const type = schema.getType(typeName)
   const interfaces = isObjectType(type) ? type.getInterfaces() : []
-  return interfaces.map((parent) =>
-    Object.fromEntries(parent.getFields()[fieldName]?.args.map((argument) => [argument.name, argument]) ?? []),
-  )
+  const inherited = interfaces.map((parent): SubjectInputs => ({
+    coordinateOf: (argument) => `${parent.name}.${fieldName}(${argument}:)`,
+    inputs: Object.fromEntries(parent.getFields()[fieldName]?.args.map((argument) => [argument.name, argument]) ?? []),
+  }))
+  return [{ coordinateOf: (argument: string) => `${typeName}.${fieldName}(${argument}:)`, inputs: args }, ...inherited]
 }
 
 /** An error in one Mutation field undoes what that field did, and nothing else. */
@@ -68,16 +128,20 @@ function inSavepoint(resolve: Resolver): Resolver {
  * An entity's type is protected before the entity is looked up, not only when its fields are read. Always by a promise:
  * what a reference resolver throws at once would take all other entities of the request with it.
  */
-function protectReferences(type: GraphQLObjectType): GraphQLObjectType | undefined {
+function protectReferences(
+  type: GraphQLObjectType,
+  guard: Guard | null,
+  policyGuard: PolicyGuard | null,
+): GraphQLObjectType | undefined {
   const { apollo } = type.extensions as {
     apollo?: { subgraph?: { resolveReference?: GraphQLReferenceResolver<Context> } }
   }
   const original = apollo?.subgraph?.resolveReference
-  const guard = typeGuard(type)
   if (!original) return undefined
 
   const resolveReference: GraphQLReferenceResolver<Context> = async (reference, context, info): Promise<unknown> => {
     guard?.(context.identity)
+    if (policyGuard) await policyGuard(context.identity, {})
     return original(reference, context, info)
   }
   const extensions = { ...type.extensions, apollo: { ...apollo, subgraph: { ...apollo?.subgraph, resolveReference } } }

@@ -14,6 +14,7 @@ it('has a default for what need not be given; set to nothing is not given', () =
     contextKeys: '1:key',
     trustDomain: 'behalf',
     logLevel: 'info',
+    otlpEndpoint: null,
   })
   expect(readSubgraphConfig(app, { ...env, GIFT_CARDS_PORT: '5000' }).port).toBe(5000)
 })

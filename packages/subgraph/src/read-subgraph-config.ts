@@ -1,5 +1,13 @@
 // The subpath @behalf/subgraph/config: a process that only finds that a variable is missing need not load the rest.
-import { logLevel, port, postgresUrl, readEnvironment, type Environment, type LogLevel } from '@behalf/process'
+import {
+  logLevel,
+  otlpEndpoint,
+  port,
+  postgresUrl,
+  readEnvironment,
+  type Environment,
+  type LogLevel,
+} from '@behalf/process'
 import { z } from 'zod'
 
 export type { Environment } from '@behalf/process'
@@ -13,6 +21,8 @@ export interface SubgraphConfig {
   readonly contextKeys: string
   readonly trustDomain: string
   readonly logLevel: LogLevel
+  /** Base URL of an OpenTelemetry collector; null where nobody collects. */
+  readonly otlpEndpoint: string | null
 }
 
 const variables = z.object({
@@ -21,11 +31,12 @@ const variables = z.object({
   BEHALF_CONTEXT_KEYS: z.string(),
   BEHALF_TRUST_DOMAIN: z.string().default('behalf'),
   LOG_LEVEL: logLevel.default('info'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: otlpEndpoint,
 })
 
 /**
  * Reads the configuration of a subgraph's process: `<NAME>_PORT`, `BIND_HOST`, `DATABASE_URL`, `BEHALF_CONTEXT_KEYS`,
- * `BEHALF_TRUST_DOMAIN`, `LOG_LEVEL`, and what the app adds. A variable that is set to nothing counts as not set.
+ * `BEHALF_TRUST_DOMAIN`, `LOG_LEVEL`, `OTEL_EXPORTER_OTLP_ENDPOINT`, and what the app adds. A variable that is set to nothing counts as not set.
  *
  * @param app.port - where it listens if `<NAME>_PORT` does not say
  * @param app.variables - a schema of the app's own variables; what it reads is `own`
@@ -47,6 +58,7 @@ export function readSubgraphConfig<Own = undefined>(
     contextKeys: given.BEHALF_CONTEXT_KEYS,
     trustDomain: given.BEHALF_TRUST_DOMAIN,
     logLevel: given.LOG_LEVEL,
+    otlpEndpoint: given.OTEL_EXPORTER_OTLP_ENDPOINT,
     own: given.own,
   })
 }

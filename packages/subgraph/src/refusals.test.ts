@@ -253,7 +253,12 @@ describe('a verified request', () => {
     ],
     ['has only a fragment', 400, 'OPERATION_RESOLUTION_FAILURE', encode({ query: 'fragment A on Query { greeting }' })],
     ['does not fit the schema', 400, 'GRAPHQL_VALIDATION_FAILED', encode({ query: '{ parting }' })],
-    ['is a subscription', 400, 'BAD_REQUEST', encode({ query: 'subscription { greeting }' })],
+    [
+      'is a subscription with the token of a query',
+      401,
+      'CONTEXT_WRONG_OPERATION',
+      encode({ query: 'subscription { greeting }' }),
+    ],
   ])('that %s is answered with %i %s', async (_what, status, code, body) => {
     await acceptable()
     expect(await post(headersOf(body, sign(body)), body)).toMatchObject({

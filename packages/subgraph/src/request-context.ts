@@ -12,7 +12,7 @@ export interface SubgraphContext<Tables> {
    * shows what is the caller's. Read-only unless the operation is a mutation.
    */
   readonly db: BoundTransaction<Tables>['db']
-  /** In `@delegates` fields: what an agent's runner redeems at the gateway. Never log it. */
+  /** In `@delegates` fields: what an agent's runner redeems at the gateway. In `@approves` fields: the proof. Never log it. */
   readonly ticket: string | null
   /**
    * Makes what was written so far durable, before waiting for something outside. Later queries run in a new

@@ -7,6 +7,7 @@ export class RequestTransaction<Tables> {
   /** Makes the running Mutation field durable so far; null where none runs, or where it already did. */
   #commitField: (() => Promise<void>) | null = null
   #hasEffect = false
+  #isDurable = false
 
   constructor(bound: BoundTransaction<Tables>) {
     this.#bound = bound
@@ -18,12 +19,18 @@ export class RequestTransaction<Tables> {
     return this.#hasEffect
   }
 
+  /** Whether it failed only because of others at the same time, and none of it is left. */
+  get mayBeRepeated(): boolean {
+    return this.#bound.conflicted && !this.#isDurable
+  }
+
   perform<R>(effect: Effect, work: () => Promise<R>): Promise<R> {
     return this.#bound.perform(effect, work)
   }
 
   commit(): Promise<void> {
     this.#hasEffect = true
+    this.#isDurable = true
     return this.#commitField?.() ?? this.#bound.commit()
   }
 

@@ -1,5 +1,6 @@
 import type { GraphQLResolveInfo, GraphQLScalarType } from 'graphql'
 import type { SubgraphContext } from './request-context.ts'
+import type { SubscribeContext } from './subscribe-context.ts'
 
 /**
  * Resolvers by type and field. Each names the types of what it is given:
@@ -12,7 +13,7 @@ export interface Resolvers<Tables> {
 interface ObjectResolvers<Tables> {
   /** `__resolveReference(reference, context)`, `__resolveType(value, context)` */
   readonly [special: `__${string}`]: SpecialResolver<Tables>
-  readonly [field: string]: FieldResolver<Tables>
+  readonly [field: string]: FieldResolver<Tables> | SubscriptionResolver<Tables>
 }
 
 // Methods, because their parameters are compared in both directions: what a parent or an argument looks like
@@ -20,6 +21,11 @@ interface ObjectResolvers<Tables> {
 type FieldResolver<Tables> = {
   resolve(parent: unknown, args: unknown, context: SubgraphContext<Tables>, info: GraphQLResolveInfo): unknown
 }['resolve']
+/** Of a Subscription field: where its events come from, and what each is shown as; by default as it is. */
+interface SubscriptionResolver<Tables> {
+  subscribe(root: unknown, args: unknown, context: SubscribeContext<Tables>): AsyncIterable<unknown>
+  resolve?(event: unknown, args: unknown, context: SubgraphContext<Tables>, info: GraphQLResolveInfo): unknown
+}
 type SpecialResolver<Tables> = {
   resolve(value: unknown, context: SubgraphContext<Tables>, info: never): unknown
 }['resolve']

@@ -1,81 +1,148 @@
-import { createServer } from 'node:http'
-import { once } from 'node:events'
-import { rm } from 'node:fs/promises'
-import type { AddressInfo } from 'node:net'
+import type { ErrorCode } from '@behalf/identity'
+import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { attacks, keepPrivate, type Operation, type Target, withstand } from './attacks.ts'
-import { createNotes, notes, noteMigrations, type NoteTables } from './fixtures.ts'
-import { attackSubgraph, testSubgraph } from './index.ts'
+import { createNotes, noteMigrations, type NoteTables, prepareNotes } from './fixtures/notes.ts'
+import { type Fault, isRuleFault } from './fixtures/faults.ts'
+import { type LaxFront, laxFront } from './fixtures/lax-front.ts'
+import { sloppyServer } from './fixtures/sloppy-http.ts'
+import { attackSubgraph } from './index.ts'
+import { aimAt } from './subgraph-attacks/aim-at.ts'
+import type { Target } from './subgraph-attacks/attack.ts'
+import { subgraphAttacks } from './subgraph-attacks/subgraph-attacks.ts'
 import { createTestCaller } from './test-caller.ts'
-import { withoutRowSecurity } from './without-row-security.ts'
+import { describeSubgraph, type TestConfig, testSubgraph, type TestSubgraph } from './test-subgraph.ts'
 
 const migrations = noteMigrations()
-afterAll(() => rm(migrations, { recursive: true }))
+const owners = { mine: 'ada', theirs: 'ben' }
+const aim = { ...owners, prepare: prepareNotes }
 
-attackSubgraph<NoteTables>({
-  name: 'notes',
-  create: notes,
-  migrations,
-  mine: 'ada',
-  theirs: 'ben',
-  claims: { scopes: ['notes:read'] },
-  prepare: ({ admin }) => admin.insertInto('note').values({ id: 'n1', owner: 'usr_ada', text: 'secret' }).execute(),
-  query: { query: '{ notes { id text } }', shows: 'secret' },
-  mutation: { query: 'mutation { setNote(id: "n2", text: "again") { id } }' },
-})
+attackSubgraph<NoteTables>(createNotes(), { migrations, ...aim })
+
+/** What has to be left out for an attack to succeed, and what the kit then says. */
+const successes: Readonly<Record<string, readonly [Fault[], RegExp]>> = {
+  'a request without a context token': [['presence'], /and got 200/],
+  'a request with two context tokens': [['single'], /and got 200/],
+  'two context tokens in one header': [['comma'], /and got 200/],
+  'a context token in another header': [['placement'], /and got 200/],
+  'white space in the name of the header': [['names'], /and got 200/],
+  'a forged context token': [['signature'], /and got 200/],
+  'a context token whose claims were changed': [['signature'], /and got 200/],
+  'a context token without a signature': [['none'], /and got 200/],
+  'another algorithm': [['algorithm'], /and got 200/],
+  "another receiver's key": [['signature'], /and got 200/],
+  'a key that everybody knows': [['weakKeys'], /and got 200/],
+  'a header with more in it': [['header'], /and got 200/],
+  'another type of token': [['type'], /and got 200/],
+  'another spelling of a context token': [['spelling'], /and got 200/],
+  'a context token with something added': [['shape'], /and got 200/],
+  'an oversized context token': [['tokenSize'], /and got 200/],
+  'an expired context token': [['expiry'], /and got 200/],
+  'a context token of the future': [['future'], /and got 200/],
+  'a context token that lives too long': [['lifetime'], /and got 200/],
+  'a context token without an end': [['end'], /and got 200/],
+  'a context token for another receiver': [['receiver'], /and got 200/],
+  'a context token of another trust domain': [['domain'], /and got 200/],
+  'an altered body': [['body'], /and got 200/],
+  'a query string': [['search'], /and got 200/],
+  'another method': [['method'], /and got 200/],
+  'a compressed body': [['encoding'], /and got 200/],
+  'a body in chunks': [['chunks'], /and got 200/],
+  'a body with two lengths': [['lengths'], /and got 200/],
+  'an oversized body': [['bodySize'], /and got 200/],
+  'another type of operation': [['operation'], /and got 200/],
+  'the same mutation again': [['replay'], /and got 200/],
+  'a caller without a credential': [['users'], /should be refused with UNAUTHENTICATED to nobody/],
+  'a scope removed': [['scopes'], /Query.notes should be refused .* to a caller with no more than/],
+  'an agent where only people may be': [['agents'], /User.tip should be refused with AGENT_DENIED to an agent/],
+  'an agent without approval': [['approval'], /Mutation.setNote should be refused with APPROVAL_REQUIRED to an agent/],
+  'an unbound subject': [['subjects'], /Query.notesOf should be refused .* to a person/],
+  'a way around row-level security': [['tables'], /notes.draft/],
+  '`_entities` of others': [['owners', 'tables'], /is shown the Note of usr_ada/],
+  '`_entities` of others, where the database would show them': [['owners'], /is shown the Note of usr_ada/],
+  'foreign rows': [['owners', 'tables'], /usr_ben of acme is shown what is not theirs: .*secret of ada/],
+  'foreign rows, where the database would show them': [['owners'], /shown what is not theirs: .*secret of ada/],
+  'connections that tell of foreign rows': [['counts'], /"totalCount":\d.* in place of .*"totalCount":\d/],
+}
 
 describe('the attack kit', () => {
-  let answer = '{"data":{"notes":["secret"]}}'
-  /** Answers everybody alike. */
-  const server = createServer((_request, response) =>
-    response.setHeader('Content-Type', 'application/json').end(answer),
-  )
-  const mutation: Operation = { query: 'mutation { setNote(id: "n2", text: "again") { id } }' }
-  const caller = (name: string) =>
-    createTestCaller({
-      url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/graphql`,
-      receiver: 'notes',
-      rootKey: Buffer.alloc(32, 1).toString('base64url'),
-      trustDomain: 'behalf.test',
-      name,
-      claims: {},
-    })
-  const target = (): Target => ({
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/graphql`,
-    caller: caller('ada'),
-    operations: [mutation],
+  const { schema } = describeSubgraph(createNotes())
+  let app: TestSubgraph<NoteTables>
+  let config: TestConfig
+  let front: LaxFront
+  /** The sound subgraph, or one with faults, behind `front`. */
+  let target: Target
+  beforeAll(async () => {
+    const create = (given: TestConfig) => createNotes()((config = given))
+    app = await testSubgraph<NoteTables>(create, { migrations })
+    front = await laxFront(config)
+    front.standBefore(app.url, [])
+    target = await aimAt(seenAt(front.url), schema, aim)
   })
-  beforeAll(() => once(server.listen(0, '127.0.0.1'), 'listening'))
-  afterAll(() => server.close())
-
-  it.each(attacks)('notices a subgraph that falls for $name', async (attack) => {
-    answer = '{"data":{}}'
-    await expect(withstand(target(), attack)).rejects.toThrow(`should be refused with 401 ${attack.code}, and got 200`)
+  afterAll(async () => {
+    await front.close()
+    await app.close()
   })
 
-  it.each(attacks)('does not take a subgraph that refuses everything for one that withstands $name', async (attack) => {
-    answer = `{"errors":[{"message":"no","extensions":{"code":"${attack.code}"}}]}`
-    await expect(withstand(target(), attack)).rejects.toThrow('The request itself is not answered')
-  })
+  /** The same subgraph at another address. */
+  function seenAt(url: string): TestSubgraph<NoteTables> {
+    const { rootKey } = app
+    const caller = (name: string | null, claims = {}) =>
+      createTestCaller({ url, receiver: 'notes', rootKey, trustDomain: config.trustDomain, name, claims })
+    return { ...app, url, as: caller, anonymous: () => caller(null) }
+  }
 
-  it('notices rows that are shown to others, and rows that are shown to nobody', async () => {
-    const operation = { query: '{ notes }', shows: 'secret' }
-    answer = '{"data":{"notes":["secret"]}}'
-    await expect(keepPrivate(caller('ada'), [caller('ben')], operation)).rejects.toThrow('usr_ben is shown secret')
-    await keepPrivate(caller('ada'), [], operation)
-    answer = '{"data":{"notes":[]}}'
-    await expect(keepPrivate(caller('ada'), [], operation)).rejects.toThrow('usr_ada should be shown secret')
-  })
-
-  it('[P7] notices a subgraph that leaves it to the database whose rows it shows', async () => {
-    const query = '{ notes { text } }'
-    const shownToBen = async (whose: string) => {
-      await using app = await testSubgraph<NoteTables>({ name: 'notes', create: createNotes(whose), migrations })
-      await app.admin.insertInto('note').values({ id: 'n1', owner: 'usr_ada', text: 'secret' }).execute()
-      const ask = async () => (await app.as('ben', { scopes: ['notes:read'] }).run(query)).data
-      return [await ask(), await withoutRowSecurity(app, ask), await ask()]
+  /** Runs `work` while there are faults, on the same rows. */
+  async function withFaults(faults: readonly Fault[], work: () => Promise<void>): Promise<void> {
+    await using cleanup = new AsyncDisposableStack()
+    cleanup.defer(() => front.standBefore(app.url, []))
+    const ofSubgraph = faults.filter(isRuleFault)
+    if (ofSubgraph.includes('tables')) {
+      cleanup.defer(() => setTables('drop table draft', 'enable'))
+      await setTables('create table draft ()', 'disable')
     }
-    expect(await shownToBen('@public')).toEqual([{ notes: [] }, { notes: [{ text: 'secret' }] }, { notes: [] }])
-    expect(await shownToBen('@owner(field: "owner")')).toEqual([{ notes: [] }, { notes: [null] }, { notes: [] }])
+    const broken = ofSubgraph.length === 0 ? app : await createNotes(...ofSubgraph)(config).listen({ port: 0 })
+    if (broken !== app) cleanup.defer(() => broken.close())
+    front.standBefore(broken.url, faults)
+    await work()
+  }
+
+  async function setTables(statement: string, security: 'disable' | 'enable'): Promise<void> {
+    await sql.raw(statement).execute(app.admin)
+    await sql`alter table note ${sql.raw(security)} row level security`.execute(app.admin)
+  }
+
+  it('has a broken subgraph for every attack', () => {
+    expect(subgraphAttacks.map(({ name }) => name)).toEqual(Object.keys(successes))
+  })
+
+  const ofRequests = subgraphAttacks.filter(({ name }) => !successes[name]?.[0].every(isRuleFault))
+  it.each(ofRequests)('takes a front without a fault for one that withstands $name', async ({ withstand }) => {
+    await expect(withstand(target)).resolves.toBeUndefined()
+  })
+
+  it.each(subgraphAttacks)('notices a subgraph that falls for $name', async ({ name, withstand }) => {
+    const [faults, message] = successes[name] ?? [[], /./]
+    await withFaults(faults, () => expect(withstand(target)).rejects.toThrow(message))
+  })
+
+  describe('does not take a subgraph that refuses everything for one that withstands', () => {
+    let refusing: Awaited<ReturnType<typeof sloppyServer>>
+    let refusal: ErrorCode = 'INTERNAL'
+    let closed: Target
+    beforeAll(async () => {
+      const answer = () => JSON.stringify({ errors: [{ message: 'no', extensions: { code: refusal } }] })
+      refusing = await sloppyServer(() => Promise.resolve({ status: 200, body: answer() }))
+      closed = await aimAt(seenAt(refusing.url), schema, owners)
+    })
+    afterAll(() => refusing.close())
+
+    it.each(subgraphAttacks.filter(({ name }) => name !== 'a way around row-level security'))(
+      '$name',
+      async ({ code, withstand }) => {
+        refusal = code ?? 'INTERNAL'
+        const message = /is not answered|to those who may|is shown no|No (key|mutation)/
+        await expect(withstand(closed)).rejects.toThrow(message)
+      },
+    )
   })
 })

@@ -1,5 +1,5 @@
 import { contextTokenHeader, createContextSigner, type OperationType, type Principal } from '@behalf/identity'
-import { randomBytes, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { getOperationAST, parse } from 'graphql'
 import { type RawAnswer, type RawRequest, send } from './send.ts'
 import { type TestClaims, testPrincipal } from './test-principal.ts'
@@ -32,6 +32,8 @@ export interface AgentClaims {
 export interface TestCaller {
   /** Such as `usr_ada`. */
   readonly subject: string
+  /** Such as `acme`; null for a caller without a credential. */
+  readonly tenant: string | null
   run(query: string, variables?: Readonly<Record<string, unknown>>): Promise<TestAnswer>
   /** An agent that acts for this caller. */
   agent(claims: AgentClaims): TestCaller
@@ -45,15 +47,14 @@ export interface TestCaller {
 export interface TamperedToken {
   /** Made for another receiver. */
   readonly to?: string
-  /** Made this many milliseconds ago. */
-  readonly ageMs?: number
-  /** Signed by somebody else. */
-  readonly forged?: boolean
+  /** Made for another kind of operation. */
+  readonly operation?: OperationType
 }
 
 /** A request and the context token that was made for it. */
 export interface SignedRequest extends RawRequest {
   readonly token: string
+  readonly body: Uint8Array
 }
 
 export interface CallerOptions {
@@ -70,24 +71,24 @@ export function createTestCaller(options: CallerOptions): TestCaller {
   const { url, receiver, rootKey, trustDomain, name, claims, approval } = options
   const principal: Principal = testPrincipal(name, claims)
 
+  const signer = createContextSigner({ rootKey, trustDomain })
+
   function signed(
     query: string,
     variables: Readonly<Record<string, unknown>> = {},
-    { to = receiver, ageMs = 0, forged = false }: TamperedToken = {},
+    { to = receiver, operation = operationOf(query) }: TamperedToken = {},
   ): SignedRequest {
-    const signer = createContextSigner({
-      rootKey: forged ? randomBytes(32).toString('base64url') : rootKey,
-      trustDomain,
-      clock: () => Date.now() - ageMs,
-    })
     const body = new TextEncoder().encode(JSON.stringify({ query, variables }))
     const token = signer.sign(principal, {
       to,
       body,
-      operation: operationOf(query),
+      operation,
+      ...(operation === 'subscription' && { until: Math.floor(Date.now() / 1000) + 60 }),
       txn: randomUUID(),
       facts: Object.keys(principal.facts),
       scopes: principal.scopes,
+      // What a `@delegates` field is given of a person; only a gateway could open it.
+      ...(operation === 'mutation' && name !== null && principal.actor === null && { ticket: 'sealed' }),
       ...(approval !== undefined && { approval: { id: `apr_${randomUUID()}`, field: approval } }),
     })
     return { token, headers: headersOf(body, token), body }
@@ -95,6 +96,7 @@ export function createTestCaller(options: CallerOptions): TestCaller {
 
   return {
     subject: principal.subject,
+    tenant: principal.tenant,
     signed,
     run: async (query, variables) => readAnswer(await send(url, signed(query, variables))),
     agent({ tool, call = `call_${randomUUID()}` }) {
@@ -120,7 +122,7 @@ export function readAnswer({ status, body }: RawAnswer): TestAnswer {
   return { status, data, errors }
 }
 
-function operationOf(query: string): OperationType {
+export function operationOf(query: string): OperationType {
   const operation = getOperationAST(parse(query))
   if (!operation) throw new Error('The text has to hold one operation.')
   return operation.operation

@@ -10,6 +10,10 @@ export interface TestClaims {
   readonly facts?: Facts
   /** Default: a human. */
   readonly actor?: Actor | null
+  /** When they signed in, in seconds since the epoch. Default: now. */
+  readonly authTime?: number | null
+  /** How. Default: nobody says. */
+  readonly acr?: string | null
 }
 
 /**
@@ -18,7 +22,7 @@ export interface TestClaims {
  * @param name - `ada` is the subject `usr_ada`; null is a caller without a credential.
  */
 export function testPrincipal(name: string | null, claims: TestClaims = {}): Principal {
-  const { scopes = [], tenant = 'acme', facts = {}, actor = null } = claims
+  const { scopes = [], tenant = 'acme', facts = {}, actor = null, authTime = now(), acr = null } = claims
   const known = name !== null
   const principal: Unbranded<Principal> = {
     issuer: known ? 'https://issuer.test' : null,
@@ -28,13 +32,14 @@ export function testPrincipal(name: string | null, claims: TestClaims = {}): Pri
     facts: known ? facts : {},
     client: known ? 'test' : null,
     session: null,
-    authTime: known ? Math.floor(Date.now() / 1000) : null,
-    acr: null,
+    authTime: known ? authTime : null,
+    acr: known ? acr : null,
     actor,
-    issuedAt: known ? Math.floor(Date.now() / 1000) : null,
-    expiresAt: known ? Math.floor(Date.now() / 1000) + 300 : null,
+    issuedAt: known ? now() : null,
+    expiresAt: known ? now() + 300 : null,
   }
   return deepFreeze(principal) as Principal
 }
 
-const subjectOf = (name: string) => (name.startsWith('usr_') ? name : `usr_${name}`)
+const now = () => Math.floor(Date.now() / 1000)
+export const subjectOf = (name: string) => (name.startsWith('usr_') ? name : `usr_${name}`)

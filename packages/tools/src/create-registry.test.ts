@@ -5,6 +5,9 @@ import { createRegistry, type ToolAnswer, type ToolExecution } from './create-re
 import { principal, tool } from './fixtures.ts'
 
 const call = (name: string, given: unknown) => ({ name, arguments: given, call: 'call_1' })
+const txn = '01980f6e-1111-7abc-8def-0123456789ab'
+
+const approve = () => Promise.reject(new Error('nothing here is approved'))
 
 function registryOf(
   tools: ToolDefinition[],
@@ -17,6 +20,7 @@ function registryOf(
       executions.push(execution)
       return answer()
     },
+    approve,
   })
   return { registry, executions }
 }
@@ -30,7 +34,7 @@ describe('the predicate', () => {
     ['half of an alternative', { scopes: [['orders:read', 'admin']] }, {}, false],
     ['a scope they lack', {}, { scopes: ['balance:read'] }, false],
     ['nobody signed in', { scopes: [] }, { subject: anonymousSubject }, false],
-    ['a policy that nobody decides', { policies: [['p']] }, {}, false],
+    ['a policy, which is decided when the tool is run', { policies: [['p']] }, {}, true],
     ['an approval that nobody asks for', { approval: 'cancelOrder', readOnly: false }, {}, false],
     ['a claim they have', bound, {}, true],
     ['a claim they do not have', bound, { tenant: null }, false],
@@ -38,17 +42,17 @@ describe('the predicate', () => {
     const { registry, executions } = registryOf([tool(toolParts)])
     const caller = principal(principalParts)
     expect(registry.catalogue(caller)).toHaveLength(offered ? 1 : 0)
-    const outcome = await registry.call(caller, call('get_order_status', { orderId: 'ord_1' }))
+    const outcome = await registry.call(caller, call('get_order_status', { orderId: 'ord_1' }), txn)
     expect(outcome.ok).toBe(offered)
     expect(executions).toHaveLength(offered ? 1 : 0)
-    const unknown = await registry.call(caller, call('no_such_tool', {}))
+    const unknown = await registry.call(caller, call('no_such_tool', {}), txn)
     expect(JSON.stringify(outcome) === JSON.stringify(unknown)).toBe(!offered)
   })
 
   it('narrows the scopes to the alternative that is satisfied', async () => {
     const { registry, executions } = registryOf([tool({ scopes: [['admin'], ['orders:read']] })])
-    await registry.call(principal(), call('get_order_status', { orderId: 'ord_1' }))
-    expect(executions[0]?.scopes).toEqual(['orders:read'])
+    await registry.call(principal(), call('get_order_status', { orderId: 'ord_1' }), txn)
+    expect(executions[0]).toMatchObject({ scopes: ['orders:read'], txn })
   })
 
   it('lists by name, whatever the order of the artefact', () => {
@@ -78,7 +82,7 @@ describe('arguments', () => {
     ['a prototype', JSON.parse('{"orderId":"a","__proto__":{"first":1}}'), 'there is no argument "__proto__"'],
   ])('refuses %s', async (_case, given, reason) => {
     const { registry, executions } = registryOf([tool()])
-    const outcome = await registry.call(principal(), call('get_order_status', given))
+    const outcome = await registry.call(principal(), call('get_order_status', given), txn)
     expect(outcome).toMatchObject({
       ok: false,
       error: { code: 'TOOL_ARGUMENTS_INVALID', message: expect.stringContaining(reason) },
@@ -89,7 +93,7 @@ describe('arguments', () => {
   it('takes null as leaving out, and executes the rest as given', async () => {
     const { registry, executions } = registryOf([tool()])
     const given = { orderId: 'ord_1', first: null, since: '2026-03-01T09:30:00.000Z' }
-    await registry.call(principal(), call('get_order_status', given))
+    await registry.call(principal(), call('get_order_status', given), txn)
     expect(executions[0]?.variables).toEqual({ orderId: 'ord_1', since: '2026-03-01T09:30:00.000Z' })
   })
 
@@ -117,7 +121,7 @@ describe('arguments', () => {
     await fc.assert(
       fc.asyncProperty(anything, async (given) => {
         executions.length = 0
-        const outcome = await registry.call(principal(), call('get_order_status', given))
+        const outcome = await registry.call(principal(), call('get_order_status', given), txn)
         expect(outcome.ok).toBe(executions.length === 1)
         for (const { variables } of executions) {
           executed += 1
@@ -137,23 +141,27 @@ describe('arguments', () => {
     ['a reference to nowhere', { $ref: '#/$defs/none' }],
   ])('a schema with %s fails the start, before any caller', (_what, inputSchema) => {
     const execute = () => Promise.reject(new Error('not called'))
-    expect(() => createRegistry({ tools: [tool(), tool({ name: 'broken', inputSchema })], execute })).toThrow(
+    expect(() => createRegistry({ approve, tools: [tool(), tool({ name: 'broken', inputSchema })], execute })).toThrow(
       '"broken"',
     )
-    expect(() => createRegistry({ tools: [tool(), tool({ name: 'broken' })], execute })).not.toThrow()
+    expect(() => createRegistry({ approve, tools: [tool(), tool({ name: 'broken' })], execute })).not.toThrow()
   })
 
   it('binds even where a schema forgot to leave the variable out', async () => {
     const open = tool({ ...bound, inputSchema: { type: 'object' } })
     const { registry, executions } = registryOf([open])
-    await registry.call(principal(), call('get_order_status', { userId: 'usr_ben', tenant: 'globex' }))
+    await registry.call(principal(), call('get_order_status', { userId: 'usr_ben', tenant: 'globex' }), txn)
     expect(executions[0]?.variables).toEqual({ userId: 'usr_ada', tenant: 'acme' })
   })
 })
 
 describe('outcomes', () => {
   const run = async (execute: () => Promise<ToolAnswer>, parts: Partial<ToolDefinition> = {}) =>
-    createRegistry({ tools: [tool(parts)], execute }).call(principal(), call('get_order_status', { orderId: 'a' }))
+    createRegistry({ approve, tools: [tool(parts)], execute }).call(
+      principal(),
+      call('get_order_status', { orderId: 'a' }),
+      txn,
+    )
 
   it('passes on the data', async () => {
     expect(await run(async () => ({ data: { order: null }, errors: [] }))).toEqual({
@@ -184,6 +192,14 @@ describe('outcomes', () => {
     const outcome = await run(async () => ({ data: { order: { id: 'a', shipment: null } }, errors }))
     expect(outcome).toMatchObject({ ok: false, error: { code: 'SUBGRAPH_UNAVAILABLE' } })
     expect(JSON.stringify(outcome)).not.toContain('secret')
+  })
+
+  it('says so where a policy denies what was asked', async () => {
+    const errors = [{ code: 'STEP_UP_REQUIRED' as const }]
+    expect(await run(async () => ({ data: { viewer: null }, errors }), { policies: [['p']] })).toEqual({
+      ok: false,
+      error: { code: 'STEP_UP_REQUIRED', message: 'The user has to sign in again before this can be done.' },
+    })
   })
 
   it('does not call a mutation failed that has happened', async () => {

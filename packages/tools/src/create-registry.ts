@@ -1,5 +1,16 @@
-import type { ErrorCode, Principal, ToolCall, ToolDefinition, ToolOutcome } from '@behalf/identity'
+import type {
+  Approval,
+  AskedApproval,
+  ErrorCode,
+  JsonSchema,
+  Principal,
+  ToolCall,
+  ToolDefinition,
+  ToolOutcome,
+} from '@behalf/identity'
+import { fillSummary } from './fill-summary.ts'
 import { grantedScopes } from './granted-scopes.ts'
+import { hashCall } from './hash-call.ts'
 import { shapeResult } from './shape-result.ts'
 import { codeOfThrown, failure } from './tool-outcome.ts'
 import { createArgumentValidator } from './validate-arguments.ts'
@@ -11,7 +22,11 @@ export interface ToolExecution {
   readonly variables: Readonly<Record<string, unknown>>
   /** The caller's scopes, narrowed to what the tool needs. */
   readonly scopes: readonly string[]
+  /** The user's, of exactly this call; null where the tool needs none. */
+  readonly approval: Approval | null
   readonly call: string
+  /** Of the call as a whole. */
+  readonly txn: string
 }
 
 /** A GraphQL answer; of its errors only the code is for a model. */
@@ -20,17 +35,34 @@ export interface ToolAnswer {
   readonly errors: readonly { readonly code: ErrorCode }[]
 }
 
+/** A call that needs the user's approval: what it is of, and what the user is shown. */
+export interface CallToApprove extends Pick<ToolExecution, 'principal' | 'call' | 'txn'> {
+  readonly tool: { readonly name: string; readonly version: string; readonly approval: string }
+  readonly argumentsHash: string
+  readonly summary: string
+}
+
+/** With what a call runs, or why it does not; `asked` where the user has yet to decide. */
+export type ApprovedCall =
+  | { readonly approval: Approval }
+  | { readonly code: ErrorCode; readonly asked: AskedApproval | null }
+
 export interface RegistryOptions {
   readonly tools: readonly ToolDefinition[]
   readonly execute: (execution: ToolExecution) => Promise<ToolAnswer>
+  /** Asks the user of such a call, or takes their approval for it. */
+  readonly approve: (call: CallToApprove) => Promise<ApprovedCall>
 }
 
 /** The tools of the graph. What it lists for a caller is what runs for them. */
 export interface Registry {
   /** The caller's tools, by name. */
   catalogue(principal: Principal): ToolDefinition[]
-  /** Runs a tool. Does not throw: whatever fails is an outcome. Which run it is part of is in the principal's actor. */
-  call(principal: Principal, call: ToolCall): Promise<ToolOutcome>
+  /**
+   * Runs a tool, in the transaction `txn`. Does not throw: whatever fails is an outcome. Which run it is part of is in
+   * the principal's actor.
+   */
+  call(principal: Principal, call: ToolCall, txn: string): Promise<ToolOutcome>
 }
 
 /**
@@ -38,29 +70,58 @@ export interface Registry {
  *
  * @throws {TypeError} that names the tool whose schema cannot be used.
  */
-export function createRegistry({ tools, execute }: RegistryOptions): Registry {
+export function createRegistry({ tools, execute, approve }: RegistryOptions): Registry {
   const byName = new Map(tools.map((tool) => [tool.name, tool]))
   const sorted = [...byName.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1))
   const validate = createArgumentValidator(sorted)
 
+  function decide(
+    asking: Pick<ToolExecution, 'principal' | 'call' | 'txn'>,
+    { name, version, approval, summary, inputSchema }: ToolDefinition,
+    values: Readonly<Record<string, unknown>>,
+  ): Promise<ApprovedCall> | { readonly approval: null } {
+    if (approval === null) return { approval: null }
+    if (summary === null) throw new TypeError(`"${name}" needs approval, and says nothing to whom it asks.`)
+    const tool = { name, version, approval }
+    const shown = fillSummary(summary, { ...defaultsOf(inputSchema), ...values })
+    return approve({ ...asking, tool, argumentsHash: hashCall(tool, values), summary: shown })
+  }
+
   return {
     catalogue: (principal) => sorted.filter((tool) => grantedScopes(tool, principal) !== null),
 
-    async call(principal, { name, arguments: given, call }) {
+    async call(principal, { name, arguments: given, call }, txn) {
       const tool = byName.get(name)
       const scopes = tool ? grantedScopes(tool, principal) : null
       if (!tool || !scopes) return failure('TOOL_UNKNOWN')
       try {
         const checked = validate(tool, given)
         if (!checked.valid) return failure('TOOL_ARGUMENTS_INVALID', checked.reason)
+        const decided = await decide({ principal, call, txn }, tool, checked.values)
+        if ('code' in decided) return notApproved(decided)
+        const { approval } = decided
         const variables = { ...checked.values, ...bind(tool, principal) }
-        const answer = await execute({ principal, tool, variables, scopes, call })
+        const answer = await execute({ principal, tool, variables, scopes, approval, call, txn })
         return outcomeOf(tool, answer)
       } catch (error) {
         return failure(codeOfThrown(error))
       }
     },
   }
+}
+
+/** What is done where an argument is left out: the version says so, too. */
+function defaultsOf({ properties }: JsonSchema): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries((properties ?? {}) as Record<string, JsonSchema>).flatMap(([name, schema]) =>
+      Object.hasOwn(schema, 'default') ? [[name, schema['default']]] : [],
+    ),
+  )
+}
+
+function notApproved({ code, asked }: Extract<ApprovedCall, { code: unknown }>): ToolOutcome {
+  const outcome = failure(code)
+  return asked && !outcome.ok ? { ...outcome, approval: asked } : outcome
 }
 
 /** Variables that the caller fills by being who they are; they come last and win. */

@@ -43,6 +43,7 @@ export function tool(given: Partial<ToolDefinition> = {}): ToolDefinition {
     policies: [],
     readOnly: true,
     approval: null,
+    summary: null,
     examples: [],
     version: 'v',
     ...given,

@@ -3,14 +3,15 @@ import { anonymousSubject, type Principal, type ToolDefinition } from '@behalf/i
 /**
  * Whether a caller has a tool, and with which of their scopes it runs: the first of the tool's alternatives that
  * they hold, and nothing besides. Null: to this caller the tool does not exist. The one predicate behind both
- * listing and calling.
+ * listing and calling. Policies are no part of it: they depend on arguments and on the moment, and are decided when the
+ * tool's operation is authorized, so that a call they deny ends with a code.
  */
 export function grantedScopes(tool: ToolDefinition, principal: Principal): readonly string[] | null {
   if (principal.subject === anonymousSubject) return null
-  const approvalsAreDecided = tool.approval === null
-  const policiesAreDecided = tool.policies.length === 0
+  // An approval is asked for under a delegation.
+  const canBeApproved = tool.approval === null || principal.actor?.delegation != null
   const bindingsAreKnown = tool.bindings.every(({ claim }) => claim !== 'tenant' || principal.tenant !== null)
-  if (!approvalsAreDecided || !policiesAreDecided || !bindingsAreKnown) return null
+  if (!canBeApproved || !bindingsAreKnown) return null
   if (tool.scopes.length === 0) return []
   return tool.scopes.find((alternative) => alternative.every((scope) => principal.scopes.includes(scope))) ?? null
 }

@@ -20,11 +20,19 @@ const loopbackRedirects = ['http://127.0.0.1', 'http://localhost'].flatMap((orig
   `${origin}/oauth/callback`,
 ])
 
+/** Where the gateway is told that somebody has signed out here (OpenID Connect Back-Channel Logout 1.0). */
+export const logoutUri = (consoleUrl: string) => new URL('/auth/backchannel-logout', consoleUrl).href
+
 /** @param consoleUrl origin of the console, which the gateway serves */
 export function developmentClients(consoleUrl: string): ClientMetadata[] {
+  const endsSessions = {
+    backchannel_logout_uri: logoutUri(consoleUrl),
+    backchannel_logout_session_required: true,
+  } as const
   return [
     {
       ...publicClient,
+      ...endsSessions,
       client_id: clientIds.cli,
       client_name: 'Behalf command line',
       application_type: 'native',
@@ -32,6 +40,7 @@ export function developmentClients(consoleUrl: string): ClientMetadata[] {
     },
     {
       ...publicClient,
+      ...endsSessions,
       client_id: clientIds.console,
       client_name: 'Behalf console',
       application_type: 'web',

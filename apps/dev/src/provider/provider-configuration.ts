@@ -7,7 +7,7 @@ import {
   type KoaContextWithOIDC,
   type UnknownObject,
 } from 'oidc-provider'
-import { clientIds, developmentClients, signingAlgorithm } from './clients.ts'
+import { clientIds, developmentClients, logoutUri, signingAlgorithm } from './clients.ts'
 import { createMemoryStore } from './memory-store.ts'
 import { contentSecurityPolicy, errorPage, logoutPage, signedOutPage } from './pages.ts'
 import type { ProviderUser } from './provider-user.ts'
@@ -87,6 +87,7 @@ export async function providerConfiguration({
           }
         },
       },
+      backchannelLogout: { enabled: true },
       rpInitiatedLogout: {
         enabled: true,
         logoutSource: (ctx, form) => {
@@ -99,6 +100,7 @@ export async function providerConfiguration({
         },
       },
     },
+    fetch: tellGateway(logoutUri(consoleUrl)),
     interactions: { policy: alwaysChooseUser(), url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
     findAccount: (_ctx, id) => (users.has(id) ? { accountId: id, claims: () => ({ sub: id }) } : undefined),
     // RFC 9068, section 2.2.1, and the tenant.
@@ -117,6 +119,12 @@ export async function providerConfiguration({
     },
   }
 }
+
+/** The provider's own fetch refuses addresses of this machine, where the gateway is; nothing else is ever fetched. */
+const tellGateway =
+  (uri: string): NonNullable<Configuration['fetch']> =>
+  (url, { dispatcher: _refusing, ...options }: RequestInit & { dispatcher?: unknown } = {}) =>
+    String(url) === uri ? fetch(url, options) : Promise.reject(new Error(`${String(url)} is not for this provider`))
 
 /**
  * Asks for a user on every authorization request, so that one browser can be ada and then ben. Native clients need

@@ -19,28 +19,38 @@ export interface DevelopmentProvider {
  * reachable from elsewhere or trusted by a deployment.
  *
  * @param port 0 takes a free one
+ * @param listenPort if something in between listens on `port`
  * @param consoleUrl origin of the console, where its sign-in ends
  */
 export async function startProvider({
   port,
+  listenPort = port,
   users,
   resources,
   consoleUrl,
 }: {
   port: number
+  listenPort?: number
   users: readonly ProviderUser[]
   resources: ProviderResources
   consoleUrl: string
 }): Promise<DevelopmentProvider> {
-  const server = createServer()
-  server.listen(port, host)
+  let answer = (_request: IncomingMessage, response: ServerResponse): void => {
+    // It listens before it is configured, since its issuer names the port that it was given.
+    response.writeHead(503, { 'retry-after': '1' }).end()
+  }
+  const server = createServer((request, response) => answer(request, response))
+  server.listen(listenPort, host)
   await once(server, 'listening')
-  const authority = `${host}:${(server.address() as AddressInfo).port}`
+  const authority = `${host}:${port || (server.address() as AddressInfo).port}`
   const issuer = `http://${authority}`
 
   const usersByName = new Map(users.map((user) => [user.name, user]))
   const provider = new Provider(issuer, await providerConfiguration({ users: usersByName, resources, consoleUrl }))
   provider.on('server_error', (_ctx, error) => console.error(error))
+  provider.on('backchannel.error', (_ctx, error) =>
+    console.error(`The gateway was not told of a logout: ${error.message}`),
+  )
   const handleOidc = provider.callback()
 
   const handle = async (request: IncomingMessage, response: ServerResponse) => {
@@ -93,7 +103,7 @@ export async function startProvider({
     })
   }
 
-  server.on('request', (request, response) => {
+  answer = (request, response) => {
     handle(request, response).catch((error: unknown) => {
       if (error instanceof errors.OIDCProviderError) {
         return sendPage(response, error.statusCode, errorPage(error.error, error.error_description ?? ''))
@@ -101,7 +111,7 @@ export async function startProvider({
       console.error(error)
       sendPage(response, 500, errorPage('server_error', 'Something went wrong in the development provider.'))
     })
-  })
+  }
 
   return {
     issuer,

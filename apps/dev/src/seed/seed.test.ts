@@ -22,8 +22,8 @@ describe('seed', () => {
 
   beforeAll(async () => {
     database = await testDatabase()
-    for (const app of ['identity', 'orders', 'balance']) await database.provision(app, migrations(app))
     await database.provision('gateway', authorityMigrations, 'authority')
+    for (const app of ['identity', 'orders', 'balance']) await database.provision(app, migrations(app))
     admin = new pg.Client({ connectionString: database.url })
     await admin.connect()
   })
@@ -99,7 +99,7 @@ describe('seed', () => {
     const password = randomUUID()
     const role = `seeder_${url.pathname.slice(1)}`.slice(0, 60)
     const tables =
-      'identity.users, orders.orders, orders.order_items, orders.shipments, balance.accounts, balance.entries, balance.payees'
+      'identity.users, orders.orders, orders.order_items, orders.shipments, balance.accounts, balance.entries, balance.payees, balance.transfers'
     await admin.query(`create role ${role} login noinherit password '${password}'`)
     try {
       await admin.query(`truncate ${tables}; truncate authority.subject; drop schema seed cascade`)

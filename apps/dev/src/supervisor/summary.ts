@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { Config } from '../config.ts'
+import { type Config, defaultDataDir } from '../config.ts'
 import type { DemoUser } from '../seed/demo-users.ts'
 import { reachable } from './system-plan.ts'
 
@@ -29,6 +29,7 @@ export function summary({
   const settings = Object.entries(config.given)
     .map(([name, value]) => `${name}=${shellWord(value)} `)
     .join('')
+  const place = config.dataDir === defaultDataDir ? '' : `BEHALF_DATA_DIR=${shellWord(config.dataDir)} `
   const post = (
     text: string,
   ) => `curl -sS ${graphql} -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \\
@@ -55,6 +56,9 @@ A first query, in another terminal:
 
 A first chat, with the same token:
   ${post(chat(randomBytes(3).toString('hex')))}
+
+What was decided in a transaction, by the "txn" of its answer:
+  ${place}npm run --silent explain -- <txn>
 
 Ctrl-C stops everything.
 `

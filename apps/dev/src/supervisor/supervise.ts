@@ -3,10 +3,10 @@ import { join, relative, resolve } from 'node:path'
 import { passableDataDir } from '@behalf/postgres/embedded'
 import { portVariable, type Config } from '../config.ts'
 import { demoUsers } from '../seed/demo-users.ts'
-import { startProcess, type RunningProcess } from './child-process.ts'
+import { startProcess, type ProcessPlan, type RunningProcess } from './child-process.ts'
 import { openDatabase, provisionAll } from './database.ts'
 import { Failure } from './failure.ts'
-import { findLastRun, recordRun, stopLeftoverPostgres } from './last-run.ts'
+import { endLeftovers, findLastRun, recordDatabase, recordRun, stopLeftoverPostgres } from './last-run.ts'
 import { takenPorts, type PortNeed } from './ports.ts'
 import { waitUntilReady } from './readiness.ts'
 import { summary } from './summary.ts'
@@ -42,7 +42,7 @@ export async function supervise({ config, root, apps, signal, show }: Supervisio
   await clearTheWay(config, dataDir, postgresDir)
 
   await using running = new AsyncDisposableStack()
-  running.use(await recordRun(dataDir))
+  const record = running.use(await recordRun(dataDir))
 
   const failure = new AbortController()
   const halted = AbortSignal.any([signal, failure.signal])
@@ -57,8 +57,13 @@ export async function supervise({ config, root, apps, signal, show }: Supervisio
     running.defer(async () => void (await work.catch(() => undefined)))
     return work
   }
-  const launch = (plan: PlannedProcess): RunningProcess => {
+  const begin = (plan: ProcessPlan): RunningProcess => {
     const child = startProcess(plan, { logFile: join(logs, `${plan.name}.log`), show })
+    if (child.pid !== undefined) record.add(child.pid)
+    return child
+  }
+  const launch = (plan: PlannedProcess): RunningProcess => {
+    const child = begin(plan)
     void child.ended.then(({ stopped, story }) => stopped || failure.abort(new Failure(story)))
     return child
   }
@@ -69,15 +74,12 @@ export async function supervise({ config, root, apps, signal, show }: Supervisio
   signal.addEventListener('abort', () => show('\nStopping.'), { once: true })
   const opening = openDatabase(config, postgresDir)
   running.defer(async () => (await opening.catch(() => null))?.[Symbol.asyncDispose]())
-  const composer = startProcess(
-    {
-      name: 'compose',
-      script: join(root, 'packages/cli/src/main.ts'),
-      args: ['compose', '--root', root, '--out', graphFile],
-      env: config.system,
-    },
-    { logFile: join(logs, 'compose.log'), show },
-  )
+  const composer = begin({
+    name: 'compose',
+    script: join(root, 'packages/cli/src/main.ts'),
+    args: ['compose', '--root', root, '--out', graphFile],
+    env: config.system,
+  })
   running.use(composer)
   const composed = step('graph', succeeding(composer))
   composed.catch(() => undefined)
@@ -86,6 +88,7 @@ export async function supervise({ config, root, apps, signal, show }: Supervisio
 
   const { adminUrl, lost } = await step('PostgreSQL', opening)
   void lost.then((reason) => failure.abort(reason))
+  running.use(await recordDatabase(dataDir, adminUrl))
   const databaseUrl = await step('migrations', finishing(provisionAll(adminUrl, apps)))
   const plan = planSystem({ config, root, apps, databaseUrl, graphFile })
   const subgraphs = plan.subgraphs.map(launch)
@@ -119,8 +122,10 @@ async function makeFolders(dataDir: string, logs: string): Promise<void> {
 /** Sees that the ports are free and nobody else uses the folder, after ending what a killed supervisor left. */
 async function clearTheWay(config: Config, dataDir: string, postgresDir: string): Promise<void> {
   const lastRun = await findLastRun(dataDir)
-  if (lastRun === 'killed') await stopLeftoverPostgres(postgresDir)
-  // What was left by a killed supervisor ends by itself in a moment.
+  if (lastRun === 'killed') {
+    await endLeftovers(dataDir)
+    await stopLeftoverPostgres(postgresDir)
+  }
   const taken = await takenPorts(portNeeds(config), lastRun === 'killed' ? 5000 : 0)
   if (taken.length > 0) {
     const lines = taken.map(
@@ -143,7 +148,7 @@ function portNeeds(config: Config): PortNeed[] {
     { what: "the gateway's internal API", variable: 'GATEWAY_INTERNAL_PORT', host, port: config.internalPort },
     ...[...config.appPorts].map(([name, port]) => ({ what: name, variable: portVariable(name), host, port })),
     ...(config.ownProvider
-      ? [{ what: 'the development provider', variable: 'IDP_PORT', host, port: config.providerPort }]
+      ? [{ what: 'the development provider', variable: 'IDP_PORT', host, port: config.providerListenPort }]
       : []),
     ...(config.databaseUrl === null
       ? [{ what: 'PostgreSQL', variable: 'POSTGRES_PORT', host, port: config.postgresPort }]

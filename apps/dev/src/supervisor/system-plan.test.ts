@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { readConfig } from '../config.ts'
 import { planProvider, planSystem } from './system-plan.ts'
@@ -71,4 +73,72 @@ test('the gateway can be pointed at something in between', () => {
   expect(plan({ SUBGRAPHS: 'orders=http://127.0.0.1:9/graphql' }).gateway['SUBGRAPHS']).toBe(
     'orders=http://127.0.0.1:9/graphql,orchestrator=http://127.0.0.1:4104/graphql',
   )
+})
+
+test('so can the orchestrator and the provider', () => {
+  expect(plan().orchestrator['GATEWAY_INTERNAL_URL']).toBe('http://127.0.0.1:4001')
+  expect(plan().provider).toMatchObject({ IDP_PORT: '4200', IDP_LISTEN_PORT: '4200' })
+  const { orchestrator, provider, gateway } = plan({
+    GATEWAY_INTERNAL_URL: 'http://127.0.0.1:9',
+    IDP_LISTEN_PORT: '4210',
+  })
+  expect(orchestrator['GATEWAY_INTERNAL_URL']).toBe('http://127.0.0.1:9')
+  expect(provider).toMatchObject({ IDP_PORT: '4200', IDP_LISTEN_PORT: '4210' })
+  expect(gateway).toMatchObject({ GATEWAY_INTERNAL_PORT: '4001', OIDC_ISSUER: 'http://127.0.0.1:4200' })
+})
+
+test('the gateway trusts the development provider, unless it is told of others', () => {
+  const one = plan().gateway
+  expect(one).toMatchObject({ OIDC_ISSUER: 'http://127.0.0.1:4200', INTERACTIVE_CLIENTS: 'behalf-console,behalf-cli' })
+  expect(Object.keys(one)).not.toContain('ISSUERS')
+  const several = plan({ ISSUERS: 'issuers.json' }).gateway
+  // The gateway refuses these beside the file.
+  for (const name of ['OIDC_ISSUER', 'INTERACTIVE_CLIENTS', 'TENANT_CLAIM'])
+    expect(Object.keys(several)).not.toContain(name)
+  expect(several['ISSUERS']).toBe('issuers.json')
+  for (const name of ['OIDC_ISSUER', 'INTERACTIVE_CLIENTS', 'TENANT_CLAIM'])
+    expect(() => plan({ ISSUERS: 'issuers.json', [name]: 'https://issuer.example' })).toThrow(name)
+})
+
+describe('docs/reference/config.md', () => {
+  const page = readFileSync(join(import.meta.dirname, '../../../../docs/reference/config.md'), 'utf8')
+  const variablesOf = (section: string) => {
+    const [, text = ''] = page.split(`\n## ${section}\n`)
+    const rows = (text.split('\n## ')[0] ?? '').matchAll(/^\| (`[^|]*) \|/gm)
+    return Array.from(rows, ([, names = '']) => Array.from(names.matchAll(/`(\w+)`/g), ([, name = '']) => name)).flat()
+  }
+  const ofGateway = variablesOf('Gateway')
+  const ofStart = variablesOf('`npm start`')
+  /** Where what `npm start` starts can only have one value. */
+  const fixed = ['GATEWAY_INTERNAL_HOST', 'GRAPH', 'BEHALF_KEY_EPOCH', 'BEHALF_TRUST_DOMAIN']
+  const valid: Record<string, string> = {
+    GATEWAY_PORT: '5000',
+    GATEWAY_INTERNAL_PORT: '5001',
+    DATABASE_URL: 'postgres://a:b@127.0.0.1:1/c',
+    BEHALF_ROOT_KEY: Buffer.alloc(32, 7).toString('base64url'),
+    OIDC_ISSUER: 'https://issuer.example',
+    GRAPHQL_RESOURCE: 'https://api.example/graphql',
+    MCP_RESOURCE: 'https://api.example/mcp',
+    SUBGRAPHS: 'orders=http://127.0.0.1:9/graphql',
+    LOG_LEVEL: 'warn',
+    OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4318',
+  }
+
+  test('says of each variable of the gateway that npm start takes it, or it has but one value there', () => {
+    expect(ofGateway.length).toBeGreaterThan(20)
+    expect(ofGateway.filter((name) => !ofStart.includes(name)).toSorted()).toEqual(fixed.toSorted())
+  })
+
+  test.each(ofGateway.filter((name) => !fixed.includes(name)))('%s is handed on to the gateway', (name) => {
+    const value = valid[name] ?? 'as it is'
+    // Each role has a URL of its own.
+    const expected = name === 'DATABASE_URL' ? '//gateway@' : value
+    expect(plan({ [name]: value }).gateway[name]).toContain(expected)
+  })
+})
+
+test('limits are handed on to the gateway as they are', () => {
+  const { gateway, orders } = plan({ LIMIT_USER: 'requests=5', TRUSTED_PROXIES: '' })
+  expect(gateway['LIMIT_USER']).toBe('requests=5')
+  expect(JSON.stringify([orders, Object.keys(gateway)])).not.toMatch(/"LIMIT_TENANT|"TRUSTED|requests/)
 })

@@ -24,6 +24,7 @@ export function planProvider(config: Config, root: string): PlannedProcess {
     env: {
       ...config.system,
       IDP_PORT: String(config.providerPort),
+      IDP_LISTEN_PORT: String(config.providerListenPort),
       GATEWAY_PORT: String(config.gatewayPort),
       GRAPHQL_RESOURCE: config.resources.graphql,
       MCP_RESOURCE: config.resources.mcp,
@@ -51,7 +52,7 @@ export function planSystem({
   databaseUrl: (role: string) => string
   graphFile: string
 }): SystemPlan {
-  const shared = { ...config.system, ...config.logging }
+  const shared = { ...config.system, ...config.logging, ...config.tracing }
   const appPort = (name: string) => String(config.appPorts.get(name))
   const ready = (port: number | string, host = loopback) => `http://${host}:${port}/readyz`
   const subgraphUrl = (name: string) => config.subgraphUrls.get(name) ?? `http://${loopback}:${appPort(name)}/graphql`
@@ -59,8 +60,9 @@ export function planSystem({
   // The one app that may ask the gateway to act: only it is given a key to prove itself with.
   const agentEnvironment = {
     BEHALF_WORKLOAD_KEY: deriveWorkloadKey(config.rootKey, 'orchestrator', epoch),
-    GATEWAY_INTERNAL_URL: `http://${loopback}:${config.internalPort}`,
+    GATEWAY_INTERNAL_URL: config.internalUrl,
     ...config.model,
+    ...config.budgets,
   }
 
   return {
@@ -86,11 +88,12 @@ export function planSystem({
         HOST: config.host,
         BEHALF_ROOT_KEY: config.rootKey,
         DATABASE_URL: databaseUrl('gateway'),
-        OIDC_ISSUER: config.issuer,
         GRAPHQL_RESOURCE: config.resources.graphql,
-        INTERACTIVE_CLIENTS: config.interactiveClients,
+        MCP_RESOURCE: config.resources.mcp,
         GRAPH: graphFile,
         SUBGRAPHS: apps.map(({ name }) => `${name}=${subgraphUrl(name)}`).join(','),
+        ...config.trust,
+        ...config.gateway,
       },
       ready: ready(config.gatewayPort, reachable(config.host)),
     },

@@ -3,6 +3,8 @@ import { queueSchema } from './queue-migration.ts'
 
 /** Says that this process lives, and lets go of the jobs of those that do not. */
 export interface Liveness {
+  /** Resolves once the lock is lost, or PostgreSQL does not answer who holds it: our jobs are anybody's then. */
+  untilLost(): Promise<void>
   release(): Promise<void>
 }
 
@@ -15,6 +17,7 @@ export interface LivenessOptions {
 }
 
 const sweepMs = 1000
+const answerMs = 1000
 /** Younger jobs are left alone: their process may just be about to say that it lives. */
 const graceSeconds = 2
 
@@ -29,6 +32,7 @@ const graceSeconds = 2
 export async function holdLiveness({ databaseUrl, pool, id, log }: LivenessOptions): Promise<Liveness> {
   let released = false
   let client: pg.Client | null = null
+  let lost = Promise.withResolvers<void>()
   let timer: NodeJS.Timeout | undefined
   let sweeping: Promise<void> = Promise.resolve()
 
@@ -41,12 +45,15 @@ export async function holdLiveness({ databaseUrl, pool, id, log }: LivenessOptio
     })
     next.on('error', (err) => {
       log.warn({ err }, 'liveness lock lost')
-      if (client === next) client = null
+      if (client !== next) return
+      client = null
+      lost.resolve()
     })
     try {
       await next.connect()
       await next.query('select pg_advisory_lock(hashtextextended($1, 0))', [id])
       client = next
+      lost = Promise.withResolvers()
     } catch (error) {
       await next.end().catch(() => undefined)
       throw error
@@ -73,6 +80,13 @@ export async function holdLiveness({ databaseUrl, pool, id, log }: LivenessOptio
   await lock()
   sweepLater()
   return {
+    async untilLost() {
+      if (client === null) return
+      // A connection of which nobody is at the other end any more may say nothing at all.
+      const silent = setTimeout(lost.resolve, answerMs).unref()
+      client.query('select').then(() => clearTimeout(silent), lost.resolve)
+      await lost.promise
+    },
     async release() {
       released = true
       clearTimeout(timer)

@@ -1,12 +1,8 @@
-import { spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { seedRun, startChat } from '../chat-fixture.ts'
 import { say, scripted } from '../scripted-model-fixture.ts'
 import { queueSchema } from './queue-migration.ts'
+import { createReplicas } from './replica-fixture.ts'
 
 let chat: Awaited<ReturnType<typeof startChat>>
 beforeAll(async () => {
@@ -15,8 +11,8 @@ beforeAll(async () => {
     0,
   )
 })
-const children: ChildProcess[] = []
-afterEach(() => children.splice(0).forEach((child) => child.kill('SIGKILL')))
+const replicas = createReplicas(() => chat.env)
+afterEach(replicas.killAll)
 afterAll(() => chat[Symbol.asyncDispose]())
 
 const enqueue = (run: string) =>
@@ -26,43 +22,9 @@ const enqueue = (run: string) =>
 const statusOf = async (run: string) =>
   (await chat.admin.query('select status from run where id = $1', [run])).rows[0].status as string
 
-/** A replica in a process of its own, whose model never answers. */
-async function startReplica() {
-  const asked = Promise.withResolvers<void>()
-  const model = createServer((request) => request.resume().on('end', asked.resolve))
-  await new Promise<void>((resolve) => model.listen(0, '127.0.0.1', resolve))
-  const env = {
-    ...chat.env,
-    ORCHESTRATOR_PORT: '0',
-    MODEL_BASE_URL: `http://127.0.0.1:${(model.address() as AddressInfo).port}/v1`,
-    MODEL_NAME: 'silent',
-  }
-  const child = spawn(
-    process.execPath,
-    ['--conditions=@behalf/source', fileURLToPath(new URL('../main.ts', import.meta.url))],
-    {
-      env,
-      // With a channel, so that it ends when this process does.
-      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-    },
-  )
-  children.push(child)
-  const exited = once(child, 'exit')
-  return {
-    asked: asked.promise,
-    async end(signal: NodeJS.Signals): Promise<number | null> {
-      child.kill(signal)
-      const [code] = (await exited) as [number | null]
-      model.closeAllConnections()
-      await new Promise((resolve) => model.close(resolve))
-      return code
-    },
-  }
-}
-
 test('a run whose process is killed is continued by another replica within 10 s', async () => {
   const run = await seedRun(chat.admin, 'usr_ada', 'go')
-  const doomed = await startReplica()
+  const doomed = await replicas.start()
   await enqueue(run)
   await doomed.asked
   await chat.start()
@@ -74,7 +36,7 @@ test('a run whose process is killed is continued by another replica within 10 s'
 test('a process that is told to stop hands its runs over at once and exits with 0', async () => {
   const run = await seedRun(chat.admin, 'usr_ada', 'go')
   await chat.replicas.pop()?.close()
-  const leaving = await startReplica()
+  const leaving = await replicas.start()
   await enqueue(run)
   await leaving.asked
   await chat.start()

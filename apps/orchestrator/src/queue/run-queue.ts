@@ -1,17 +1,11 @@
+import type { ResolvedApproval } from '@behalf/identity'
 import { Logger, run as startWorkers, type LogFunctionFactory, type WorkerEvents } from 'graphile-worker'
-import { sql, type Kysely } from 'kysely'
 import { EventEmitter } from 'node:events'
 import pg from 'pg'
-import { z } from 'zod'
 import { holdLiveness, type Liveness } from './liveness.ts'
 import { queueSchema } from './queue-migration.ts'
-
-/** What a job says: which run, and whose. Written by a request of the owner's, in the transaction of the run. */
-export interface RunJob {
-  readonly run: string
-  readonly subject: string
-  readonly tenant: string
-}
+import { maxJobAttempts, readRunJob, runTask, type RunJob } from './run-job.ts'
+import { hearDecisions, lastHeard } from './waiting-runs.ts'
 
 export interface QueuedRun extends RunJob {
   /** How often the job was taken, this time included. */
@@ -21,6 +15,10 @@ export interface QueuedRun extends RunJob {
 }
 
 export interface RunQueue {
+  /** Has runs taken now that waited for these decisions; they were heard then, by every process. */
+  hear(resolved: readonly ResolvedApproval[]): Promise<void>
+  /** The number of the last decision that was heard. */
+  lastHeard(): Promise<number>
   /** Takes no more jobs, asks those under way to stop and hands them to whoever takes them next. */
   stop(): Promise<void>
 }
@@ -33,20 +31,6 @@ export interface RunQueueOptions {
   /** Resolves when the run is over. If it rejects, the run is tried again, after longer and longer waits. */
   readonly work: (run: QueuedRun) => Promise<void>
   readonly log: { error(fields: object, message: string): void; warn(fields: object, message: string): void }
-}
-
-const task = 'run'
-/** More than `work` ever lets happen: it gives up a run long before the queue would forget it. */
-const maxAttempts = 1000
-
-const job = z.object({ run: z.string(), subject: z.string(), tenant: z.string() })
-
-/** Adds the job in the transaction of `db`, so that there is no run without a job and no job without a run. */
-export async function enqueueRun<Tables>(db: Kysely<Tables>, { run, subject, tenant }: RunJob): Promise<void> {
-  const payload = JSON.stringify({ run, subject, tenant })
-  await sql`select from ${sql.id(queueSchema, 'add_job')}(${task}, ${payload}::json, max_attempts => ${maxAttempts}::integer)`.execute(
-    db,
-  )
 }
 
 /**
@@ -75,8 +59,8 @@ export async function startRunQueue(options: RunQueueOptions): Promise<RunQueue>
     events,
     logger: new Logger(toLog(log)),
     taskList: {
-      [task]: async (payload, { job: { attempts }, withPgClient }) => {
-        const taken = job.parse(payload)
+      [runTask]: async (payload, { job: { attempts }, withPgClient }) => {
+        const taken = readRunJob(payload)
         try {
           await work({ ...taken, attempt: attempts, signal: stopping.signal })
         } catch (error) {
@@ -84,9 +68,9 @@ export async function startRunQueue(options: RunQueueOptions): Promise<RunQueue>
           // As a new job it is anybody's at once, without the wait of a failed one.
           await withPgClient((client) =>
             client.query(`select from ${queueSchema}.add_job($1, $2::json, max_attempts => $3)`, [
-              task,
+              runTask,
               JSON.stringify(taken),
-              maxAttempts,
+              maxJobAttempts,
             ]),
           )
         }
@@ -105,11 +89,18 @@ export async function startRunQueue(options: RunQueueOptions): Promise<RunQueue>
   }
 
   return {
+    hear: (resolved) => hearDecisions(pool, resolved),
+    lastHeard: () => lastHeard(pool),
     async stop() {
       stopping.abort(new Error('This process is stopping.'))
-      await workers.stop()
-      await liveness.release()
-      await pool.end()
+      const handedOver = async () => {
+        await workers.stop()
+        await liveness.release()
+        await pool.end()
+      }
+      // The library asks a database that is going away again and again, seconds apart (57P03). Without it nothing can be
+      // handed over, and nothing has to be: without our lock, our jobs are anybody's.
+      await Promise.race([handedOver(), liveness.untilLost()])
     },
   }
 }

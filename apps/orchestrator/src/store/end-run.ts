@@ -1,8 +1,10 @@
 import type { RunEnd } from '@behalf/orchestration'
 import { sql, type Kysely } from 'kysely'
-import type { Database } from '../database.ts'
+import { activeStatuses, type Database } from '../database.ts'
+import { forgetWaiting } from '../queue/waiting-runs.ts'
 import { runEnded } from '../run-watch.ts'
-import { newId } from './new-id.ts'
+import { answerIdOf, newId } from './new-id.ts'
+import { addEvents } from './run-events.ts'
 import { storable } from './storable.ts'
 
 /** How a run is ended, by whoever works it or by the user. */
@@ -28,16 +30,17 @@ export async function endRun(
       error_code: ending.code,
       retry_after_ms: ending.retryAfterMs,
       finished_at: sql`now()`,
+      waiting_since: null,
     })
     .where('id', '=', run)
-    .where('status', 'in', ['QUEUED', 'RUNNING'])
+    .where('status', 'in', activeStatuses)
     .$if(holder !== null, (query) => query.where('holder', '=', holder))
     .returning('conversation_id')
     .executeTakeFirst()
   if (!ended) return false
 
   // A call that was sent and not answered may have happened; one that was not sent did not.
-  await db
+  const cancelled = await db
     .updateTable('tool_call')
     .set((eb) => ({
       status: 'CANCELLED',
@@ -45,11 +48,17 @@ export async function endRun(
       finished_at: sql`now()`,
     }))
     .where('run_id', '=', run)
-    .where('status', 'in', ['PROPOSED', 'RUNNING'])
+    .where('status', 'in', ['PROPOSED', 'AWAITING_APPROVAL', 'RUNNING'])
+    .returning('id')
     .execute()
   if (ending.text !== '')
     await addMessage(db, { run, conversation: ended.conversation_id, role: 'ASSISTANT', text: ending.text })
+  await forgetWaiting(db, run)
   await db.deleteFrom('run_delegation').where('run_id', '=', run).execute()
+  await addEvents(db, run, [
+    ...cancelled.map(({ id }) => ({ kind: 'TOOL_CALL', call: id, status: 'CANCELLED' }) as const),
+    { kind: 'ENDED' },
+  ])
   await sql`select pg_notify(${runEnded}, ${run})`.execute(db)
   return true
 }
@@ -62,7 +71,7 @@ export async function addMessage(
   await db
     .insertInto('message')
     .values((eb) => ({
-      id: newId('msg'),
+      id: message.role === 'ASSISTANT' ? answerIdOf(message.run) : newId('msg'),
       run_id: message.run,
       conversation_id: message.conversation,
       role: message.role,

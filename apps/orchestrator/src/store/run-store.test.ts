@@ -71,6 +71,7 @@ function recordingApi() {
   const agentApi: AgentApi = {
     redeem: () => Promise.reject(new Error('not here')),
     tools: () => Promise.resolve([balanceTool]),
+    resolvedApprovals: () => Promise.reject(new Error('not here')),
     call(call) {
       sent.push(call)
       // At most once per id, as the gateway and subgraphs have it.
@@ -192,4 +193,43 @@ test('what a result held comes back as it was, null included', async () => {
   expect(again?.steps[0]?.calls).toEqual([
     { id, name: 't', arguments: { z: 1, a: '\0' }, outcome: { ok: true, result: null, truncated: true } },
   ])
+})
+
+test('[P13] what is decided between the question and the waiting is not missed; waiting takes none of its time', async () => {
+  const run = await seedRun(chat.admin, 'usr_ada', 'go')
+  const store = createRunStore(db, ada)
+  const id = 'call_00000000-0000-4000-8000-00000000000b'
+  const first = await store.take(run)
+  await first?.addStep({
+    text: '',
+    reason: 'done',
+    usage: null,
+    calls: [{ id, name: 't', arguments: {}, outcome: null }],
+  })
+  const expiresAt = new Date(Date.now() + 60_000).toISOString()
+  const waiting = [{ call: id, approval: { id: 'apr_1', summary: 's', argumentsHash: 'h', expiresAt } }]
+  const state = async () =>
+    (await chat.admin.query('select status from run where id = $1', [run])).rows[0].status as string
+  await chat.admin.query('update orchestrator_queue.decisions set heard = heard + 1')
+  expect(await first?.wait(waiting)).toBe(false)
+  expect(await state()).toBe('RUNNING')
+
+  const second = await store.take(run)
+  expect(await second?.wait(waiting)).toBe(true)
+  expect(await state()).toBe('AWAITING_APPROVAL')
+  await expect(second?.wait(waiting)).rejects.toThrow(RunLost)
+  const { rows } = await chat.admin.query(
+    'select run_at > now() as later from orchestrator_queue.jobs where key = $1',
+    [run],
+  )
+  expect(rows).toEqual([{ later: true }])
+
+  await chat.admin.query(
+    `update run set waiting_since = waiting_since - interval '1 hour', started_at = started_at - interval '1 hour' where id = $1`,
+    [run],
+  )
+  const third = await store.take(run)
+  expect(third?.steps[0]?.calls).toMatchObject([{ id, outcome: null, askedUntil: Date.parse(expiresAt) }])
+  expect(Math.abs((third?.startedAt ?? 0) - (first?.startedAt ?? 0))).toBeLessThan(10_000)
+  await third?.end({ status: 'COMPLETED', code: null, retryAfterMs: null, text: '' })
 })

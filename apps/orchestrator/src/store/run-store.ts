@@ -1,17 +1,25 @@
-import type { ToolOutcome } from '@behalf/identity'
-import { RunLost, type Call, type RunStore, type Step, type TakenRun, type Turn } from '@behalf/orchestration'
+import { RunLost, stepTokens, type RunStore, type TakenRun, type Turn } from '@behalf/orchestration'
 import type { Postgres, StoredCaller } from '@behalf/postgres'
 import { sql, type Kysely } from 'kysely'
-import type { Database } from '../database.ts'
+import { countTokens, defaultBudgets, hasTokensLeft, type Budgets } from '../budgets.ts'
+import { activeStatuses, type Database } from '../database.ts'
+import { decisionsHeard, enqueueWaiting } from '../queue/waiting-runs.ts'
+import { runWaits } from '../run-watch.ts'
 import { endRun } from './end-run.ts'
-import { storable } from './storable.ts'
+import { addEvents } from './run-events.ts'
+import { storeWaiting } from './store-waiting.ts'
+import { insertStep, outcomeColumns, readSteps } from './stored-steps.ts'
 
 /** Texts of the conversation that a run is told, newest kept. */
 const maxTurns = 40
 const maxTurnLength = 60_000
 
 /** The runs of one user. Each write is one transaction, in which it is seen that the run is still held. */
-export function createRunStore(postgres: Postgres<Database>, owner: StoredCaller): RunStore {
+export function createRunStore(
+  postgres: Postgres<Database>,
+  owner: StoredCaller,
+  budgets: Pick<Budgets, 'userTokens' | 'tenantTokens'> = defaultBudgets,
+): RunStore {
   return {
     async take(run) {
       return transact(async (db) => {
@@ -20,10 +28,12 @@ export function createRunStore(postgres: Postgres<Database>, owner: StoredCaller
           .set((eb) => ({
             status: 'RUNNING',
             holder: eb('holder', '+', 1),
-            started_at: sql<Date>`coalesce(started_at, now())`,
+            // The time in which it waited for its user does not count.
+            started_at: sql<Date>`coalesce(started_at + (now() - coalesce(waiting_since, now())), now())`,
+            waiting_since: null,
           }))
           .where('id', '=', run)
-          .where('status', 'in', ['QUEUED', 'RUNNING'])
+          .where('status', 'in', activeStatuses)
           .returning(['holder', 'conversation_id as conversation', 'started_at as startedAt'])
           .executeTakeFirst()
         if (!taken) return null
@@ -32,12 +42,17 @@ export function createRunStore(postgres: Postgres<Database>, owner: StoredCaller
           .select('handle')
           .where('run_id', '=', run)
           .executeTakeFirst()
-        return heldRun(run, taken.holder, {
-          delegation: delegation?.handle ?? null,
-          startedAt: taken.startedAt?.getTime() ?? Date.now(),
-          turns: await readTurns(db, taken.conversation),
-          steps: await readSteps(db, run),
-        })
+        const heard = await decisionsHeard(db)
+        return heldRun(
+          run,
+          { holder: taken.holder, heard },
+          {
+            delegation: delegation?.handle ?? null,
+            startedAt: taken.startedAt?.getTime() ?? Date.now(),
+            turns: await readTurns(db, taken.conversation),
+            steps: await readSteps(db, run),
+          },
+        )
       })
     },
   }
@@ -55,11 +70,11 @@ export function createRunStore(postgres: Postgres<Database>, owner: StoredCaller
 
   function heldRun(
     run: string,
-    holder: number,
+    { holder, heard }: { readonly holder: number; readonly heard: bigint },
     stored: Pick<TakenRun, 'delegation' | 'startedAt' | 'turns' | 'steps'>,
   ): TakenRun {
     let steps = stored.steps.length
-    const write = (work: (db: Kysely<Database>) => Promise<void>) =>
+    const write = <R>(work: (db: Kysely<Database>) => Promise<R>) =>
       transact(async (db) => {
         const held = await db
           .selectFrom('run')
@@ -70,13 +85,18 @@ export function createRunStore(postgres: Postgres<Database>, owner: StoredCaller
           .forUpdate()
           .executeTakeFirst()
         if (!held) throw new RunLost()
-        await work(db)
+        return work(db)
       })
 
     return {
       ...stored,
+      holder,
+      hasBudget: () => transact((db) => hasTokensLeft(db, owner, budgets)),
       async addStep(step) {
-        await write((db) => insertStep(db, run, steps + 1, step))
+        await write(async (db) => {
+          await insertStep(db, run, steps + 1, step)
+          await countTokens(db, owner, stepTokens(step))
+        })
         steps++
       },
       startCall: (id) =>
@@ -86,6 +106,7 @@ export function createRunStore(postgres: Postgres<Database>, owner: StoredCaller
             .set({ status: 'RUNNING', started_at: sql<Date>`coalesce(started_at, now())` })
             .where('id', '=', id)
             .execute()
+          await addEvents(db, run, [{ kind: 'TOOL_CALL', call: id, status: 'RUNNING' }])
         }),
       settleCall: (id, { status, outcome }) =>
         write(async (db) => {
@@ -94,6 +115,19 @@ export function createRunStore(postgres: Postgres<Database>, owner: StoredCaller
             .set({ status, ...outcomeColumns(outcome), finished_at: sql<Date>`now()` })
             .where('id', '=', id)
             .execute()
+          await addEvents(db, run, [{ kind: 'TOOL_CALL', call: id, status }])
+        }),
+      wait: (calls) =>
+        write(async (db) => {
+          if ((await decisionsHeard(db, 'and hold')) !== heard) return false
+          await storeWaiting(db, run, calls)
+          await enqueueWaiting(
+            db,
+            { run, ...owner },
+            Math.min(...calls.map(({ approval }) => Date.parse(approval.expiresAt))),
+          )
+          await sql`select pg_notify(${runWaits}, ${run})`.execute(db)
+          return true
         }),
       end: (end) =>
         transact(async (db) => {
@@ -114,89 +148,4 @@ async function readTurns(db: Kysely<Database>, conversation: string): Promise<Tu
   let length = 0
   const kept = rows.filter((row, index) => (length += row.text.length) <= maxTurnLength || index === 0)
   return kept.toReversed().map(({ role, text }) => ({ role: role === 'USER' ? 'user' : 'assistant', text }))
-}
-
-async function readSteps(db: Kysely<Database>, run: string): Promise<Step[]> {
-  const steps = await db.selectFrom('step').selectAll().where('run_id', '=', run).orderBy('number').execute()
-  const calls = await db
-    .selectFrom('tool_call')
-    .selectAll()
-    .where('run_id', '=', run)
-    .orderBy('step')
-    .orderBy('position')
-    .execute()
-  const byStep = Map.groupBy(calls, (call) => call.step)
-  return steps.map((step) => ({
-    text: step.text,
-    reason: step.reason,
-    usage: step.reported
-      ? {
-          inputTokens: step.input_tokens,
-          outputTokens: step.output_tokens,
-          cachedInputTokens: step.cached_input_tokens,
-        }
-      : null,
-    calls: (byStep.get(step.number) ?? []).map((call): Call => ({
-      id: call.id,
-      name: call.tool,
-      arguments: call.arguments,
-      outcome: outcomeOf(call),
-    })),
-  }))
-}
-
-function outcomeOf(call: {
-  status: string
-  result: unknown
-  result_truncated: boolean
-  error_code: string | null
-  error_message: string | null
-}): ToolOutcome | null {
-  if (call.status === 'PROPOSED' || call.status === 'RUNNING') return null
-  if (call.status === 'SUCCEEDED') return { ok: true, result: call.result, truncated: call.result_truncated }
-  return { ok: false, error: { code: call.error_code ?? 'INTERNAL', message: call.error_message ?? '' } }
-}
-
-async function insertStep(db: Kysely<Database>, run: string, number: number, step: Step): Promise<void> {
-  const { text, reason, usage, calls } = step
-  await db
-    .insertInto('step')
-    .values({
-      run_id: run,
-      number,
-      text: storable(text),
-      reason,
-      reported: usage !== null,
-      input_tokens: usage?.inputTokens ?? null,
-      output_tokens: usage?.outputTokens ?? null,
-      cached_input_tokens: usage?.cachedInputTokens ?? null,
-    })
-    .execute()
-  if (calls.length === 0) return
-  await db
-    .insertInto('tool_call')
-    .values(
-      calls.map(({ id, name, arguments: args, outcome }, position) => ({
-        id,
-        run_id: run,
-        step: number,
-        position,
-        tool: storable(name),
-        arguments: JSON.stringify(args),
-        status: outcome === null ? ('PROPOSED' as const) : ('FAILED' as const),
-        ...(outcome === null ? {} : { ...outcomeColumns(outcome), finished_at: sql<Date>`now()` }),
-      })),
-    )
-    .execute()
-}
-
-function outcomeColumns(outcome: ToolOutcome) {
-  return outcome.ok
-    ? {
-        result: JSON.stringify(outcome.result),
-        result_truncated: outcome.truncated,
-        error_code: null,
-        error_message: null,
-      }
-    : { result: null, result_truncated: false, error_code: outcome.error.code, error_message: outcome.error.message }
 }

@@ -2,6 +2,8 @@ import {
   agentApiPaths,
   agentApiTypes,
   AppError,
+  type ErrorCode,
+  errorTable,
   type OfferedTool,
   type Principal,
   type ToolDefinition,
@@ -10,10 +12,17 @@ import {
 } from '@behalf/identity'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { z } from 'zod'
+import type { AgentAudit } from '../audit/audit-agents.ts'
+import type { ToolAudit } from '../audit/audit-tools.ts'
 import { principalFromDelegation } from '../authenticate/principal.ts'
 import type { Authority } from '../authority.ts'
+import { goneSignal } from '../http/gone-signal.ts'
+import { parseForm } from '../http/parse-form.ts'
 import { parseJson } from '../http/parse-json.ts'
+import type { RateLimits } from '../limits/rate-limits.ts'
 import type { Registry } from '../registry.ts'
+import type { RevocationGuard } from '../revocation/revocation-guard.ts'
+import type { OpenProof } from './approve-call.ts'
 import type { TicketSealer } from './ticket.ts'
 
 const id = z.string().regex(/^[\w-]{1,64}$/)
@@ -31,23 +40,45 @@ const callRequest = z.object({
   arguments: z.unknown(),
 })
 
+const resolvedRequest = z.object({ after: z.int().nonnegative() })
+/** For how long a request for what was resolved waits where there is nothing. */
+const longestWaitMs = 25_000
+
 /**
  * What an orchestrator may ask of the gateway, on the internal port: to make a delegation of a ticket (RFC 8693),
- * which tools a delegation may use, and to run one. It proves itself with a workload token for exactly this request,
+ * which tools a delegation may use, to run one, and what became of approvals it waits for. It proves itself with a workload token for exactly this request,
  * and learns nothing with which a subgraph could be asked.
  */
 export function addAgentApi(
   app: FastifyInstance,
   options: {
     readonly authority: Authority
+    readonly guard: RevocationGuard
+    readonly rates: RateLimits
     readonly registry: Registry
     readonly tickets: TicketSealer
+    readonly openProof: OpenProof
     readonly workloads: WorkloadVerifier
+    readonly audit: AgentAudit
+    readonly toolAudit: Pick<ToolAudit, 'refused'>
     /** Agents that a workload may act as. */
     readonly agentsOf: (workload: string) => readonly string[]
   },
 ): void {
-  const { authority, registry, tickets, workloads, agentsOf } = options
+  const { authority, guard, rates, registry, tickets, openProof, workloads, audit, toolAudit, agentsOf } = options
+  const { approvals } = authority
+  const closing = new AbortController()
+  app.addHook('preClose', async () => closing.abort())
+
+  /** Counts what is refused because nobody of ours asked. */
+  async function orRefused<T>(credential: Promise<T>): Promise<T> {
+    return orNoted(
+      (code) => {
+        if (errorTable[code].status < 500) audit.refused(code)
+      },
+      () => credential,
+    )
+  }
 
   /** The body of a request whose workload token holds, and the workload. */
   async function admit<T>(
@@ -57,30 +88,56 @@ export function addAgentApi(
   ): Promise<{ workload: string; asked: T }> {
     const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
     const token = request.headers[workloadTokenHeader]
-    if (typeof token !== 'string') throw new AppError('WORKLOAD_REFUSED')
-    const workload = await workloads.verify(
-      token,
-      { method: request.method, path: request.url, body },
-      (tokenId, expiresAt) => authority.consume(tokenId, expiresAt),
+    const workload = await orRefused(
+      workloads.verify(
+        typeof token === 'string' ? token : '',
+        { method: request.method, path: request.url, body },
+        (tokenId, expiresAt) => authority.consume(tokenId, expiresAt),
+      ),
     )
     const asked = schema.safeParse(parse(body))
     if (!asked.success) throw new AppError('BAD_REQUEST', undefined, { cause: asked.error })
     return { workload, asked: asked.data }
   }
 
+  /** Whoever approves something grants their rights of that moment anew. */
+  async function renew(handle: string, agents: readonly string[]): Promise<void> {
+    const proof = await approvals.renewable(handle, agents)
+    const grant = proof && (await orRefused(openProof(proof)).catch(() => null))
+    if (proof && grant) await approvals.renew(proof, grant)
+  }
+
   /** A delegation is used by the agent it was given to, and that agent only by the workload it runs on. */
-  async function principalOf(handle: string, workload: string, run: string): Promise<Principal> {
-    const delegation = await authority.useDelegation(handle, agentsOf(workload))
-    if (delegation === null) throw new AppError('DELEGATION_REFUSED')
-    return principalFromDelegation(delegation, run)
+  async function principalOf(
+    { delegation: handle, run }: { readonly delegation: string; readonly run: string },
+    workload: string,
+    txn: string,
+  ): Promise<Principal> {
+    const agents = agentsOf(workload)
+    await renew(handle, agents)
+    const delegation = await authority.useDelegation(handle, agents)
+    const note = (outcome: 'OK' | ErrorCode) => audit.delegationUsed(delegation, { txn, workload, outcome })
+    return orNoted(note, async () => {
+      if (delegation === null) throw new AppError('DELEGATION_REFUSED')
+      const principal = principalFromDelegation(delegation, run)
+      guard.requireInForce(principal)
+      note('OK')
+      return principal
+    })
   }
 
   app.post(agentApiPaths.token, async (request) => {
     const { workload, asked } = await admit(request, exchangeRequest, parseForm)
-    const ticket = await tickets.open(asked.subject_token, workload)
-    const redeemed = await authority.redeemTicket(ticket)
-    if (redeemed === null) throw new AppError('TICKET_REFUSED')
-    const { handle, delegation } = redeemed
+    const ticket = await orRefused(tickets.open(asked.subject_token, workload))
+    const { handle, delegation } = await orNoted(
+      (code) => audit.ticketRefused(ticket, code),
+      async () => {
+        guard.requireFresh()
+        const redeemed = await authority.redeemTicket(ticket)
+        if (redeemed === null) throw new AppError('TICKET_REFUSED')
+        return redeemed
+      },
+    )
     return {
       access_token: handle,
       issued_token_type: agentApiTypes.delegation,
@@ -92,21 +149,37 @@ export function addAgentApi(
 
   app.post(agentApiPaths.listTools, async (request) => {
     const { workload, asked } = await admit(request, listRequest, parseJson)
-    return { tools: registry.catalogue(await principalOf(asked.delegation, workload, asked.run)).map(offer) }
+    const principal = await principalOf(asked, workload, request.id)
+    return { tools: registry.catalogue(principal, request.id).map(offer) }
   })
 
   app.post(agentApiPaths.callTool, async (request) => {
     const { workload, asked } = await admit(request, callRequest, parseJson)
     const { delegation, run, ...call } = asked
-    return registry.call(await principalOf(delegation, workload, run), call)
+    const principal = await principalOf({ delegation, run }, workload, request.id)
+    const { id: txn } = request
+    await orNoted(
+      (code) => toolAudit.refused(principal, call, { txn, code }),
+      () => rates.toolCall(principal),
+    )
+    return registry.call(principal, call, txn)
+  })
+
+  app.post(agentApiPaths.resolvedApprovals, async (request, reply) => {
+    const { workload, asked } = await admit(request, resolvedRequest, parseJson)
+    const waited = AbortSignal.any([closing.signal, AbortSignal.timeout(longestWaitMs), goneSignal(reply)])
+    return { resolutions: await approvals.resolved(asked.after, agentsOf(workload), waited) }
   })
 }
 
-/** RFC 6749 3.2: no parameter more than once. */
-function parseForm(body: Buffer): unknown {
-  const entries = [...new URLSearchParams(body.toString())]
-  const form = Object.fromEntries(entries)
-  return Object.keys(form).length === entries.length ? form : null
+/** Writes down why it was refused, where it was. */
+async function orNoted<T>(note: (code: ErrorCode) => void, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof AppError) note(error.code)
+    throw error
+  }
 }
 
 /** What a model may know of a tool. */

@@ -32,7 +32,7 @@ const refused = { code: 'TICKET_REFUSED', status: 400 }
 describe('a ticket', () => {
   it('is opened by the gateway for the workload it was made for', async () => {
     const ticket = await sealer.open(await seal(), 'orchestrator')
-    const { issuer, subject, tenant, scopes, facts, client, session, authTime, acr } = ada
+    const { issuer, subject, tenant, scopes, facts, client, session, authTime, acr, issuedAt } = ada
     expect(ticket.grant).toEqual({
       issuer,
       subject,
@@ -43,6 +43,7 @@ describe('a ticket', () => {
       session,
       authTime,
       acr,
+      issuedAt,
       agent: 'assistant',
       parent: start.txn,
     })
@@ -144,3 +145,24 @@ const decoded = (token: string) =>
     .split('.')
     .map((part, index) => (index === 0 ? part : Buffer.from(part, 'base64url').toString('hex')))
     .join('.')
+
+describe('[P9] a proof', () => {
+  const approved = [{ id: 'apr_1', argumentsHash: 'h'.repeat(43) }]
+  const prove = async (principal = ada) =>
+    (await sealer.sealProof(principal, { approved, to: 'identity', txn: start.txn })) ?? ''
+
+  it('says what was approved by whom, to the gateway, and of its receiver', async () => {
+    const proof = await sealer.openProof(await prove(), 'identity', new Date(now))
+    expect(proof).toMatchObject({ approved, grant: { subject: 'usr_ada', scopes: ['orders:read'], parent: start.txn } })
+    expect(proof.grant).not.toHaveProperty('agent')
+    await expect(sealer.openProof(await prove(), 'orders', new Date(now))).rejects.toMatchObject(refused)
+    await expect(sealer.openProof(await prove(), 'identity', new Date(now + 61_000))).rejects.toMatchObject(refused)
+    expect(await prove(anonymous)).toBe('')
+  })
+
+  it('is no ticket, nor is a ticket a proof, whoever shows it', async () => {
+    await expect(sealer.open(await prove(), 'identity')).rejects.toMatchObject(refused)
+    await expect(sealer.openProof(await seal(), 'orchestrator', new Date(now))).rejects.toMatchObject(refused)
+    await expect(sealer.open(await seal(), 'orchestrator')).resolves.toBeDefined()
+  })
+})

@@ -1,29 +1,39 @@
 import { randomUUID } from 'node:crypto'
-import { acceptedEpochs, AppError, deriveKey, type Principal, type Ticket } from '@behalf/identity'
+import {
+  acceptedEpochs,
+  AppError,
+  type ApprovedHash,
+  deriveKey,
+  type Principal,
+  type Proof,
+  type Ticket,
+} from '@behalf/identity'
 import { EncryptJWT, jwtDecrypt } from 'jose'
 import { z } from 'zod'
 
-/** Seconds between a `@delegates` call and the redemption of its ticket. */
+/** Seconds between a `@delegates` call and the redemption of its ticket, or an `@approves` call and its decision. */
 const lifetime = 60
-const use = 'behalf-ticket'
+/** Each is opened as what it was sealed as, and as nothing else (RFC 8725 3.11). */
+type Use = 'behalf-ticket' | 'behalf-proof'
 
-const claimsSchema = z.object({
-  jti: z.string(),
-  exp: z.number(),
-  to: z.string(),
-  grant: z.object({
-    issuer: z.string(),
-    subject: z.string(),
-    tenant: z.string(),
-    scopes: z.array(z.string()),
-    facts: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.array(z.string())])),
-    client: z.string(),
-    session: z.string().nullable(),
-    authTime: z.number().nullable(),
-    acr: z.string().nullable(),
-    agent: z.string(),
-    parent: z.string(),
-  }),
+const granted = z.object({
+  issuer: z.string(),
+  subject: z.string(),
+  tenant: z.string(),
+  scopes: z.array(z.string()),
+  facts: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.array(z.string())])),
+  client: z.string(),
+  session: z.string().nullable(),
+  authTime: z.number().nullable(),
+  acr: z.string().nullable(),
+  issuedAt: z.number(),
+  parent: z.string(),
+})
+const sealed = z.object({ jti: z.string(), exp: z.number(), to: z.string() })
+const ticketSchema = sealed.extend({ grant: granted.extend({ agent: z.string() }) })
+const proofSchema = sealed.extend({
+  grant: granted,
+  approved: z.array(z.object({ id: z.string(), argumentsHash: z.string() })),
 })
 
 /** Tickets: sealed by the gateway for itself. Who carries one can neither read, change nor make it. */
@@ -33,8 +43,21 @@ export interface TicketSealer {
     principal: Principal,
     start: { readonly agent: string; readonly to: string; readonly txn: string },
   ): Promise<string | null>
-  /** @throws {AppError} `TICKET_REFUSED` unless `workload` is whom it was made for. */
-  open(ticket: string, workload: string): Promise<Ticket>
+  /**
+   * @param at - when it was used. Default: now.
+   * @throws {AppError} `TICKET_REFUSED` unless `receiver` is whom it was made for.
+   */
+  open(ticket: string, receiver: string, at?: Date): Promise<Ticket>
+  /** @returns null for a caller who decides nothing: nobody, or an agent. */
+  sealProof(
+    principal: Principal,
+    decided: { readonly approved: readonly ApprovedHash[]; readonly to: string; readonly txn: string },
+  ): Promise<string | null>
+  /**
+   * @param at - when it was used.
+   * @throws {AppError} `TICKET_REFUSED` unless `receiver` is whom it was made for.
+   */
+  openProof(proof: string, receiver: string, at: Date): Promise<Proof>
 }
 
 /** JWE `dir` with A256GCM (RFC 7516), key from info `behalf/ticket/<epoch>`; tickets of the previous epoch are opened, too. */
@@ -54,33 +77,60 @@ export function createTicketSealer(options: {
     return key
   }
 
+  const seal = (use: Use, to: string, claims: object) =>
+    new EncryptJWT({ to, ...claims })
+      .setProtectedHeader({ alg: 'dir', enc: 'A256GCM', typ: use, kid })
+      .setJti(randomUUID())
+      .setExpirationTime(Math.floor(clock() / 1000) + lifetime)
+      .encrypt(keyOf(kid))
+
+  async function open<T extends { readonly to: string }>(
+    use: Use,
+    schema: z.ZodType<T>,
+    { text, receiver, at }: { readonly text: string; readonly receiver: string; readonly at: Date },
+  ): Promise<T> {
+    try {
+      const { payload } = await jwtDecrypt(text, ({ kid: id }) => keyOf(id), {
+        typ: use,
+        keyManagementAlgorithms: ['dir'],
+        contentEncryptionAlgorithms: ['A256GCM'],
+        requiredClaims: ['exp', 'jti'],
+        currentDate: at,
+      })
+      const claims = schema.parse(payload)
+      if (claims.to !== receiver) throw new Error(`made for ${claims.to}`)
+      return claims
+    } catch (cause) {
+      throw new AppError('TICKET_REFUSED', undefined, { cause })
+    }
+  }
+
   return {
     async seal(principal, { agent, to, txn }) {
-      const { actor, issuer, subject, tenant, client, scopes, facts, session, authTime, acr } = principal
-      if (actor !== null || issuer === null || tenant === null || client === null) return null
-      const grant = { issuer, subject, tenant, scopes, facts, client, session, authTime, acr, agent, parent: txn }
-      return new EncryptJWT({ to, grant })
-        .setProtectedHeader({ alg: 'dir', enc: 'A256GCM', typ: use, kid })
-        .setJti(randomUUID())
-        .setExpirationTime(Math.floor(clock() / 1000) + lifetime)
-        .encrypt(keyOf(kid))
+      const grant = grantOf(principal, txn)
+      return grant && seal('behalf-ticket', to, { grant: { ...grant, agent } })
     },
 
-    async open(ticket, workload) {
-      try {
-        const { payload } = await jwtDecrypt(ticket, ({ kid: id }) => keyOf(id), {
-          typ: use,
-          keyManagementAlgorithms: ['dir'],
-          contentEncryptionAlgorithms: ['A256GCM'],
-          requiredClaims: ['exp', 'jti'],
-          currentDate: new Date(clock()),
-        })
-        const { jti, exp, to, grant } = claimsSchema.parse(payload)
-        if (to !== workload) throw new Error(`made for ${to}`)
-        return { id: jti, expiresAt: new Date(exp * 1000), grant }
-      } catch (cause) {
-        throw new AppError('TICKET_REFUSED', undefined, { cause })
-      }
+    async open(text, receiver, at = new Date(clock())) {
+      const { jti, exp, grant } = await open('behalf-ticket', ticketSchema, { text, receiver, at })
+      return { id: jti, expiresAt: new Date(exp * 1000), grant }
+    },
+
+    async sealProof(principal, { approved, to, txn }) {
+      const grant = grantOf(principal, txn)
+      return grant && seal('behalf-proof', to, { grant, approved })
+    },
+
+    async openProof(text, receiver, at) {
+      const { grant, approved } = await open('behalf-proof', proofSchema, { text, receiver, at })
+      return { grant, approved }
     },
   }
+}
+
+/** Null for whoever has nothing to grant. */
+function grantOf(principal: Principal, txn: string): Proof['grant'] | null {
+  const { actor, issuer, subject, tenant, client, scopes, facts, session, authTime, acr, issuedAt } = principal
+  if (actor !== null || issuer === null || tenant === null || client === null || issuedAt === null) return null
+  return { issuer, subject, tenant, scopes, facts, client, session, authTime, acr, issuedAt, parent: txn }
 }

@@ -28,9 +28,12 @@ export async function fetchBounded(
   return { status: statusCode, text: Buffer.concat(chunks).toString('utf8') }
 }
 
-/** @throws {TypeError} for a URL whose answers anybody on the way could have written. */
-export function requireSecure(url: URL): void {
-  if (url.protocol !== 'https:' && !isLoopback(url)) throw new TypeError(`${url.origin} must be https.`)
+/**
+ * @param loopback - whether plain http is accepted of this machine
+ * @throws {TypeError} for a URL whose answers anybody on the way could have written
+ */
+export function requireSecure(url: URL, { loopback = true } = {}): void {
+  if (url.protocol !== 'https:' && !(loopback && isLoopback(url))) throw new TypeError(`${url.origin} must be https.`)
 }
 
 const isLoopback = ({ protocol, hostname }: URL) =>

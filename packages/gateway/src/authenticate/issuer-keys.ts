@@ -1,74 +1,131 @@
 import { AppError } from '@behalf/identity'
-import { createLocalJWKSet, errors, type JWTVerifyGetKey } from 'jose'
+import { type CryptoKey, errors } from 'jose'
 import { z } from 'zod'
-import type { fetchBounded } from './fetch-bounded.ts'
+import { type fetchBounded, requireSecure } from './fetch-bounded.ts'
+import { createKeySet, type FindKey, type KeySet } from './key-set.ts'
 
 type Fetch = (location: string) => ReturnType<typeof fetchBounded>
 
 const metadata = z.object({ issuer: z.string(), jwks_uri: z.url() })
-const keySet = z.object({ keys: z.array(z.record(z.string(), z.unknown())) })
+const jwks = z.object({ keys: z.array(z.record(z.string(), z.unknown())) })
 
-/** Milliseconds: keys are read anew after `fresh`, used no longer than `stale`, and not asked for more often than `pause`. */
-const age = { fresh: 600_000, stale: 3_600_000, pause: 5000 } as const
+/**
+ * Milliseconds. Keys older than `fresh` are read anew behind the back of whoever uses them. When it is longer than
+ * `certain` since they were read, or since that was last tried, the reader is waited for: so a key that was taken
+ * away serves for a minute at most. While they cannot be read, known ones serve until they are `stale`.
+ */
+const age = { fresh: 30_000, certain: 60_000, stale: 3_600_000 } as const
+/** Milliseconds between two reads, and after failures, each of which doubles it. */
+const pause = { afterSuccess: 5000, afterFailure: 1000, most: 30_000 } as const
+
+export interface IssuerKeys {
+  /**
+   * The key that a token names. One that is not there is looked for once, not by every request that names it. Throws
+   * {@link AppError} `ISSUER_UNAVAILABLE`, and jose's error where there is none for this token.
+   */
+  readonly find: FindKey
+  /**
+   * Whether a key that was found is still one of the issuer's.
+   *
+   * @throws {AppError} `ISSUER_UNAVAILABLE`
+   */
+  holds(key: CryptoKey): Promise<boolean>
+}
 
 /**
  * The keys of an issuer, found by OpenID Connect Discovery 1.0 at first use, so that a gateway can start before its
- * provider. A key that is not there is looked for once, not by every request that names it; while the provider is
- * down, known keys serve for an hour, and nobody waits for it more often than every five seconds.
+ * provider.
  *
- * @returns what jose asks for a key; throws {@link AppError} `ISSUER_UNAVAILABLE` where the keys cannot be read, and
- *   jose's error where they hold none for this token.
+ * @param algorithms - those accepted of this issuer, the preferred first
  */
-export function createIssuerKeys(issuer: string, fetch: Fetch, clock: () => number): JWTVerifyGetKey {
-  let keys: JWTVerifyGetKey | null = null
+export function createIssuerKeys({
+  issuer,
+  algorithms,
+  fetch,
+  clock,
+  random = Math.random,
+}: {
+  readonly issuer: string
+  readonly algorithms: readonly string[]
+  readonly fetch: Fetch
+  readonly clock: () => number
+  /** Of [0, 1): spreads the attempts of several gateways. */
+  readonly random?: () => number
+}): IssuerKeys {
+  let known: KeySet | null = null
   let readAt = -Infinity
   let triedAt = -Infinity
   let failure: unknown = null
+  let failures = 0
+  let wait = 0
   let reading: Promise<void> | null = null
 
   /** Never throws: what went wrong is kept as `failure`. */
   async function readNow(): Promise<void> {
+    const began = clock()
     try {
-      keys = await readKeySet(issuer, fetch)
-      readAt = clock()
+      const found = createKeySet(await readKeys(issuer, fetch), algorithms)
+      if (known?.text !== found.text) known = found
+      readAt = began
       failure = null
+      failures = 0
     } catch (cause) {
       failure = cause
+      failures++
     }
     triedAt = clock()
+    wait = failures === 0 ? pause.afterSuccess : backoff(failures, random())
     reading = null
   }
 
   /** Ends when the keys were read or could not be; at once when that was tried a moment ago. */
   async function read(): Promise<void> {
-    if (reading === null && clock() - triedAt < age.pause) return
+    if (reading === null && clock() - triedAt < wait) return
     reading ??= readNow()
     await reading
   }
 
-  return async (header, token) => {
-    const known = clock() - readAt
-    if (known >= age.stale) await read()
-    else if (known >= age.fresh) void read()
-    if (keys === null || clock() - readAt >= age.stale) throw unavailable(failure)
-    try {
-      return await keys(header, token)
-    } catch (error) {
-      if (!(error instanceof errors.JWKSNoMatchingKey)) throw aboutKeys(error)
-      await read()
-      // Whether the issuer has such a key cannot be told while it does not answer.
-      if (failure !== null) throw unavailable(failure)
-      return await keys(header, token)
-    }
+  function usable(): KeySet {
+    if (known === null || clock() - readAt >= age.stale) throw unavailable(failure)
+    return known
+  }
+
+  async function current(): Promise<KeySet> {
+    const now = clock()
+    if (now - readAt < age.fresh) return usable()
+    const reread = read()
+    if (now - readAt >= age.stale || now - Math.max(readAt, triedAt) >= age.certain) await reread
+    return usable()
+  }
+
+  return {
+    async find(...token) {
+      try {
+        return await findIn(await current(), token)
+      } catch (error) {
+        if (!(error instanceof errors.JWKSNoMatchingKey)) throw error
+        await read()
+        // Whether the issuer has such a key cannot be told while it does not answer.
+        if (failure !== null) throw unavailable(failure)
+        return findIn(usable(), token)
+      }
+    },
+    holds: async (key) => (await current()).holds(key),
   }
 }
 
-async function readKeySet(issuer: string, fetch: Fetch): Promise<JWTVerifyGetKey> {
+/** Exponential, and between half and all of it. */
+const backoff = (failures: number, random: number) =>
+  Math.min(pause.afterFailure * 2 ** (failures - 1), pause.most) * (0.5 + random / 2)
+
+async function readKeys(issuer: string, fetch: Fetch) {
   const location = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`
   const found = metadata.parse(await readJson(location, fetch))
   // OpenID Connect Discovery 4.3: the document of another issuer must not vouch for this one.
   if (found.issuer !== issuer) throw new Error(`${location} is about another issuer`)
-  return createLocalJWKSet(keySet.parse(await readJson(found.jwks_uri, fetch)))
+  // An issuer elsewhere must not have us read what is on this machine.
+  requireSecure(new URL(found.jwks_uri), { loopback: !issuer.startsWith('https:') })
+  return jwks.parse(await readJson(found.jwks_uri, fetch)).keys
 }
 
 async function readJson(location: string, fetch: Fetch): Promise<unknown> {
@@ -78,9 +135,16 @@ async function readJson(location: string, fetch: Fetch): Promise<unknown> {
 }
 
 /** A token can name a key that is not there, or name none where there are several; any other error is about the keys. */
-const aboutKeys = (error: unknown) =>
-  error instanceof errors.JWKSMultipleMatchingKeys || error instanceof errors.JOSENotSupported
-    ? error
-    : unavailable(error)
+async function findIn({ find }: KeySet, token: Parameters<FindKey>): Promise<CryptoKey> {
+  try {
+    return await find(...token)
+  } catch (error) {
+    const aboutToken =
+      error instanceof errors.JWKSNoMatchingKey ||
+      error instanceof errors.JWKSMultipleMatchingKeys ||
+      error instanceof errors.JOSENotSupported
+    throw aboutToken ? error : unavailable(error)
+  }
+}
 
 const unavailable = (cause: unknown) => new AppError('ISSUER_UNAVAILABLE', undefined, { cause })

@@ -24,7 +24,7 @@ const withheldFromAgents: ReadonlySet<string> = new Set(['roles', 'groups'])
 
 /** The user of a delegation, with an agent acting in one of its runs. */
 export function principalFromDelegation(delegation: Delegation, run: string): Principal {
-  const { id, issuer, subject, tenant, scopes, client, session, authTime, acr, agent, parent, createdAt, expiresAt } =
+  const { id, issuer, subject, tenant, scopes, client, session, authTime, acr, issuedAt, agent, parent, expiresAt } =
     delegation
   return toPrincipal({
     issuer,
@@ -37,7 +37,7 @@ export function principalFromDelegation(delegation: Delegation, run: string): Pr
     authTime,
     acr,
     actor: { agent, delegation: id, run, tool: null, call: null, parent },
-    issuedAt: Math.floor(createdAt.getTime() / 1000),
+    issuedAt,
     expiresAt: Math.floor(expiresAt.getTime() / 1000),
   })
 }

@@ -1,3 +1,4 @@
+import type { Principal } from '@behalf/identity'
 import { describe, expect, it } from 'vitest'
 import { agent, graphOf, needs, nobody, person, rule } from './fixtures.ts'
 
@@ -73,7 +74,7 @@ describe('[P6] what a caller may not see', () => {
     expect(data).toEqual({ order: { id: 'o1', total: isAllowed ? 1 : null } })
   })
 
-  it('is what a policy guards, while nobody decides policies', async () => {
+  it('is what a policy guards that nobody gave', async () => {
     expect(await graph.ask(person('orders:read'), '{ order(id: 1) { items { sku price } } }')).toEqual({
       executed: '{ order(id: 1) { items { sku } } }',
       data: { order: { items: [{ sku: 'a', price: null }] } },
@@ -92,6 +93,7 @@ describe('[P6] what a caller may not see', () => {
     expect(await graph.ask(agent(), 'mutation { cancel(id: 1) }')).toMatchObject({
       errors: ['cancel UNAUTHORIZED_FIELD_OR_TYPE'],
     })
+    expect(await graph.ask(nobody, 'mutation { unlisted }')).toMatchObject({ data: { unlisted: true }, errors: [] })
   })
 
   it('may be everything: nothing is executed', async () => {
@@ -203,7 +205,8 @@ describe('what is not used any more', () => {
       executed: `query A($domain: String, $on: Boolean!) { viewer { ...Mail name @include(if: $on) } } fragment Mail on User { email(domain: $domain) }`,
     })
     const passed: Record<string, unknown>[] = []
-    await graph.authorize(person(), query, 'A')?.answer(variables, async (_operation, values) => {
+    const authorization = await graph.authorize(person(), query, 'A', variables)
+    await authorization?.answer(variables, async (_operation, values) => {
       passed.push(values)
       return { data: { viewer: { name: 'Ada' } } }
     })
@@ -214,25 +217,35 @@ describe('what is not used any more', () => {
 describe('the decision', () => {
   const query = '{ public viewer { name balance { amount } } }'
 
-  it('is null where nothing is removed, and is made once for callers who lack the same', () => {
-    expect(graph.authorize(person('balance:read', 'other'), query)).toBeNull()
-    const [first, second] = [graph.authorize(person('a'), query), graph.authorize(person('b', 'c'), query)]
+  it('is null where nothing is removed, and is made once for callers who lack the same', async () => {
+    expect(await graph.authorize(person('balance:read', 'other'), query)).toBeNull()
+    const [first, second] = [await graph.authorize(person('a'), query), await graph.authorize(person('b', 'c'), query)]
     expect(first).not.toBeNull()
     expect(second).toBe(first)
-    const anonymous = graph.authorize(nobody, query)
+    const anonymous = await graph.authorize(nobody, query)
     expect(anonymous?.denials).toMatchObject([
       { path: ['viewer'], coordinate: 'Query.viewer', code: 'UNAUTHENTICATED' },
     ])
-    expect(graph.authorize(person('a'), query)).toBe(first)
+    expect(await graph.authorize(person('a'), query)).toBe(first)
   })
 
-  it('has a key of its own for each text that is left', () => {
-    const keys = [nobody, person(), person('profile', 'email')].map(
-      (principal) => graph.authorize(principal, '{ public viewer { id email balance { amount } } }')?.allowed?.key,
-    )
+  it('says of a field whether it is gone for its own sake', async () => {
+    const both = await graph.authorize(person(), '{ public viewer { email balance { amount } } order(id: 1) { id } }')
+    for (const coordinate of ['User.email', 'User.balance', 'Query.order']) expect(both?.denies(coordinate)).toBe(true)
+    for (const coordinate of ['Query.public', 'Query.viewer', 'Balance.amount'])
+      expect(both?.denies(coordinate)).toBe(false)
+    const within = await graph.authorize(person(), '{ public viewer { email balance { amount } } }')
+    expect(within?.denies('User.balance')).toBe(true)
+    expect(within?.denies('Query.order')).toBe(false)
+  })
+
+  it('has a key of its own for each text that is left', async () => {
+    const keyOf = async (principal: Principal, text: string) => (await graph.authorize(principal, text))?.allowed?.key
+    const text = '{ public viewer { id email balance { amount } } }'
+    const keys = await Promise.all([nobody, person(), person('profile', 'email')].map((each) => keyOf(each, text)))
     expect(new Set(keys).size).toBe(3)
-    expect(graph.authorize(person(), '{ public order(id: 1) { id } }')?.allowed?.key).toBe(
-      graph.authorize(person(), '{ public order(id: 2) { id } }')?.allowed?.key,
+    expect(await keyOf(person(), '{ public order(id: 1) { id } }')).toBe(
+      await keyOf(person(), '{ public order(id: 2) { id } }'),
     )
   })
 })

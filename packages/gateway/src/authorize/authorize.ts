@@ -1,153 +1,183 @@
-import { createHash } from 'node:crypto'
-import type { FieldRule, Principal } from '@behalf/identity'
 import {
-  buildSchema,
-  type DocumentNode,
-  type ExecutionResult,
-  getVariableValues,
-  type GraphQLSchema,
-  type OperationDefinitionNode,
-  print,
-  printSchema,
-} from 'graphql'
+  type Approval,
+  createPolicyDecisions,
+  type FieldRule,
+  type Graph,
+  type Policies,
+  type Principal,
+  type Refusal,
+  refusalOf,
+} from '@behalf/identity'
+import { buildSchema, type DocumentNode, getVariableValues, type GraphQLSchema, Kind, printSchema } from 'graphql'
 import { LRUCache } from 'lru-cache'
-import { completeAnswer } from './complete-answer.ts'
-import type { Denial } from './denial.ts'
-import { filterOperation, operationOf } from './filter-operation.ts'
-import { denialOf, type DenialCode, readRules } from './requirement.ts'
+import { type Authorization, createAuthorization, unusableVariables, type Variables } from './authorization.ts'
+import { withoutArguments } from './complete-answer.ts'
+import { createDeniablePlaces, type DeniablePlace } from './deniable-place.ts'
+import { type Decide, filterOperation, operationOf } from './filter-operation.ts'
+import { readRules } from './requirement.ts'
 
-/** An operation as its text: what is cached of it must not be keyed by anything less. */
-export interface AuthorizedOperation {
-  readonly document: DocumentNode
-  readonly operation: OperationDefinitionNode
-  readonly source: string
-  /** Hexadecimal SHA-256 of `source`: the key for whatever is cached of this operation, plans above all. */
-  readonly key: string
-}
-
-/** What is left of an operation for callers who lack something that it asks for. */
-export interface Authorization {
-  /** Null if nothing is left to be executed. */
-  readonly allowed: AuthorizedOperation | null
-  /** Why fields are gone; at most 100. */
-  readonly denials: readonly Denial[]
-  /** Runs what is allowed, if anything is, and puts null with its reason where something is not. */
-  answer(
-    variables: Readonly<Record<string, unknown>>,
-    run: (operation: AuthorizedOperation, variables: Record<string, unknown>) => Promise<ExecutionResult>,
-  ): Promise<ExecutionResult>
-}
-
-/**
- * Decides what of an operation a caller may have executed, before anything is planned. Null: all of it, as it is.
- *
- * @param request.hash - of the document's text; `document` is what that text says, and validates.
- */
-export type Authorize = (request: {
+export interface AuthorizeRequest {
+  /** Of the document's text; `document` is what that text says, and validates. */
   readonly hash: string
   readonly document: DocumentNode
   readonly operationName: string | null
+  /** As the client gave them. */
+  readonly variables: Variables
   readonly principal: Principal
-}) => Authorization | null
+  /** The user's, of this operation. */
+  readonly approval?: Approval | null
+}
 
 /**
- * An operation's distinct requirements are read once. What is left of it depends on which of them are met, and on
- * nothing else of the caller; decisions that depend on arguments have no place in here.
+ * Decides what of an operation a caller may have executed, before anything is planned. Null: all of it, as it is. A
+ * promise only where policies or arguments are part of the decision.
+ */
+export type Authorize = (request: AuthorizeRequest) => Authorization | null | Promise<Authorization | null>
+
+/** What is known of an operation, whoever asks and with which variables. */
+interface Operation {
+  /** Where fields of it are decided one by one: other copies of the same text have other nodes. */
+  readonly document: DocumentNode | null
+  readonly rules: readonly FieldRule[]
+  readonly places: readonly DeniablePlace[]
+}
+
+/** What is decided of an operation by rules alone: the same for all callers who meet the same rules. */
+interface Decided {
+  readonly authorization: Authorization | null
+  /** What is left to be decided. */
+  readonly places: readonly DeniablePlace[]
+  readonly refusals: ReadonlyMap<FieldRule, Refusal>
+}
+
+/**
+ * An operation's distinct requirements are read once. What rules leave of it depends on which of them are met, and on
+ * nothing else of the caller: that is kept. What policies and arguments decide is decided for each request on top of
+ * it, and kept nowhere.
  */
 export function createAuthorize(options: {
   readonly schema: GraphQLSchema
   readonly rules: Readonly<Record<string, FieldRule>>
+  readonly subjects?: Graph['subjects']
+  readonly policies?: Policies
 }): Authorize {
+  const { subjects = {}, policies = {} } = options
   // A gateway's schema has resolvers of its own, which would answer in place of those of `completeAnswer`.
-  const schema = buildSchema(printSchema(options.schema), { assumeValid: true })
-  const ruleOf = readRules(options.rules)
-  const requirements = new LRUCache<string, readonly FieldRule[]>({
-    max: 5000,
-    maxSize: 5_000_000,
-    sizeCalculation: (rules, key) => key.length + rules.length + 1,
-  })
-  const authorizations = new LRUCache<string, Authorization>({ max: 1000, maxSize: 1_000_000 })
+  const sdl = printSchema(options.schema)
+  const schema = buildSchema(sdl, { assumeValid: true })
+  const schemas = { schema, answers: withoutArguments(sdl) }
+  const requirementOf = readRules(options.rules)
+  const deniablePlaces = createDeniablePlaces(schema, requirementOf, subjects)
+  const operations = new LRUCache<string, Operation>({ max: 5000, maxSize: 5_000_000 })
+  const decisions = new LRUCache<string, Decided>({ max: 1000, maxSize: 1_000_000 })
 
-  function requirementsOf(key: string, document: DocumentNode, operationName: string | null): readonly FieldRule[] {
-    const known = requirements.get(key)
-    if (known) return known
-    const found = new Set<FieldRule>()
-    const decide = (rule: FieldRule) => {
-      found.add(rule)
-      return null
+  /** @param decidePlace - for what rules do not refuse. */
+  function decideBy(
+    decideRule: (rule: FieldRule) => Refusal | null | undefined,
+    decidePlace: (place: DeniablePlace) => Refusal | null,
+  ): Decide {
+    const decide = (coordinate: string, placeOf: () => DeniablePlace | null) => {
+      const { rule } = requirementOf(coordinate)
+      const refusal = rule && decideRule(rule)
+      if (refusal) return refusal
+      const place = placeOf()
+      return place && decidePlace(place)
     }
-    filterOperation({ schema, document, operationName, ruleOf, decide })
-    const rules = [...found]
-    requirements.set(key, rules)
-    return rules
-  }
-
-  function filter(
-    document: DocumentNode,
-    operationName: string | null,
-    codes: ReadonlyMap<FieldRule, DenialCode | null>,
-  ): Authorization {
-    const decide = (rule: FieldRule) => codes.get(rule) ?? null
-    const filtered = filterOperation({ schema, document, operationName, ruleOf, decide })
-    const allowed = filtered.document && describe(filtered.document)
-    const { variableDefinitions = [] } = operationOf(document, operationName)
-    const { denials, removed } = filtered
     return {
-      allowed,
-      denials,
-      async answer(rawVariables, run) {
-        // As if nothing were removed: what is wrong with the request does not depend on who makes it.
-        const { errors, coerced } = getVariableValues(schema, variableDefinitions, rawVariables)
-        if (errors) return { errors }
-        const result = allowed ? await run(allowed, variablesOf(allowed, rawVariables)) : { data: {} }
-        const parts = { schema, document, operationName, denials, removed }
-        return completeAnswer({ ...parts, rawVariables, variables: coerced, result })
-      },
+      field: (node, parent) => decide(`${parent.name}.${node.name.value}`, () => deniablePlaces.ofField(node, parent)),
+      type: (type) => decide(type.name, () => deniablePlaces.ofType(type)),
     }
   }
 
-  return ({ hash, document, operationName, principal }) => {
-    const key = `${hash} ${operationName ?? ''}`
-    const rules = requirementsOf(key, document, operationName)
-    let met = ''
-    let isAllMet = true
-    for (const rule of rules) {
-      const code = denialOf(rule, principal)
-      met += code === null ? '+' : letters[code]
-      isAllMet &&= code === null
-    }
-    if (isAllMet) return null
-    const filteredKey = `${key} ${met}`
-    const known = authorizations.get(filteredKey)
+  function readOperation(key: string, document: DocumentNode, operationName: string | null): Operation {
+    const known = operations.get(key)
     if (known) return known
-    const codes = new Map(rules.map((rule) => [rule, denialOf(rule, principal)]))
-    const authorization = filter(document, operationName, codes)
-    const size = filteredKey.length + (document.loc?.end ?? 0) + (authorization.allowed?.source.length ?? 0) + 1
-    authorizations.set(filteredKey, authorization, { size })
-    return authorization
+    const rules = new Set<FieldRule>()
+    const places = new Map<DeniablePlace['at'], DeniablePlace>()
+    const decide = decideBy(
+      (rule) => (rules.add(rule), null),
+      (place) => (places.set(place.at, place), null),
+    )
+    filterOperation({ schema, document, operationName, decide })
+    const kept = places.size > 0 ? document : null
+    const operation = { document: kept, rules: [...rules], places: [...places.values()] }
+    const weight = kept ? 5 * (document.loc?.end ?? 0) : 0
+    operations.set(key, operation, { size: key.length + rules.size + weight + 1 })
+    return operation
+  }
+
+  function decideByRules(
+    key: string,
+    operation: Operation,
+    { document, operationName, principal, approval = null }: AuthorizeRequest,
+  ): Decided {
+    const isApproved = approval !== null && onlyAsks(document, operationName, approval.field)
+    const refusals = new Map<FieldRule, Refusal>()
+    let met = ''
+    for (const rule of operation.rules) {
+      const refusal = refusalOf(rule, principal, isApproved)
+      if (refusal) refusals.set(rule, refusal)
+      met += refusal ? letters[refusal.code] : '+'
+    }
+    if (refusals.size === 0) return { authorization: null, places: operation.places, refusals }
+    const decidedKey = `${key} ${met}`
+    const known = decisions.get(decidedKey)
+    if (known) return known
+    const reached = new Map<DeniablePlace['at'], DeniablePlace>()
+    const decide = decideBy(
+      (rule) => refusals.get(rule),
+      (place) => (reached.set(place.at, place), null),
+    )
+    const authorization = createAuthorization(schemas, document, operationName, decide)
+    const decided: Decided = { authorization, places: [...reached.values()], refusals }
+    const size = decidedKey.length + (document.loc?.end ?? 0) + (authorization.allowed?.source.length ?? 0) + 1
+    decisions.set(decidedKey, decided, { size })
+    return decided
+  }
+
+  async function decideByRequest(
+    { authorization, places, refusals }: Decided,
+    { document, operationName, principal, variables: rawVariables }: AuthorizeRequest,
+  ): Promise<Authorization | null> {
+    const { variableDefinitions = [] } = operationOf(document, operationName)
+    const { errors, coerced: variables } = getVariableValues(schema, variableDefinitions, rawVariables)
+    if (errors) return unusableVariables(errors)
+    const policyDecisions = createPolicyDecisions(policies, principal)
+    const refused = new Map<DeniablePlace['at'], Refusal>()
+    const decideOne = async (place: DeniablePlace) => {
+      const refusal = await place.decide(principal, variables, policyDecisions)
+      if (refusal) refused.set(place.at, refusal)
+    }
+    await Promise.all(places.map(decideOne))
+    if (refused.size === 0) return authorization
+    const decide = decideBy(
+      (rule) => refusals.get(rule),
+      ({ at }) => refused.get(at) ?? null,
+    )
+    return createAuthorization(schemas, document, operationName, decide)
+  }
+
+  return (given) => {
+    const key = `${given.hash} ${given.operationName ?? ''}`
+    const operation = readOperation(key, given.document, given.operationName)
+    const request = operation.document ? { ...given, document: operation.document } : given
+    const decided = decideByRules(key, operation, request)
+    return decided.places.length === 0 ? decided.authorization : decideByRequest(decided, request)
   }
 }
 
-const letters: Readonly<Record<DenialCode, string>> = {
+/** Equal rules are one: so a whole operation is approved, or nothing of it, and it has one field. */
+const onlyAsks = (document: DocumentNode, operationName: string | null, field: string) =>
+  operationOf(document, operationName).selectionSet.selections.every(
+    (selection) => selection.kind === Kind.FIELD && selection.name.value === field,
+  )
+
+/** By which it is known, together with the rule, what a caller is told. */
+const letters: Readonly<Record<Refusal['code'], string>> = {
   UNAUTHENTICATED: 'a',
   UNAUTHORIZED_FIELD_OR_TYPE: 'u',
+  STEP_UP_REQUIRED: 's',
   AGENT_DENIED: 'd',
   APPROVAL_REQUIRED: 'p',
-}
-
-function describe(document: DocumentNode): AuthorizedOperation {
-  const source = print(document)
-  const key = createHash('sha256').update(source).digest('hex')
-  return { document, operation: operationOf(document, null), source, key }
-}
-
-/** Values of variables that are no longer declared are not passed on. */
-function variablesOf(
-  { operation: { variableDefinitions = [] } }: AuthorizedOperation,
-  variables: Readonly<Record<string, unknown>>,
-): Record<string, unknown> {
-  const names = variableDefinitions.map(({ variable }) => variable.name.value)
-  return Object.fromEntries(
-    names.flatMap((name) => (Object.hasOwn(variables, name) ? [[name, variables[name]] as const] : [])),
-  )
+  BAD_USER_INPUT: 'b',
 }

@@ -1,23 +1,36 @@
-import { errorTable } from '@behalf/identity'
+import { createRefusal } from '@behalf/identity'
 import {
+  buildASTSchema,
   type DocumentNode,
   executeSync,
   type ExecutionResult,
   type FieldNode,
-  GraphQLError,
+  type GraphQLError,
   type GraphQLFieldResolver,
   type GraphQLSchema,
+  parse,
+  visit,
 } from 'graphql'
-import { type Denial, wasAskedFor } from './denial.ts'
+import { type Denial, denialError, wasAskedFor } from './denial.ts'
+
+const ofAnotherType = createRefusal('UNAUTHORIZED_FIELD_OR_TYPE', '')
 
 /** Thrown where a field was removed, so that null propagates from there as execution has it (GraphQL 6.4.4). */
 const withheld = new Error('withheld')
+
+/**
+ * Answers are completed by response name. With arguments, one that cannot be coerced would be reported here once more,
+ * after the subgraph that was given it.
+ */
+export const withoutArguments = (sdl: string): GraphQLSchema =>
+  buildASTSchema(visit(parse(sdl), { FieldDefinition: (node) => ({ ...node, arguments: [] }) }), { assumeValid: true })
 
 /**
  * Puts null, and an error that says why, where fields were removed from what was executed: the original operation is
  * executed once more, over the answer. `__typename` of whatever is in it is known, see `filterOperation`.
  */
 export function completeAnswer(options: {
+  /** {@link withoutArguments} */
   readonly schema: GraphQLSchema
   /** The original. */
   readonly document: DocumentNode
@@ -34,11 +47,10 @@ export function completeAnswer(options: {
   if (result.data === undefined) return result
 
   const reported = new Map<string, GraphQLError>()
-  function report(parent: readonly string[], { path, code }: Pick<Denial, 'path' | 'code'>): void {
-    const place = [...parent, ...path]
-    const key = placeOf(place, code)
-    if (!reported.has(key))
-      reported.set(key, new GraphQLError(errorTable[code].message, { path: place, extensions: { code } }))
+  function report(parent: readonly string[], denial: Pick<Denial, 'path' | 'code' | 'message' | 'details'>): void {
+    const place = [...parent, ...denial.path]
+    const key = placeOf(place, denial.code)
+    if (!reported.has(key)) reported.set(key, denialError(denial, place))
   }
 
   const resolve: GraphQLFieldResolver<Record<string, unknown>, unknown> = (source, _args, _context, info) => {
@@ -47,7 +59,7 @@ export function completeAnswer(options: {
     const reasons = info.fieldNodes.flatMap((node) => removed.get(node) ?? [])
     for (const denial of reasons) if (wasAskedFor(denial, variables)) report(withoutIndexes(prev), denial)
     // Asked for only inside of what is denied of this type, while another type's rule allows what is around it.
-    if (reasons.length === 0) report(withoutIndexes(prev), { path: [String(key)], code: 'UNAUTHORIZED_FIELD_OR_TYPE' })
+    if (reasons.length === 0) report(withoutIndexes(prev), { ...ofAnotherType, path: [String(key)] })
     throw withheld
   }
 

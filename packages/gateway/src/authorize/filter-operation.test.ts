@@ -1,4 +1,7 @@
+import { createRefusal } from '@behalf/identity'
+import { buildSchema, parse, print } from 'graphql'
 import { describe, expect, it } from 'vitest'
+import { type Decide, filterOperation } from './filter-operation.ts'
 import { graphOf, needs, person } from './fixtures.ts'
 
 const note = { __typename: 'Note', id: 'n1', text: 'hello', owner: { id: 'u1', name: 'Ada' } }
@@ -76,6 +79,24 @@ describe('a fragment on a type that is denied', () => {
     const definition = '{ found { ...V ...N } } fragment V on Vault { id ...N } fragment N on Open { id }'
     expect(await graph.ask(person(), definition)).toMatchObject({
       executed: '{ found { __typename ...N } } fragment N on Open { id }',
+    })
+  })
+
+  it('is gone with all that is in it, fragments on other types and __typename included', async () => {
+    const within = '{ found { ... on Vault { __typename ... on Open { id } } ... on Note { id } } }'
+    expect(await graph.ask(person(), within)).toMatchObject({
+      executed: '{ found { __typename ... on Note { id } } }',
+      data: { found: [null, { id: 'n1' }] },
+    })
+    expect(await graph.ask(person('vault', 'text'), within)).toMatchObject({ executed: within, errors: [] })
+  })
+
+  it('asks for types by a name that nothing else can have, and in any case', async () => {
+    const query = 'query ($on: Boolean!) { nodes { kind: __typename __typename @include(if: $on) id text } }'
+    expect(await graph.ask(person(), query, { variables: { on: false } })).toEqual({
+      executed: 'query ($on: Boolean!) { nodes { __typename kind: __typename __typename @include(if: $on) id } }',
+      data: { nodes: [{ kind: 'Note', id: 'n1', text: null }, { kind: 'Vault', id: 'v1', text: null }, null] },
+      errors: ['nodes.text UNAUTHORIZED_FIELD_OR_TYPE'],
     })
   })
 
@@ -175,3 +196,78 @@ describe('@skip and @include', () => {
     expect((await strict.ask(person(), only, { variables: { on: true } })).data).toEqual({ note: null })
   })
 })
+
+describe('filterOperation', () => {
+  const schema = buildSchema(
+    `directive @tag(on: Boolean) on QUERY
+     type Query { a: A, x: Int, b: B, i: I } type A { x: Int }
+     interface I { x: Int } interface J { x: Int } type B implements I { x: Int }
+     type C implements I & J { x: Int }`,
+  )
+  const allow: Decide = { field: () => null, type: () => null }
+  const filter = (text: string, decide: Decide = allow, operationName: string | null = null) =>
+    filterOperation({ schema, document: parse(text), operationName, decide })
+
+  it.each([
+    ['{ x { y } }', 'Query.x has no fields'],
+    ['{ ...F }', 'A fragment'],
+    ['{ ... on Int { x } }', 'A fragment'],
+    ['mutation { x }', 'There is no mutation type'],
+    ['query Q { x } query R { x }', 'Which operation'],
+  ])('throws where an operation was not validated: %s', (text, why) => {
+    expect(() => filter(text)).toThrow(expect.objectContaining({ message: expect.stringContaining(why) }))
+  })
+
+  it.each([
+    ['goes with what is always asked for', '{ b { ... on B { x } } }', null],
+    ['goes with what its interface is always asked for', '{ b { ... on I { x } } }', null],
+    ['stays where another object may be found', '{ i { ... on J { x } } }', '{ i { __typename } }'],
+    [
+      'stays where that is asked for conditionally',
+      '{ b { ... on B { x @skip(if: false) } } }',
+      '{ b { __typename } }',
+    ],
+    ['stays where the fragment is conditional', '{ b { ... on B @skip(if: false) { x } } }', '{ b { __typename } }'],
+  ])('a field of which nothing is left %s', (_what, text, left) => {
+    const decide: Decide = { ...allow, field: ({ name }) => (name.value === 'x' ? refusal('first') : null) }
+    const { document } = filter(text, decide)
+    expect(document && print(document).replaceAll(/\s+/g, ' ')).toBe(left)
+    expect(filter(text).denials).toEqual([])
+  })
+
+  it('keeps what directives of the operation use', () => {
+    const denyA: Decide = { ...allow, field: ({ name }) => (name.value === 'a' ? refusal('first') : null) }
+    const { document } = filter(
+      'query ($on: Boolean, $off: Boolean) @tag(on: $on) { x a { x @skip(if: $off) } }',
+      denyA,
+    )
+    expect(document && print(document)).toMatch(/^query \(\$on: Boolean\) @tag\(on: \$on\)/)
+  })
+
+  it('notes 100 denials, and no more, of however many', () => {
+    const fields = (count: number, name: string) => Array.from({ length: count }, (_, index) => `${name}${index}: x`)
+    const decide: Decide = { ...allow, field: ({ name }) => (name.value === 'x' ? refusal('first') : null) }
+    const noted = (...counts: number[]) => {
+      const parts = counts.map((count, index) => `p${index}: a { ${fields(count, 'f').join(' ')} }`)
+      return filter(`{ ${parts.join(' ')} }`, decide).denials.length
+    }
+    expect([noted(99), noted(100), noted(101), noted(60, 60)]).toEqual([99, 100, 100, 100])
+  })
+
+  it('says of a field that is gone twice why it was so first', () => {
+    const text = '{ a { ...F ... @include(if: true) { ... on A { ...F } } } } fragment F on A { x }'
+    let asked = 0
+    const decide: Decide = {
+      ...allow,
+      field: ({ name }) => (name.value === 'x' ? refusal('first') : null),
+      // Of A the first time nothing, as if a fragment around it were denied the second time.
+      type: ({ name }) => (name === 'A' && ++asked > 2 ? refusal('second') : null),
+    }
+    const { removed } = filter(text, decide)
+    const why = [...removed].flatMap(([{ name }, denials]) => (name.value === 'x' ? denials : []))
+    expect(why.map(({ rule }) => rule)).toEqual(['first'])
+    expect(asked).toBeGreaterThan(2)
+  })
+})
+
+const refusal = (rule: string) => createRefusal('UNAUTHORIZED_FIELD_OR_TYPE', rule)

@@ -1,4 +1,4 @@
-import type { FieldRule } from '@behalf/identity'
+import type { Refusal } from '@behalf/identity'
 import {
   type DocumentNode,
   type FieldNode,
@@ -6,6 +6,7 @@ import {
   getNamedType,
   getOperationAST,
   type GraphQLCompositeType,
+  type GraphQLNamedType,
   type GraphQLSchema,
   isAbstractType,
   isCompositeType,
@@ -18,7 +19,6 @@ import {
 } from 'graphql'
 import { type Denial, isConditional, outside } from './denial.ts'
 import { pruneDefinitions } from './prune-definitions.ts'
-import type { DenialCode, RuleOf } from './requirement.ts'
 
 export interface FilteredOperation {
   /** One operation with what it uses and nothing else; null if nothing of it is left. */
@@ -27,6 +27,13 @@ export interface FilteredOperation {
   readonly denials: readonly Denial[]
   /** Why each field is not there, with paths from its parent on: its own rule, or what of its selection was denied. */
   readonly removed: ReadonlyMap<FieldNode, readonly Denial[]>
+}
+
+/** Decides what is asked for where it is reached: what is inside of something that is denied is not asked about. */
+export interface Decide {
+  field(node: FieldNode, parent: GraphQLCompositeType): Refusal | null
+  /** A type that a fragment names, or whose fields are the operation's. */
+  type(type: GraphQLNamedType): Refusal | null
 }
 
 interface FilteredSelections {
@@ -51,24 +58,19 @@ export function filterOperation(options: {
   readonly schema: GraphQLSchema
   readonly document: DocumentNode
   readonly operationName: string | null
-  readonly ruleOf: RuleOf
-  readonly decide: (rule: FieldRule) => DenialCode | null
+  readonly decide: Decide
 }): FilteredOperation {
-  const { schema, document, operationName, ruleOf, decide } = options
+  const { schema, document, operationName, decide } = options
   const operation = operationOf(document, operationName)
   const fragments = new Map(
     document.definitions.flatMap((node) => (node.kind === Kind.FRAGMENT_DEFINITION ? [[node.name.value, node]] : [])),
   )
-  const filteredFragments = new Map<string, FilteredSelections>()
+  /** By why they are denied as a whole; null where they are not. */
+  const filteredFragments = new Map<Refusal | null, Map<string, FilteredSelections>>()
   const removed = new Map<FieldNode, readonly Denial[]>()
 
-  const denialOf = (coordinate: string) => {
-    const rule = ruleOf(coordinate)
-    return rule && decide(rule)
-  }
-
   /** @param denied - by the type of a fragment around these selections, which takes them all. */
-  function filterSet(set: SelectionSetNode, parent: GraphQLCompositeType, denied: DenialCode | null) {
+  function filterSet(set: SelectionSetNode, parent: GraphQLCompositeType, denied: Refusal | null) {
     const into: FilteredSelections = { kept: [], denials: [], isCut: false }
     for (const node of set.selections) {
       if (node.kind === Kind.FIELD) filterField(node, parent, denied, into)
@@ -80,7 +82,7 @@ export function filterOperation(options: {
   function filterField(
     node: FieldNode,
     parent: GraphQLCompositeType,
-    denied: DenialCode | null,
+    denied: Refusal | null,
     into: FilteredSelections,
   ): void {
     const field = node.name.value
@@ -91,8 +93,8 @@ export function filterOperation(options: {
     }
     const coordinate = `${parent.name}.${field}`
     const name = (node.alias ?? node.name).value
-    const code = denied ?? denialOf(coordinate)
-    if (code !== null) return remove(node, [{ path: [name], coordinate, code, conditions: [] }], into)
+    const refusal = denied ?? decide.field(node, parent)
+    if (refusal !== null) return remove(node, [{ ...refusal, path: [name], coordinate, conditions: [] }], into)
     if (node.selectionSet === undefined) return void into.kept.push(node)
 
     const type = isUnionType(parent) ? undefined : getNamedType(parent.getFields()[field]?.type)
@@ -114,7 +116,7 @@ export function filterOperation(options: {
   function filterFragment(
     node: Exclude<SelectionNode, FieldNode>,
     parent: GraphQLCompositeType,
-    denied: DenialCode | null,
+    denied: Refusal | null,
     into: FilteredSelections,
   ): void {
     const definition = node.kind === Kind.INLINE_FRAGMENT ? node : fragments.get(node.name.value)
@@ -122,7 +124,7 @@ export function filterOperation(options: {
     if (!definition || !isCompositeType(type)) throw new TypeError('A fragment of an operation that was not validated.')
     const filtered =
       node.kind === Kind.INLINE_FRAGMENT
-        ? filterSet(node.selectionSet, type, denied ?? denialOf(type.name))
+        ? filterSet(node.selectionSet, type, denied ?? decide.type(type))
         : filterDefinition(node.name.value, definition.selectionSet, type, denied)
     if (filtered.kept.length > 0) {
       const selectionSet: SelectionSetNode = { kind: Kind.SELECTION_SET, selections: filtered.kept }
@@ -132,18 +134,19 @@ export function filterOperation(options: {
     into.isCut ||= filtered.isCut && !isConditional(node) && appliesAlways(type, parent)
   }
 
-  /** Once for each definition (and code), however often it is spread. */
+  /** Once for each definition (and refusal), however often it is spread. */
   function filterDefinition(
     name: string,
     set: SelectionSetNode,
     type: GraphQLCompositeType,
-    denied: DenialCode | null,
+    denied: Refusal | null,
   ): FilteredSelections {
-    const key = `${denied ?? ''} ${name}`
-    const known = filteredFragments.get(key)
+    const byName = filteredFragments.get(denied) ?? new Map<string, FilteredSelections>()
+    filteredFragments.set(denied, byName)
+    const known = byName.get(name)
     if (known) return known
-    const filtered = filterSet(set, type, denied ?? denialOf(type.name))
-    filteredFragments.set(key, filtered)
+    const filtered = filterSet(set, type, denied ?? decide.type(type))
+    byName.set(name, filtered)
     return filtered
   }
 
@@ -152,12 +155,12 @@ export function filterOperation(options: {
 
   const root = schema.getRootType(operation.operation)
   if (!isObjectType(root)) throw new TypeError(`There is no ${operation.operation} type.`)
-  const { kept, denials } = filterSet(operation.selectionSet, root, denialOf(root.name))
+  const { kept, denials } = filterSet(operation.selectionSet, root, decide.type(root))
   if (kept.length === 0) return { document: null, denials, removed }
 
   const definitions = new Map<string, FragmentDefinitionNode>()
   for (const [name, definition] of fragments) {
-    const selections = filteredFragments.get(` ${name}`)?.kept ?? []
+    const selections = filteredFragments.get(null)?.get(name)?.kept ?? []
     definitions.set(name, { ...definition, selectionSet: { kind: Kind.SELECTION_SET, selections } })
   }
   const rest: OperationDefinitionNode = {

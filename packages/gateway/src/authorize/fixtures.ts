@@ -1,8 +1,9 @@
-import type { FieldRule, Principal } from '@behalf/identity'
+import type { FieldRule, Graph, Policies, Principal } from '@behalf/identity'
 import { createHash } from 'node:crypto'
 import { buildSchema, execute, type ExecutionResult, type GraphQLSchema, parse, validate } from 'graphql'
 import { anonymous, toPrincipal } from '../authenticate/principal.ts'
-import { type Authorization, createAuthorize } from './authorize.ts'
+import type { Authorization } from './authorization.ts'
+import { createAuthorize } from './authorize.ts'
 
 export const rule = (parts: Partial<FieldRule> = {}): FieldRule => ({
   authenticated: false,
@@ -10,12 +11,14 @@ export const rule = (parts: Partial<FieldRule> = {}): FieldRule => ({
   policies: [],
   agent: 'ALLOW',
   delegates: null,
+  approves: null,
   ...parts,
 })
 export const needs = (...scopes: string[]): FieldRule => rule({ scopes: [scopes] })
 
 export const nobody: Principal = anonymous
-export const person = (...scopes: string[]): Principal => toPrincipal({ ...anonymous, subject: 'usr_ada', scopes })
+export const person = (...scopes: string[]): Principal =>
+  toPrincipal({ ...anonymous, subject: 'usr_ada', tenant: 'acme', scopes })
 export const agent = (...scopes: string[]): Principal =>
   toPrincipal({
     ...person(...scopes),
@@ -24,18 +27,28 @@ export const agent = (...scopes: string[]): Principal =>
 
 export const hashOf = (text: string): string => createHash('sha256').update(text).digest('hex')
 
-/** A graph of one schema, of which every resolver counts how often it was asked. */
-export function graphOf(typeDefs: string, rules: Record<string, FieldRule>, rootValue: Record<string, unknown>) {
+/** A graph of one schema. */
+export function graphOf(
+  typeDefs: string,
+  rules: Record<string, FieldRule>,
+  rootValue: Record<string, unknown>,
+  more: { readonly subjects?: Graph['subjects']; readonly policies?: Policies } = {},
+) {
   const schema: GraphQLSchema = buildSchema(typeDefs)
-  const authorize = createAuthorize({ schema, rules })
+  const authorize = createAuthorize({ schema, rules, ...more })
 
   return {
     schema,
-    authorize(principal: Principal, query: string, operationName: string | null = null): Authorization | null {
+    async authorize(
+      principal: Principal,
+      query: string,
+      operationName: string | null = null,
+      variables: Record<string, unknown> = {},
+    ): Promise<Authorization | null> {
       const document = parse(query)
       const problems = validate(schema, document)
       if (problems.length > 0) throw problems[0]
-      return authorize({ hash: hashOf(query), document, operationName, principal })
+      return authorize({ hash: hashOf(query), document, operationName, variables, principal })
     },
     /** What is executed, which must validate, and the answer. */
     async ask(
@@ -54,7 +67,7 @@ export function graphOf(typeDefs: string, rules: Record<string, FieldRule>, root
         if (problems.length > 0) throw problems[0]
         return execute({ schema, document, rootValue, variableValues: values, operationName })
       }
-      const authorization = this.authorize(principal, query, operationName)
+      const authorization = await this.authorize(principal, query, operationName, variables)
       const result =
         authorization === null
           ? await run(query, variables)

@@ -1,4 +1,4 @@
-import type { FieldRule } from '@behalf/identity'
+import type { FieldRule, Graph, Policies } from '@behalf/identity'
 import fc from 'fast-check'
 import { buildSchema, parse, validate } from 'graphql'
 import { agent, needs, nobody, person, rule } from './fixtures.ts'
@@ -7,8 +7,8 @@ import { agent, needs, nobody, person, rule } from './fixtures.ts'
 export const schema = buildSchema(`
   type Query { a: A, node: Node, nodes: [Node!], any: [Any], open: Int, strict: A! }
   interface Node { id: ID!, next: Node }
-  type A implements Node { id: ID!, next: Node, x: Int, b: B, list: [B!]! }
-  type B implements Node { id: ID!, next: Node, y(n: Int): Int, a: A! }
+  type A implements Node { id: ID!, next: Node, x(of: ID): Int, b: B, list: [B!]! }
+  type B implements Node { id: ID!, next: Node, y(n: Int = 1, of: ID): Int, a: A! }
   union Any = A | B`)
 
 const coordinates = [
@@ -25,28 +25,47 @@ const coordinates = [
   'B',
 ]
 
-/** As composition passes rules on: from an implementation to its interfaces, and from a type to what returns it. */
+/**
+ * As composition passes rules on: from an implementation to its interfaces, and from a type to what returns it. There,
+ * the policies stay with the type.
+ */
 const implied: Readonly<Record<string, readonly string[]>> = {
   'A.id': ['Node.id'],
   'B.next': ['Node.next'],
-  B: ['A.b', 'A.list', 'Node', 'Query.node', 'Query.nodes', 'A.next', 'B.next', 'Node.next'],
+  B: ['Node', 'A.b', 'A.list', 'Query.node', 'Query.nodes', 'A.next', 'B.next', 'Node.next'],
 }
+const both = (a: FieldRule['scopes'], b: FieldRule['scopes']) =>
+  a.length === 0 || b.length === 0 ? [...a, ...b] : a.flatMap((one) => b.map((other) => [...one, ...other]))
 const conjoin = (a: FieldRule, b: FieldRule): FieldRule => ({
   ...a,
   authenticated: a.authenticated || b.authenticated,
-  scopes:
-    a.scopes.length === 0 || b.scopes.length === 0
-      ? [...a.scopes, ...b.scopes]
-      : a.scopes.flatMap((one) => b.scopes.map((other) => [...one, ...other])),
-  policies: [...a.policies, ...b.policies],
+  scopes: both(a.scopes, b.scopes),
+  policies: both(a.policies, b.policies),
   agent: a.agent === 'ALLOW' ? b.agent : a.agent,
 })
+/** Each by what it is told of the request alone. */
+export const policies: Policies = {
+  yes: () => true,
+  late: async () => true,
+  no: () => false,
+  odd: ({ arguments: { n } }) => Number(n) % 2 === 1,
+  person: ({ caller: { actor } }) => actor === null,
+  stepUp: () => ({ maxAge: 60 }),
+  broken: () => {
+    throw new Error('broken')
+  },
+}
 const someRule = fc.constantFrom(
   needs('s'),
   needs('s', 't'),
   rule({ scopes: [['t'], ['u']] }),
   rule({ authenticated: true }),
-  rule({ policies: [['p']] }),
+  rule({ policies: [['yes']] }),
+  rule({ policies: [['no'], ['late', 'odd']] }),
+  rule({ policies: [['odd'], ['broken']] }),
+  rule({ policies: [['person', 'yes'], ['missing']] }),
+  rule({ policies: [['stepUp']] }),
+  rule({ policies: [['late']], scopes: [['s']] }),
   rule({ agent: 'DENY' }),
   rule({ agent: 'APPROVE' }),
 )
@@ -56,10 +75,29 @@ export const someRules = fc
     const rules: Record<string, FieldRule> = { ...own }
     for (const [coordinate, others] of Object.entries(implied)) {
       const passed = own[coordinate]
-      if (passed) for (const other of others) rules[other] = conjoin(rules[other] ?? rule(), passed)
+      if (!passed) continue
+      for (const other of others) {
+        const isReturned = coordinate === 'B' && other !== 'Node'
+        rules[other] = conjoin(rules[other] ?? rule(), isReturned ? { ...passed, policies: [] } : passed)
+      }
     }
     return rules
   })
+export const someSubjects: fc.Arbitrary<Graph['subjects']> = fc.dictionary(
+  fc.constantFrom('A.x(of:)', 'B.y(of:)'),
+  fc.subarray(
+    [
+      { claim: 'sub', unless: [] },
+      { claim: 'sub', unless: [['u']] },
+    ],
+    { minLength: 1 },
+  ),
+  { noNullPrototype: true },
+)
+export const someVariables = fc.record(
+  { on: fc.boolean(), n: fc.constantFrom(1, 2, null), of: fc.constantFrom('usr_ada', 'usr_ben', null) },
+  { requiredKeys: ['on'] },
+)
 export const somePrincipal = fc.oneof(
   fc.constant(nobody),
   fc.subarray(['s', 't', 'u']).map((scopes) => person(...scopes)),
@@ -87,8 +125,17 @@ function selections(parent: 'Query' | 'A' | 'B' | 'Node' | 'Any', depth: number)
       field('q: a', 'A'),
       on('Query'),
     ],
-    A: [...node, field('x'), field('b', 'B'), field('list', 'B'), on('A'), on('Node')],
-    B: [...node, field('y'), field('y2: y(n: $n)'), field('a', 'A'), on('B'), on('Any')],
+    A: [...node, field('x'), field('x2: x(of: $of)'), field('b', 'B'), field('list', 'B'), on('A'), on('Node')],
+    B: [
+      ...node,
+      field('y'),
+      field('y2: y(n: $n)'),
+      field('y3: y(n: 2, of: "usr_ada")'),
+      field('y4: y(of: $of)'),
+      field('a', 'A'),
+      on('B'),
+      on('Any'),
+    ],
     Node: [...node, on('A'), on('B'), on('Any')],
     Any: [on('A'), on('B'), on('Node'), spread],
   }[parent]
@@ -97,7 +144,7 @@ function selections(parent: 'Query' | 'A' | 'B' | 'Node' | 'Any', depth: number)
     .map((all) => `{ ${all.join(' ')} }`)
 }
 
-/** Operations that validate. `$on` decides conditions, `$n` is an argument. */
+/** Operations that validate. `$on` decides conditions, `$n` and `$of` are arguments. */
 export const someOperation = fc
   .tuple(
     selections('Query', 4),
@@ -106,8 +153,9 @@ export const someOperation = fc
   .map(([query, fragment]) => {
     const spread = query.includes('...F') ? ` fragment F on Node ${fragment}` : ''
     const used = [
-      ...(`${query}${spread}`.includes('$on') ? ['$on: Boolean!'] : []),
-      ...(`${query}${spread}`.includes('$n') ? ['$n: Int'] : []),
+      ...(/\$on\b/.test(`${query}${spread}`) ? ['$on: Boolean!'] : []),
+      ...(/\$n\b/.test(`${query}${spread}`) ? ['$n: Int'] : []),
+      ...(/\$of\b/.test(`${query}${spread}`) ? ['$of: ID = "usr_ben"'] : []),
     ]
     return `query ${used.length > 0 ? `(${used.join(', ')})` : ''} ${query}${spread}`
   })

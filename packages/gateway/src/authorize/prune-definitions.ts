@@ -33,6 +33,6 @@ export function pruneDefinitions(
   const left = (variableDefinitions ?? []).filter(({ variable }) => variables.has(variable.name.value))
   return {
     kind: Kind.DOCUMENT,
-    definitions: [{ ...rest, ...(left.length > 0 && { variableDefinitions: left }) }, ...used.values()],
+    definitions: [{ ...rest, variableDefinitions: left }, ...used.values()],
   }
 }

@@ -1,53 +1,34 @@
-import { anonymousSubject, type ErrorCode, type FieldRule, type Principal } from '@behalf/identity'
+import type { FieldRule } from '@behalf/identity'
 
-/** Why a coordinate is withheld. The codes and their order are those with which a subgraph enforces the same rule. */
-export type DenialCode = Extract<
-  ErrorCode,
-  'UNAUTHENTICATED' | 'UNAUTHORIZED_FIELD_OR_TYPE' | 'AGENT_DENIED' | 'APPROVAL_REQUIRED'
->
+/** What a coordinate asks for. */
+export interface Requirement {
+  /** What depends on the caller alone; null where nothing is said. Equal ones are one object. */
+  readonly rule: FieldRule | null
+  /** What is decided for each request anew; empty where nothing is. */
+  readonly policies: FieldRule['policies']
+}
 
-/** The rule of a coordinate such as `Query.order` or `Order`; null where nothing is asked. */
-export type RuleOf = (coordinate: string) => FieldRule | null
+/** The requirement of a coordinate such as `Query.order` or `Order`. */
+export type RequirementOf = (coordinate: string) => Requirement
 
 /** A Mutation field without a rule of its own is one that agents need approval for. */
-const unlistedMutation: FieldRule = {
-  authenticated: false,
-  scopes: [],
+const unlistedMutation: Requirement = {
+  rule: { authenticated: false, scopes: [], policies: [], agent: 'APPROVE', delegates: null, approves: null },
   policies: [],
-  agent: 'APPROVE',
-  delegates: null,
 }
+const nothing: Requirement = { rule: null, policies: [] }
 
 /** Equal rules become one object, so that a set of them is the set of distinct requirements. */
-export function readRules(rules: Readonly<Record<string, FieldRule>>): RuleOf {
+export function readRules(rules: Readonly<Record<string, FieldRule>>): RequirementOf {
   const distinct = new Map<string, FieldRule>()
-  const byCoordinate = new Map<string, FieldRule | null>()
+  const byCoordinate = new Map<string, Requirement>()
   for (const [coordinate, rule] of Object.entries(rules)) {
     const { authenticated, scopes, policies, agent } = rule
-    const asks = authenticated || scopes.length > 0 || policies.length > 0 || agent !== 'ALLOW'
-    const key = JSON.stringify([authenticated, scopes, policies, agent])
-    if (asks && !distinct.has(key)) distinct.set(key, rule)
-    byCoordinate.set(coordinate, distinct.get(key) ?? null)
+    const key = JSON.stringify([authenticated, scopes, agent])
+    const known = distinct.get(key) ?? rule
+    distinct.set(key, known)
+    byCoordinate.set(coordinate, { rule: known, policies })
   }
-  return (coordinate) => {
-    const rule = byCoordinate.get(coordinate)
-    if (rule !== undefined) return rule
-    return coordinate.startsWith('Mutation.') ? unlistedMutation : null
-  }
+  return (coordinate) =>
+    byCoordinate.get(coordinate) ?? (coordinate.startsWith('Mutation.') ? unlistedMutation : nothing)
 }
-
-/** Decides one rule for one caller. No policy is decided yet, and an undecided policy is false. */
-export function denialOf(
-  { authenticated, scopes, policies, agent }: FieldRule,
-  principal: Principal,
-): DenialCode | null {
-  if ((authenticated || scopes.length > 0) && principal.subject === anonymousSubject) return 'UNAUTHENTICATED'
-  if (scopes.length > 0 && !holdsOneOf(principal, scopes)) return 'UNAUTHORIZED_FIELD_OR_TYPE'
-  if (policies.length > 0) return 'UNAUTHORIZED_FIELD_OR_TYPE'
-  if (principal.actor === null || agent === 'ALLOW') return null
-  return agent === 'DENY' ? 'AGENT_DENIED' : 'APPROVAL_REQUIRED'
-}
-
-/** Outer lists are OR, inner lists AND (Federation, `@requiresScopes`); an empty inner list is never held. */
-const holdsOneOf = ({ scopes }: Principal, sets: FieldRule['scopes']) =>
-  sets.some((set) => set.length > 0 && set.every((scope) => scopes.includes(scope)))

@@ -1,5 +1,6 @@
-import type { ErrorCode, Principal } from '@behalf/identity'
-import { v7 as uuidv7 } from 'uuid'
+import type { Approval, ErrorCode, Principal } from '@behalf/identity'
+import type { RequestRecord } from '../audit/request-record.ts'
+import { inSpan } from '../tracing.ts'
 import { narrowToTool } from '../authenticate/principal.ts'
 import type { GraphQLServer } from './graphql-server.ts'
 
@@ -10,8 +11,12 @@ export type ExecuteTool = (execution: {
   /** Scopes that this call needs. */
   readonly scopes: readonly string[]
   readonly variables: Readonly<Record<string, unknown>>
+  /** Of exactly this call; null where none is needed. */
+  readonly approval: Approval | null
   /** Id of the call, under which a subgraph records its effect once. */
   readonly call: string
+  /** Of the call as a whole. */
+  readonly txn: string
 }) => Promise<ToolAnswer>
 
 export interface ToolAnswer {
@@ -20,17 +25,25 @@ export interface ToolAnswer {
 }
 
 export const createExecuteTool =
-  (server: GraphQLServer): ExecuteTool =>
-  async ({ principal, tool, scopes, variables, call }) => {
+  (server: GraphQLServer, recordOf: (txn: string) => RequestRecord): ExecuteTool =>
+  async ({ principal, tool, scopes, variables, approval, call, txn }) => {
     const contextValue = {
       principal: narrowToTool(principal, { name: tool.name, call, scopes }),
-      txn: uuidv7(),
+      txn,
       trace: {},
       signal: null,
+      address: null,
+      approval,
+      record: recordOf(txn),
     }
-    const { body } = await server.executeOperation(
-      { query: tool.operation, variables: { ...variables } },
-      { contextValue },
+    const { parent = null } = principal.actor ?? {}
+    const attributes = {
+      'behalf.txn': txn,
+      'behalf.tool': tool.name,
+      ...(parent !== null && { 'behalf.parent': parent }),
+    }
+    const { body } = await inSpan('tool call', { attributes }, () =>
+      server.executeOperation({ query: tool.operation, variables: { ...variables } }, { contextValue }),
     )
     if (body.kind !== 'single') throw new TypeError('A tool is answered at once.')
     const { data = null, errors = [] } = body.singleResult

@@ -6,32 +6,41 @@ import {
   ApolloServerPluginSchemaReportingDisabled,
   ApolloServerPluginUsageReportingDisabled,
 } from '@apollo/server/plugin/disabled'
-import { type ErrorCode, errorTable, type FieldRule } from '@behalf/identity'
+import { type ErrorCode, errorTable, readErrorDetails } from '@behalf/identity'
 import { GraphQLError, type GraphQLFormattedError, type OperationDefinitionNode, OperationTypeNode } from 'graphql'
 import type { Logger } from 'pino'
-import { authorizeGateway } from '../authorize/authorize-gateway.ts'
+import { type AuthorizationOptions, authorizeGateway } from '../authorize/authorize-gateway.ts'
+import type { AuthorizationMode } from '../authorize/authorization-mode.ts'
 import { describeCause } from '../describe-cause.ts'
+import { refuseStaleMutations } from '../revocation/refuse-stale-mutations.ts'
+import type { RevocationGuard } from '../revocation/revocation-guard.ts'
 import type { RequestContext } from './request-context.ts'
 import type { createSubgraphDataSource } from './subgraph-data-source.ts'
+import { limitOperations } from '../limits/limit-operations.ts'
+import { type OperationLimits, tooMuchToParse } from '../limits/operation-limits.ts'
+import type { RateLimits } from '../limits/rate-limits.ts'
 
 export type GraphQLServer = ApolloServer<RequestContext & Record<string, unknown>>
 
 /** Apollo Server over the supergraph; it knows principals, and never a credential. What a caller may not see is not planned. */
 export async function startGraphQLServer(options: {
   readonly supergraph: string
-  readonly rules: Readonly<Record<string, FieldRule>>
+  readonly authorization: Omit<AuthorizationOptions, 'log'>
   readonly dataSource: (subgraph: {
     readonly name: string
     readonly url?: string
   }) => ReturnType<typeof createSubgraphDataSource>
+  readonly guard: RevocationGuard
   readonly introspection: boolean
+  readonly operationLimits: OperationLimits
+  readonly rates: RateLimits
   readonly log: Logger
 }): Promise<GraphQLServer> {
-  const { supergraph, rules, dataSource, introspection, log } = options
+  const { supergraph, authorization, dataSource, guard, introspection, operationLimits, rates, log } = options
   disableApolloTelemetry()
   const gateway = new ApolloGateway({ supergraphSdl: supergraph, buildService: dataSource, logger: log, debug: false })
   const server: GraphQLServer = new ApolloServer<RequestContext & Record<string, unknown>>({
-    gateway: authorizeGateway(gateway, rules),
+    gateway: authorizeGateway(gateway, { ...authorization, log }),
     introspection,
     logger: log,
     formatError: maskError,
@@ -40,13 +49,16 @@ export async function startGraphQLServer(options: {
     // CSRF is a matter of cookies; the only credential here is a bearer token.
     csrfPrevention: false,
     persistedQueries: false,
+    parseOptions: { maxTokens: operationLimits.tokens },
     stopOnTerminationSignals: false,
     plugins: [
       ApolloServerPluginInlineTraceDisabled(),
       ApolloServerPluginLandingPageDisabled(),
       ApolloServerPluginSchemaReportingDisabled(),
       ApolloServerPluginUsageReportingDisabled(),
-      finishAnswer(log),
+      refuseStaleMutations(guard),
+      finishAnswer(log, authorization.mode),
+      limitOperations({ limits: operationLimits, rates }),
     ],
   })
   await server.start()
@@ -57,18 +69,30 @@ export async function startGraphQLServer(options: {
 const planVariable = 'representations'
 
 /**
- * Every answer says its `txn`, and no other extension. Where a subgraph's values did not fit the schema, the stock
+ * Every answer says its `txn`, what a dry run would have denied, and no other extension. Where a subgraph's values did not fit the schema, the stock
  * executor reports it as an extension only; here it is an error, so that null always has its reason.
  */
-const finishAnswer = (log: Logger): ApolloServerPlugin<RequestContext & Record<string, unknown>> => ({
+const finishAnswer = (
+  log: Logger,
+  mode: AuthorizationMode,
+): ApolloServerPlugin<RequestContext & Record<string, unknown>> => ({
   requestDidStart: async () => ({
     // The stock executor has no code for either.
-    didResolveOperation: async ({ operation }: { readonly operation?: OperationDefinitionNode }) => {
+    didResolveOperation: async ({
+      operation,
+      contextValue: { record, subscribe },
+    }: {
+      readonly operation?: OperationDefinitionNode
+      readonly contextValue: RequestContext
+    }) => {
       if (operation === undefined) throw requestError('OPERATION_RESOLUTION_FAILURE')
-      if (operation.operation === OperationTypeNode.SUBSCRIPTION)
-        throw requestError('BAD_REQUEST', 'Subscriptions are not served here.')
+      const isSubscription = operation.operation === OperationTypeNode.SUBSCRIPTION
+      if (isSubscription && !subscribe)
+        throw requestError('BAD_REQUEST', 'Subscriptions are served as streams, by another path.')
+      if (!isSubscription && subscribe) throw requestError('BAD_REQUEST', 'Only subscriptions are served as streams.')
       if (operation.variableDefinitions?.some(({ variable }) => variable.name.value === planVariable))
         throw requestError('BAD_REQUEST', `Give the variable "$${planVariable}" another name.`)
+      record.resolved(operation)
     },
     didEncounterErrors: async ({ errors, contextValue: { txn } }) => {
       // What a plan's node threw comes as it is, and not as a GraphQLError.
@@ -83,7 +107,10 @@ const finishAnswer = (log: Logger): ApolloServerPlugin<RequestContext & Record<s
       const misfits = body.singleResult.extensions?.['valueCompletion']
       if (Array.isArray(misfits))
         body.singleResult.errors = [...(body.singleResult.errors ?? []), ...misfits.map(misfitError)]
-      body.singleResult.extensions = { txn: contextValue.txn }
+      const report = mode === 'dry-run' ? body.singleResult.extensions?.['authorization'] : undefined
+      body.singleResult.extensions = { txn: contextValue.txn, ...(report !== undefined && { authorization: report }) }
+      const { data, errors: [refusal] = [] } = body.singleResult
+      if (data === undefined && refusal) contextValue.record.refusal = String(refusal.extensions?.['code'])
     },
   }),
 })
@@ -96,12 +123,14 @@ function misfitError({ path }: GraphQLError): GraphQLFormattedError {
   return { message: errorTable[code].message, ...(path && { path }), extensions: { code } }
 }
 
-/** Errors keep their place, and their message only with a code of the table; the rest is for the log. */
+/** Errors keep their place, and message and details only with a code of the table; the rest is for the log. */
 function maskError(formatted: GraphQLFormattedError): GraphQLFormattedError {
   const { message, locations, path, extensions } = formatted
   const code = extensions?.['code']
   const place = { ...(locations && { locations }), ...(path && { path }) }
-  if (isPublic(code)) return { message, ...place, extensions: { code } }
+  const tooMuch = code === 'GRAPHQL_PARSE_FAILED' ? tooMuchToParse(message) : null
+  if (tooMuch !== null) return { message: tooMuch, extensions: { code: 'OPERATION_TOO_COMPLEX' satisfies ErrorCode } }
+  if (isPublic(code)) return { message, ...place, extensions: { code, ...readErrorDetails(extensions) } }
   return { message: errorTable.INTERNAL.message, ...place, extensions: { code: 'INTERNAL' satisfies ErrorCode } }
 }
 

@@ -1,4 +1,6 @@
-import type { Principal } from '@behalf/identity'
+import type { Approval, Principal } from '@behalf/identity'
+import type { RequestRecord } from '../audit/request-record.ts'
+import type { AuthorizedSubscription } from '../authorize/authorize-subscription.ts'
 
 /** Trace context (W3C): the only headers of a client that go on to subgraphs. */
 export interface TraceContext {
@@ -14,4 +16,12 @@ export interface RequestContext {
   readonly trace: TraceContext
   /** Aborted when the client goes away; a mutation that was sent is not called back. */
   readonly signal: AbortSignal | null
+  /** Under which a caller without a credential is counted; null for a tool. */
+  readonly address: string | null
+  /** The user's, of this operation of an agent's; its only Mutation field is the one that was approved. */
+  readonly approval: Approval | null
+  /** What is decided meanwhile. */
+  readonly record: RequestRecord
+  /** Where a subscription goes once it is authorized; without it none is served. */
+  readonly subscribe?: (subscription: AuthorizedSubscription) => void
 }

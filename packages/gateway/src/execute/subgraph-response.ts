@@ -1,4 +1,4 @@
-import { AppError, type ErrorCode, errorTable } from '@behalf/identity'
+import { AppError, type ErrorCode, type ErrorDetails, errorTable, readErrorDetails } from '@behalf/identity'
 import { z } from 'zod'
 
 /** A subgraph's answer (GraphQL 7.1), with nothing in its errors but what may leave the gateway. */
@@ -11,6 +11,8 @@ export interface SubgraphError {
   readonly message: string
   readonly path?: readonly (string | number)[]
   readonly code: ErrorCode
+  /** Only with a code that is about the caller. */
+  readonly details: ErrorDetails
 }
 
 const responseSchema = z.object({
@@ -28,6 +30,7 @@ const responseSchema = z.object({
           .catch(undefined),
         extensions: z
           .object({ code: z.string().optional().catch(undefined) })
+          .loose()
           .optional()
           .catch(undefined),
       }),
@@ -48,6 +51,7 @@ export function readSubgraphResponse(status: number, text: string): SubgraphResp
     const code = first?.extensions?.code
     throw new AppError(isAboutCaller(code) ? code : 'SUBGRAPH_INVALID_RESPONSE', undefined, {
       cause: `answered ${status} ${code ?? ''}`,
+      ...(isAboutCaller(code) && { details: readErrorDetails(first?.extensions) }),
     })
   }
   if (data === null && first === undefined)
@@ -55,7 +59,7 @@ export function readSubgraphResponse(status: number, text: string): SubgraphResp
   return {
     data,
     errors: errors.map(({ message, path, extensions }) => ({
-      ...publicError(extensions?.code, message),
+      ...publicError(extensions?.code, message, extensions),
       ...(path && { path }),
     })),
   }
@@ -68,13 +72,11 @@ const codeOfGateway: Readonly<Record<number, ErrorCode>> = {
   504: 'SUBGRAPH_TIMEOUT',
 }
 
-function publicError(
-  code: string | undefined,
-  message: string,
-): { readonly code: ErrorCode; readonly message: string } {
-  if (isAboutCaller(code)) return { code, message: message || errorTable[code].message }
+function publicError(code: string | undefined, message: string, extensions: unknown): Omit<SubgraphError, 'path'> {
+  if (isAboutCaller(code))
+    return { code, message: message || errorTable[code].message, details: readErrorDetails(extensions) }
   const own = isErrorCode(code) && code !== 'INTERNAL' ? 'SUBGRAPH_INVALID_RESPONSE' : 'INTERNAL'
-  return { code: own, message: errorTable[own].message }
+  return { code: own, message: errorTable[own].message, details: {} }
 }
 
 const isErrorCode = (code: string | undefined): code is ErrorCode =>

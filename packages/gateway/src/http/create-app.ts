@@ -25,6 +25,13 @@ export type WriteError = (
   txn: string,
 ) => { readonly body: unknown; readonly headers?: Record<string, string> }
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Of a route whose errors are not written as the others of its port. */
+    readonly writeError?: WriteError
+  }
+}
+
 /**
  * An HTTP server with what both ports have: a `txn` as the id of each request, bodies as bytes, errors from the table
  * and nothing else, health and readiness. Requests are not logged by URL or header: there may be something in it that should not be.
@@ -32,11 +39,13 @@ export type WriteError = (
 export function createApp(options: {
   readonly log: FastifyBaseLogger
   readonly maxBodyBytes: number
+  /** Addresses and networks of proxies whose `X-Forwarded-For` is believed. */
+  readonly trustedProxies?: readonly string[]
   readonly contentTypes: readonly string[]
   readonly ready: () => Promise<void>
   readonly writeError: WriteError
 }): FastifyInstance {
-  const { log, maxBodyBytes, contentTypes, ready, writeError } = options
+  const { log, maxBodyBytes, trustedProxies = [], contentTypes, ready, writeError } = options
 
   async function refuse(error: Error, request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const known = error instanceof AppError ? error : toAppError(error)
@@ -44,7 +53,7 @@ export function createApp(options: {
     if (known.code === 'INTERNAL')
       request.log.error({ ...fields, err: known.cause instanceof Error ? known.cause : known }, 'request failed')
     else request.log[known.status >= 500 ? 'warn' : 'info'](fields, 'request refused')
-    const { body, headers = {} } = writeError(known, request.id)
+    const { body, headers = {} } = (request.routeOptions.config.writeError ?? writeError)(known, request.id)
     await reply.code(known.status).headers(headers).send(body)
   }
 
@@ -55,7 +64,10 @@ export function createApp(options: {
     requestIdHeader: false,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'txn' }),
     bodyLimit: maxBodyBytes,
+    trustProxy: trustedProxies.length > 0 && [...trustedProxies],
     requestTimeout: 30_000,
+    // Less than for the whole, or node takes one for the other; looked after every second, not every 30.
+    http: { headersTimeout: 10_000, connectionsCheckingInterval: 1000 },
     exposeHeadRoutes: false,
     forceCloseConnections: 'idle',
     clientErrorHandler: refuseConnection(log, writeError),

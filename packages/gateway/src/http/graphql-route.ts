@@ -1,22 +1,63 @@
 import { HeaderMap } from '@apollo/server'
 import { AppError } from '@behalf/identity'
+import { type Span, SpanKind } from '@opentelemetry/api'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Authenticate } from '../authenticate/authenticate.ts'
+import type { RequestAudit } from '../audit/audit-requests.ts'
+import { ignoredHeaders } from '../audit/ignored-headers.ts'
+import { RequestRecord } from '../audit/request-record.ts'
 import type { GraphQLServer } from '../execute/graphql-server.ts'
-import type { TraceContext } from '../execute/request-context.ts'
+import type { RequestContext } from '../execute/request-context.ts'
+import type { Admit } from './admission.ts'
+import { goneSignal } from './gone-signal.ts'
 import { parseJson } from './parse-json.ts'
+import { traceOf } from './trace-of.ts'
+import { inSpan, traceOfClient } from '../tracing.ts'
 
-/** `/graphql`: the credential ends in `authenticate`; of the client's headers, execution sees trace context only. */
+/** `/graphql`: the credential ends in `admit`; of the client's headers, execution sees trace context only. */
 export function addGraphQLRoute(
   app: FastifyInstance,
-  options: { readonly authenticate: Authenticate; readonly server: GraphQLServer },
+  options: { readonly admit: Admit; readonly server: GraphQLServer; readonly audit: RequestAudit },
 ): void {
-  const { authenticate, server } = options
+  const { admit, server, audit } = options
 
-  async function handle(request: FastifyRequest, reply: FastifyReply) {
-    if (request.method !== 'GET' && request.method !== 'POST') throw new AppError('METHOD_NOT_ALLOWED')
-    const signal = goneSignal(reply)
-    const principal = await authenticate({ rawHeaders: request.raw.rawHeaders, url: request.url })
+  /** A span of the client's trace, if it has one. Its attributes name the transaction, and nobody. */
+  async function handle(request: FastifyRequest, reply: FastifyReply): Promise<string> {
+    const { id: txn, method } = request
+    if (method !== 'GET' && method !== 'POST') throw new AppError('METHOD_NOT_ALLOWED')
+    const attributes = { 'behalf.txn': txn, 'http.request.method': method, 'http.route': '/graphql' }
+    const parent = traceOfClient(traceOf(request))
+    return inSpan(`${method} /graphql`, { kind: SpanKind.SERVER, attributes, parent }, (span) =>
+      recorded(request, reply, span),
+    )
+  }
+
+  async function recorded(request: FastifyRequest, reply: FastifyReply, span: Span): Promise<string> {
+    const record = new RequestRecord(request.id)
+    const ignored = ignoredHeaders(request.raw.rawHeaders)
+    const { principal, address } = await inSpan('admit', {}, () => admit(request, 'graphql'))
+    let status = 500
+    try {
+      const answer = await answerTo(request, { principal, address, record, signal: goneSignal(reply) })
+      status = answer.status
+      if (status >= 400) record.refusal ??= codeOf(answer.text)
+      reply.code(status).headers(answer.headers)
+      return answer.text
+    } catch (error) {
+      const { code, status: failed } = error instanceof AppError ? error : new AppError('INTERNAL')
+      record.refusal = code
+      status = failed
+      throw error
+    } finally {
+      span.setAttribute('http.response.status_code', status)
+      if (record.operation) span.setAttribute('graphql.operation.type', record.operation.type)
+      audit.ended(record, principal, { status, ignoredHeaders: ignored })
+    }
+  }
+
+  async function answerTo(
+    request: FastifyRequest,
+    caller: Pick<RequestContext, 'principal' | 'address' | 'record' | 'signal'>,
+  ) {
     const { id: txn } = request
     const {
       status = 200,
@@ -29,34 +70,28 @@ export function addGraphQLRoute(
         search: new URL(request.url, 'http://gateway').search,
         body: Buffer.isBuffer(request.body) ? parseJson(request.body) : undefined,
       },
-      context: async () => ({ principal, txn, trace: traceOf(request), signal }),
+      context: async () => ({ ...caller, approval: null, txn, trace: traceOf(request) }),
     })
     if (body.kind !== 'complete')
       throw new AppError('INTERNAL', undefined, { cause: 'incremental delivery was not asked for' })
     // Apollo Server's own cache policy must not replace ours.
     headers.delete('cache-control')
-    await reply
-      .code(status)
-      .headers(Object.fromEntries(headers))
-      .send(status < 400 ? body.string : withTransaction(body.string, txn))
+    const text = status < 400 ? body.string : withTransaction(body.string, txn)
+    return { status, headers: Object.fromEntries(headers), text }
   }
 
   app.all('/graphql', handle)
-}
-
-/** Aborts when the client goes away before it has its answer. */
-function goneSignal(reply: FastifyReply): AbortSignal {
-  const gone = new AbortController()
-  reply.raw.once('close', () => {
-    if (!reply.raw.writableFinished) gone.abort()
-  })
-  return gone.signal
 }
 
 /** What Apollo Server refuses before there is an operation passes no plugin that could say the `txn`. */
 function withTransaction(text: string, txn: string): string {
   const answer: unknown = JSON.parse(text)
   return JSON.stringify({ ...(typeof answer === 'object' && answer), extensions: { txn } })
+}
+
+function codeOf(text: string): string {
+  const { errors: [error] = [] } = JSON.parse(text) as { errors?: readonly { extensions?: { code?: unknown } }[] }
+  return String(error?.extensions?.code)
 }
 
 function negotiationHeaders({ headers }: FastifyRequest): HeaderMap {
@@ -66,14 +101,4 @@ function negotiationHeaders({ headers }: FastifyRequest): HeaderMap {
     if (value !== undefined) map.set(name, value)
   }
   return map
-}
-
-/** W3C Trace Context: forwarded only when it has the form of one. */
-function traceOf({ headers: { traceparent, tracestate } }: FastifyRequest): TraceContext {
-  if (typeof traceparent !== 'string' || !/^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(traceparent))
-    return {}
-  return {
-    traceparent,
-    ...(typeof tracestate === 'string' && /^[\x20-\x7e]{1,512}$/.test(tracestate) && { tracestate }),
-  }
 }

@@ -10,7 +10,7 @@ import { readTerms } from './terms.ts'
 const signature = 'I am keyword-router: I match words to tools and am not a language model.'
 
 type Decision =
-  | { readonly call: string; readonly arguments: Readonly<Record<string, unknown>> }
+  | { readonly call: OfferedTool; readonly arguments: Readonly<Record<string, unknown>> }
   | { readonly say: string }
 
 /** Tools that match about as well as the best one. */
@@ -29,8 +29,12 @@ export function keywordRouter(): ModelBackend {
       signal.throwIfAborted()
       const last = messages.at(-1)
       const decision: Decision = last?.role === 'tool' ? { say: report(messages) } : decide(questionOf(messages), tools)
-      if ('call' in decision) yield { type: 'call', name: decision.call, arguments: JSON.stringify(decision.arguments) }
-      else yield { type: 'text', text: `${decision.say}\n\n${signature}` }
+      if ('call' in decision) {
+        const { call: tool } = decision
+        // The gateway asks, in words of its own; here it is only said that it does.
+        if (tool.requiresApproval) yield { type: 'text', text: `"${tool.title}" waits for your approval.` }
+        yield { type: 'call', name: tool.name, arguments: JSON.stringify(decision.arguments) }
+      } else yield { type: 'text', text: `${decision.say}\n\n${signature}` }
       yield { type: 'finish', reason: 'done', usage: null }
     },
   }
@@ -50,7 +54,7 @@ function decide(question: string, tools: readonly OfferedTool[]): Decision {
     return {
       say: `Do you mean ${rivals.map(({ tool }) => `"${tool.title}"`).join(' or ')}? Please ask for one of them.`,
     }
-  return { call: best.tool.name, arguments: best.filled.arguments }
+  return { call: best.tool, arguments: best.filled.arguments }
 }
 
 function decline(unexplained: readonly string[], tools: readonly OfferedTool[]): string {

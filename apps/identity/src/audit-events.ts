@@ -1,0 +1,40 @@
+import { AppError } from '@behalf/identity'
+import { readConnection, type ConnectionArguments, type Page, type SubgraphContext } from '@behalf/subgraph'
+import type { Database } from './database.ts'
+
+type Context = SubgraphContext<Database>
+
+const columns = [
+  'id',
+  'source',
+  'txn',
+  'parent',
+  'at',
+  'subject',
+  'actor',
+  'what',
+  'target',
+  'rule',
+  'outcome',
+  'duration_ms as durationMs',
+] as const
+
+/** Row-level security shows a person their own, and an agent none. */
+function eventsOf(db: Context['db'], subject: string, { limit, position }: Page) {
+  let query = db.selectFrom('behalf.audit_event').select(columns).where('subject', '=', subject)
+  if (position !== null) {
+    if (!/^\d{1,18}$/.test(position.id)) throw new AppError('BAD_USER_INPUT', '"after" is not a cursor of this list.')
+    query = query.where(({ eb, refTuple, tuple }) => eb(refTuple('at', 'id'), '<', tuple(position.at, position.id)))
+  }
+  return query.orderBy('at', 'desc').orderBy('id', 'desc').limit(limit).execute()
+}
+
+/** Resolves `User.auditEvents`: the caller's own, newest first; of nobody else, whoever asks. */
+export async function auditEvents(user: { readonly id: string }, page: ConnectionArguments, { db, identity }: Context) {
+  if (user.id !== identity.subject) return null
+  return readConnection(
+    page,
+    (wanted) => eventsOf(db, user.id, wanted),
+    ({ at, id }) => ({ at, id }),
+  )
+}

@@ -1,0 +1,48 @@
+import { pageSize, type SubgraphContext } from '@behalf/subgraph'
+import type { Database } from './database.ts'
+
+type Context = SubgraphContext<Database>
+
+const columns = [
+  'id',
+  'subject',
+  'agent',
+  'client',
+  'scopes',
+  'created_at as createdAt',
+  'expires_at as expiresAt',
+  'last_used_at as lastUsedAt',
+  'revoked_at as revokedAt',
+] as const
+
+/** What a user lets agents do, the newest first; null to anybody else, support included. */
+export async function delegationsOf(userId: string, { first }: { first?: number | null }, { db, identity }: Context) {
+  const size = pageSize(first)
+  if (userId !== identity.subject) return null
+  return db
+    .selectFrom('authority.delegation')
+    .select(columns)
+    .where('subject', '=', userId)
+    .orderBy('created_at', 'desc')
+    .orderBy('id')
+    .limit(size)
+    .execute()
+}
+
+/** Row-level security lets this end the caller's own only. One that is over is answered as it is. */
+export async function revokeDelegation(id: string, { db }: Context) {
+  await db
+    .updateTable('authority.delegation')
+    .set(({ fn }) => ({ revoked_at: fn<Date>('now') }))
+    .where('id', '=', id)
+    .where('revoked_at', 'is', null)
+    .where('expires_at', '>', ({ fn }) => fn<Date>('now'))
+    .execute()
+  return delegationById(id, { db })
+}
+
+/** One of the caller's, or null. */
+export async function delegationById(id: string, { db }: Pick<Context, 'db'>) {
+  const row = await db.selectFrom('authority.delegation').select(columns).where('id', '=', id).executeTakeFirst()
+  return row ?? null
+}

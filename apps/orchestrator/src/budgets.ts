@@ -1,0 +1,49 @@
+import { sql, type Kysely } from 'kysely'
+import { queueSchema } from './queue/queue-migration.ts'
+
+/** What a user and a tenant may use, of all their runs together. */
+export interface Budgets {
+  /** Runs of a user that are not over, those that wait for them included. */
+  readonly userRuns: number
+  /** Tokens of a user in a day (UTC). */
+  readonly userTokens: number
+  /** Tokens of a tenant in a day. */
+  readonly tenantTokens: number
+}
+
+export const defaultBudgets: Budgets = Object.freeze({
+  userRuns: 10,
+  userTokens: 1_000_000,
+  tenantTokens: 20_000_000,
+})
+
+interface Owner {
+  readonly subject: string
+  readonly tenant: string
+}
+
+const usage = sql.raw(`${queueSchema}.token_usage`)
+const today = sql`(now() at time zone 'utc')::date`
+
+/** Counts for both, in the transaction in which the step is stored: what a step cost is counted once, by whoever. */
+export async function countTokens<Tables>(db: Kysely<Tables>, owner: Owner, tokens: number): Promise<void> {
+  if (tokens === 0) return
+  // Always in this order, so that two that count at once do not wait for each other.
+  await sql`insert into ${usage} as u (tenant, subject, day, tokens)
+    values (${owner.tenant}, ${owner.subject}, ${today}, ${tokens}), (${owner.tenant}, '', ${today}, ${tokens})
+    on conflict (tenant, subject, day) do update set tokens = u.tokens + excluded.tokens`.execute(db)
+}
+
+/**
+ * Asked before each model request. What is under way is not counted yet: each run of a user may go beyond by one request.
+ */
+export async function hasTokensLeft<Tables>(
+  db: Kysely<Tables>,
+  owner: Owner,
+  budgets: Pick<Budgets, 'userTokens' | 'tenantTokens'>,
+): Promise<boolean> {
+  const { rows } = await sql<{ subject: string; tokens: string }>`select subject, tokens from ${usage}
+    where tenant = ${owner.tenant} and subject in (${owner.subject}, '') and day = ${today}`.execute(db)
+  const used = new Map(rows.map(({ subject, tokens }) => [subject, Number(tokens)]))
+  return (used.get(owner.subject) ?? 0) < budgets.userTokens && (used.get('') ?? 0) < budgets.tenantTokens
+}

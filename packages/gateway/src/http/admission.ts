@@ -1,0 +1,44 @@
+import { AppError, type Principal } from '@behalf/identity'
+import type { FastifyRequest } from 'fastify'
+import type { RequestAudit } from '../audit/audit-requests.ts'
+import { ignoredHeaders } from '../audit/ignored-headers.ts'
+import type { Authenticate } from '../authenticate/authenticate.ts'
+import type { Resource } from '../authenticate/issuer.ts'
+import { clientAddress } from '../limits/client-address.ts'
+import type { LimitedCaller, RateLimits } from '../limits/rate-limits.ts'
+import type { RevocationGuard } from '../revocation/revocation-guard.ts'
+
+/**
+ * Who calls, if they may call at all: known, not ended, and within what is theirs to ask.
+ *
+ * @throws {AppError} what `authenticate` throws; `SESSION_ENDED`, `REVOCATIONS_UNKNOWN`, `RATE_LIMITED`
+ */
+export type Admit = (request: FastifyRequest, resource: Resource) => Promise<LimitedCaller>
+
+/** The one door for requests with a credential of a user's, or with none. */
+export function createAdmission(options: {
+  readonly authenticate: Authenticate
+  readonly guard: RevocationGuard
+  readonly rates: RateLimits
+  readonly audit: Pick<RequestAudit, 'refused'>
+}): Admit {
+  const { authenticate, guard, rates, audit } = options
+
+  return async (request, resource) => {
+    const { rawHeaders } = request.raw
+    const address = clientAddress(request.ip)
+    let principal: Principal | null = null
+    try {
+      principal = await authenticate({ rawHeaders, url: request.url }, resource)
+      guard.requireInForce(principal)
+      const caller = { principal, address }
+      await rates.request(caller)
+      return caller
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error
+      audit.refused(error.code, ignoredHeaders(rawHeaders), principal)
+      if (error.status === 401) await rates.refusedCredential(address)
+      throw error
+    }
+  }
+}

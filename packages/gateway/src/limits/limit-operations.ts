@@ -1,0 +1,45 @@
+import { type ApolloServerPlugin, HeaderMap } from '@apollo/server'
+import { AppError } from '@behalf/identity'
+import { GraphQLError, type OperationDefinitionNode } from 'graphql'
+import type { RequestContext } from '../execute/request-context.ts'
+import { measureOperation, type OperationMeasures } from './measure-operation.ts'
+import { type OperationLimits, requireWithin } from './operation-limits.ts'
+import type { RateLimits } from './rate-limits.ts'
+
+/**
+ * Refuses operations that ask for too much, before they are authorized and planned: what counts is what was sent, so
+ * that it does not depend on the caller. A tool's operation is bounded when it is composed, and only costs.
+ */
+export function limitOperations(options: {
+  readonly limits: OperationLimits
+  readonly rates: Pick<RateLimits, 'cost'>
+}): ApolloServerPlugin<RequestContext & Record<string, unknown>> {
+  const { limits, rates } = options
+  /** By the node of a document that Apollo Server keeps, within bounds, for as long as its schema. */
+  const known = new WeakMap<OperationDefinitionNode, OperationMeasures>()
+
+  return {
+    requestDidStart: async () => ({
+      async didResolveOperation({ schema, document, operation, request: { variables = {} }, contextValue }) {
+        // Said by another plugin.
+        if (operation === undefined) return
+        try {
+          const measures = known.get(operation) ?? measureOperation(schema, document, operation)
+          known.set(operation, measures)
+          const cost = measures.cost(variables)
+          contextValue.record.cost = Math.min(cost, Number.MAX_SAFE_INTEGER)
+          if (!contextValue.principal.actor?.tool) requireWithin(limits, measures, cost)
+          await rates.cost(contextValue, cost)
+        } catch (error) {
+          throw error instanceof AppError ? refusal(error) : error
+        }
+      },
+    }),
+  }
+}
+
+function refusal({ code, status, message, details }: AppError): GraphQLError {
+  const headers = new HeaderMap()
+  if (details.retryAfter !== undefined) headers.set('retry-after', String(details.retryAfter))
+  return new GraphQLError(message, { extensions: { code, ...details, http: { status, headers } } })
+}

@@ -1,0 +1,26 @@
+import type { AuditEvent } from '@behalf/identity'
+import { type Kysely, sql } from 'kysely'
+
+/** Any number of events in one statement, as a JSON text; `id` and `source` are the database's to say. */
+export const insertAuditSql = (json: string) => `
+  insert into behalf.audit_event
+    (txn, parent, at, subject, tenant, actor, what, target, rule, outcome, duration_ms, detail)
+  select txn, parent, at, subject, tenant, actor, what, target, rule, outcome, duration_ms, detail
+  from json_to_recordset(${json}) as event (txn uuid, parent uuid, at timestamptz, subject text, tenant text, actor text,
+    what text, target text, rule text, outcome text, duration_ms real, detail jsonb)`
+
+export const auditJson = (events: readonly AuditEvent[]): string => JSON.stringify(events.map(toRow))
+
+function toRow({ time, durationMs, ...rest }: AuditEvent) {
+  return { ...rest, at: time.toISOString(), duration_ms: durationMs }
+}
+
+/**
+ * Writes an event in the transaction of what it is about: both happen, or neither.
+ *
+ * @throws the database's error, after which the transaction has to be rolled back
+ */
+export async function writeAuditEvent<Tables>(transaction: Kysely<Tables>, event: AuditEvent): Promise<void> {
+  const [before = '', after = ''] = insertAuditSql('\0').split('\0')
+  await sql`${sql.raw(before)}${auditJson([event])}${sql.raw(after)}`.execute(transaction)
+}
