@@ -31,7 +31,7 @@ import { createExecuteTool, type ExecuteTool } from './execute/execute-tool.ts'
 import { startGraphQLServer } from './execute/graphql-server.ts'
 import { createOperationShapes } from './execute/operation-shape.ts'
 import { createSubgraphClient, type SubgraphClient } from './execute/subgraph-client.ts'
-import { createSubgraphDataSource } from './execute/subgraph-data-source.ts'
+import { createSubgraphFetches } from './execute/subgraph-fetches.ts'
 import { readGraph } from './graph-file.ts'
 import { createApp, type WriteError } from './http/create-app.ts'
 import { createAdmission } from './http/admission.ts'
@@ -188,7 +188,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     operationLimits,
     rates,
     log,
-    dataSource({ name, url = '' }) {
+    subgraph({ name, url }) {
       urls.set(name, url)
       const client = createSubgraphClient(subgraphUrls[name] ?? url, {
         timeout: graph.subgraphs[name]?.timeoutMs ?? defaultTimeoutMs,
@@ -196,7 +196,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
         maxPending: limits.subgraphPending,
       })
       clients.push(client)
-      return createSubgraphDataSource({ name, graph, client, shapeOf, signer, tickets, readApproved, log })
+      return createSubgraphFetches({ name, graph, client, signer, tickets, readApproved, log })
     },
   })
 

@@ -1,19 +1,18 @@
-import { type ErrorCode, errorTable } from '@behalf/identity'
 import { GraphQLError } from 'graphql'
-import type { SubgraphError } from '../subgraph-response.ts'
 import type { ClientPathOf, Path } from './client-paths.ts'
+import { invalid, type Problem } from './problem.ts'
 
 /** Errors of one answer, at the client's places. */
 export interface AnswerErrors {
   readonly all: readonly GraphQLError[]
   /** @param path - in the data of subgraphs; undefined where the subgraph did not say. */
-  add(error: Omit<SubgraphError, 'path'>, path: Path | undefined): void
+  add(error: Problem, path: Path | undefined): void
   /**
    * Says of an object what became of some of its fields; of those that the client did not ask for, at the object.
    *
    * @param keys - of the fields, in the data of subgraphs.
    */
-  addToFields(error: Omit<SubgraphError, 'path'>, object: Path, keys: readonly string[]): void
+  addToFields(error: Problem, object: Path, keys: readonly string[]): void
   /** Adds an error for each place whose value does not fit, unless one that is there already explains it. */
   addMisfits(paths: readonly Path[]): void
 }
@@ -22,12 +21,12 @@ const maxErrors = 1000
 
 export function createAnswerErrors(clientPathOf: ClientPathOf): AnswerErrors {
   const all: GraphQLError[] = []
-  function push(
-    { message, code }: { readonly message: string; readonly code: ErrorCode },
-    path: Path | undefined,
-  ): void {
+  function push({ message, code, details, cause }: Problem, path: Path | undefined): void {
     if (all.length >= maxErrors) return
-    all.push(new GraphQLError(message, { ...(path && path.length > 0 && { path }), extensions: { code } }))
+    const extensions = { code, ...details }
+    // What was thrown is for the log: see `finishAnswer`.
+    const originalError = cause instanceof Error ? cause : null
+    all.push(new GraphQLError(message, { ...(path && path.length > 0 && { path }), originalError, extensions }))
   }
 
   return {
@@ -40,9 +39,8 @@ export function createAnswerErrors(clientPathOf: ClientPathOf): AnswerErrors {
     },
     addMisfits(paths) {
       const known = all.map(({ path }) => path)
-      const code = 'SUBGRAPH_INVALID_RESPONSE'
       for (const misfit of paths)
-        if (!known.some((path) => explains(path, misfit))) push({ message: errorTable[code].message, code }, misfit)
+        if (!known.some((path) => explains(path, misfit))) push(invalid, misfit)
     },
   }
 }

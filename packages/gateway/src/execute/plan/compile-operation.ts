@@ -9,6 +9,7 @@ import {
   visit,
 } from 'graphql'
 import { LRUCache } from 'lru-cache'
+import { inSpan } from '../../tracing.ts'
 import type { RequestContext } from '../request-context.ts'
 import { createAnswerErrors } from './answer-errors.ts'
 import { createClientPaths } from './client-paths.ts'
@@ -56,8 +57,11 @@ export function compileOperation(
     if (!conditions.every((value) => typeof value === 'boolean')) return { errors: [conditionError()] }
     const key = conditions.join()
     const known = planned.get(key)
-    const execute = known ?? planOperation(normaliseOperation(apiSchema, document, operation, coerced), parts)
-    if (!known) planned.set(key, execute)
+    if (known) return known(variables, context)
+    const execute = await inSpan('gateway.plan', {}, async () =>
+      planOperation(normaliseOperation(apiSchema, document, operation, coerced), parts),
+    )
+    planned.set(key, execute)
     return execute(variables, context)
   }
 }

@@ -1,5 +1,4 @@
 import type { FetchNode, QueryPlanSelectionNode } from '@apollo/query-planner'
-import { AppError } from '@behalf/identity'
 import type { SubgraphResponse } from '../subgraph-response.ts'
 import { compileContexts } from './context-arguments.ts'
 import { compileRewrites } from './data-rewrites.ts'
@@ -74,13 +73,12 @@ export function compileEntityFetch(
   async function fetchBatch(run: Run, { representations, objects, variables }: EntityBatch): Promise<void> {
     try {
       const own = [encodeVariable('representations', `[${representations.join(',')}]`), ...variables]
-      const response = await send(encode(run.variables, own), run.context)
+      const response = await send(encode(run.variables, own), run.context, objects.length)
       report(run, objects, response)
       const { data } = response
       if (data === null) return
-      const { _entities: entities } = data
-      if (!Array.isArray(entities) || entities.length !== objects.length)
-        throw new AppError('SUBGRAPH_INVALID_RESPONSE', undefined, { cause: `not ${objects.length} entities` })
+      // As many as were asked for: `send` has seen to it.
+      const entities = data['_entities'] as readonly unknown[]
       for (const [index, same] of objects.entries()) take(run, same, entities[index])
     } catch (error) {
       fail(run, objects.flat(), problemOf(error))

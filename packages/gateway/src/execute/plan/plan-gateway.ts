@@ -1,8 +1,12 @@
 import type { ApolloServerOptionsWithGateway, BaseContext } from '@apollo/server'
+import { errorTable } from '@behalf/identity'
+import { GraphQLError } from 'graphql'
 import { LRUCache } from 'lru-cache'
+import { inSpan } from '../../tracing.ts'
 import type { RequestContext } from '../request-context.ts'
 import { compileOperation, type ExecuteOperation } from './compile-operation.ts'
 import { activeLabels } from './override-labels.ts'
+import { problemOf } from './problem.ts'
 import { readSupergraph } from './read-supergraph.ts'
 import type { Subgraph } from './run.ts'
 import { createIsOfType } from './type-conditions.ts'
@@ -52,8 +56,20 @@ export function createPlanGateway(options: {
         const execute =
           known ?? compileOperation(document, operation, { supergraph, overrideLabels, subgraphOf, isOfType })
         if (!known) operations.set(key, execute, { size: source.length + 1 })
-        return execute(request.variables ?? {}, context as RequestContext)
+        try {
+          return await inSpan('gateway.execute', {}, () => execute(request.variables ?? {}, context as RequestContext))
+        } catch (error) {
+          return { errors: [refusal(error)] }
+        }
       },
     }),
   }
+}
+
+/** Of an operation that cannot be planned. */
+function refusal(error: unknown): GraphQLError {
+  const { message, code, details, cause } = problemOf(error)
+  const originalError = error instanceof Error ? error : new TypeError('thrown', { cause })
+  const extensions = { code, ...details, http: { status: errorTable[code].status } }
+  return new GraphQLError(message, { originalError, extensions })
 }

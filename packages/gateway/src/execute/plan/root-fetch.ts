@@ -21,7 +21,7 @@ export function compileRootFetch(fetch: FetchNode, path: PlanPath, parts: PlanPa
     if (objects.length === 0) return
     const places = () => placesOf(run.data, path, objects)
     try {
-      const { data, errors } = await send(encode(run.variables), run.context)
+      const { data, errors } = await send(encode(run.variables), run.context, null)
       for (const { path: at, ...error } of errors) {
         if (at === undefined) run.errors.add(error, undefined)
         else for (const { path: place } of places()) run.errors.add(error, [...place, ...dataPathOf(at)])

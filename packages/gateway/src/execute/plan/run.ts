@@ -20,13 +20,24 @@ export interface Run {
 /** A part of a plan. It does not fail: what goes wrong is among the run's errors. */
 export type Step = (run: Run) => Promise<void> | void
 
-/** Sends one request of a fetch; throws an AppError where there is no answer that can be read. */
-export type SendFetch = (body: string, context: RequestContext) => Promise<SubgraphResponse>
+/** What all requests of one fetch have in common. */
+export interface Fetch {
+  readonly operation: OperationType
+  /** By name, aliases aside. */
+  readonly rootFields: readonly string[]
+}
+
+/**
+ * Sends one request of a fetch.
+ *
+ * @param entities - how many have to come (`_entities`); null for a fetch of root fields.
+ * @throws {AppError} where there is no answer that can be read.
+ */
+export type SendFetch = (body: string, context: RequestContext, entities: number | null) => Promise<SubgraphResponse>
 
 /** Where fetches go. */
 export interface Subgraph {
-  /** Prepares what all requests of one fetch have in common. */
-  prepare(fetch: { readonly operation: OperationType; readonly rootFields: readonly string[] }): SendFetch
+  prepare(fetch: Fetch): SendFetch
 }
 
 /** What a plan is compiled with. */
