@@ -29,7 +29,6 @@ import type { AuthorizationMode } from './authorize/authorization-mode.ts'
 import type { Authority } from './authority.ts'
 import { createExecuteTool, type ExecuteTool } from './execute/execute-tool.ts'
 import { startGraphQLServer } from './execute/graphql-server.ts'
-import { createOperationShapes } from './execute/operation-shape.ts'
 import { createSubgraphClient, type SubgraphClient } from './execute/subgraph-client.ts'
 import { createSubgraphFetches } from './execute/subgraph-fetches.ts'
 import { readGraph } from './graph-file.ts'
@@ -152,7 +151,6 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   if (mode === 'dry-run') log.warn('authorization is a dry run: only subgraphs enforce what they ask')
   const signer = createContextSigner({ rootKey, epoch, trustDomain })
   const tickets = createTicketSealer({ rootKey, epoch })
-  const shapeOf = createOperationShapes(graph.supergraph)
   const readApproved = createReadApproved(graph)
   const operationLimits = { ...defaultOperationLimits, ...limits.operation }
   const rates = createRateLimits({ limiter: authority.limiter, limits, maxCost: operationLimits.cost })
@@ -224,7 +222,6 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     timeoutOf: (name) => graph.subgraphs[name]?.timeoutMs ?? defaultTimeoutMs,
     limits: limits.streams,
     maxEventBytes: limits.subgraphResponseBytes,
-    shapeOf,
     signer,
     admit,
     server,

@@ -8,7 +8,7 @@ import {
   type OperationDefinitionNode,
   visit,
 } from 'graphql'
-import { LRUCache } from 'lru-cache'
+import type { LRUCache } from 'lru-cache'
 import { inSpan } from '../../tracing.ts'
 import type { RequestContext } from '../request-context.ts'
 import { createAnswerErrors } from './answer-errors.ts'
@@ -31,37 +31,43 @@ export interface OperationParts extends Pick<PlanParts, 'subgraphOf' | 'isOfType
   readonly supergraph: PlannedSupergraph
   /** That hold, of the supergraph's. */
   readonly overrideLabels: readonly string[]
+  /** Of all operations: for one, there is a plan for each way in which its conditions come out. */
+  readonly plans: LRUCache<string, ExecuteOperation>
 }
 
-/** Plans of one operation: of all that its conditions make possible, clients want few. */
-const maxPlans = 16
+export interface KeptOperation {
+  readonly document: DocumentNode
+  readonly operation: OperationDefinitionNode
+  /** Under which its plans are kept: nobody else's operation has the same. */
+  readonly key: string
+  /** Characters of its text, and at least one. */
+  readonly size: number
+}
 
 /**
  * Prepares an operation: what depends on nothing but its text, and on the values of variables that decide which fields
  * are wanted, is done once.
  */
 export function compileOperation(
-  document: DocumentNode,
-  operation: OperationDefinitionNode,
+  { document, operation, key, size }: KeptOperation,
   parts: OperationParts,
 ): ExecuteOperation {
   const { apiSchema } = parts.supergraph
   const { variableDefinitions = [] } = operation
   const conditionNames = conditionsOf(document)
-  const planned = new LRUCache<string, ExecuteOperation>({ max: maxPlans })
 
   return async (variables, context) => {
     const { coerced = {}, errors } = getVariableValues(apiSchema, variableDefinitions, variables)
     if (errors) return { errors }
     const conditions = conditionNames.map((name) => coerced[name])
     if (!conditions.every((value) => typeof value === 'boolean')) return { errors: [conditionError()] }
-    const key = conditions.join()
-    const known = planned.get(key)
+    const planKey = `${key} ${conditions.join()}`
+    const known = parts.plans.get(planKey)
     if (known) return known(variables, context)
     const execute = await inSpan('gateway.plan', {}, async () =>
       planOperation(normaliseOperation(apiSchema, document, operation, coerced), parts),
     )
-    planned.set(key, execute)
+    parts.plans.set(planKey, execute, { size })
     return execute(variables, context)
   }
 }

@@ -13,8 +13,9 @@ import { createIsOfType } from './type-conditions.ts'
 
 type GatewayInterface = ApolloServerOptionsWithGateway<BaseContext>['gateway']
 
-/** Bounds of what is kept: operations, and characters of their texts. */
-const cacheBounds = { max: 5000, maxSize: 20_000_000 }
+/** Of what is kept: plans, and characters of their operations, each of which stands for some 250 bytes. */
+const planBounds = { max: 2000, maxSize: 500_000 }
+const operationBounds = { max: 2000, maxSize: 5_000_000 }
 
 /**
  * A gateway for Apollo Server that plans with Apollo's planner and executes the plans itself. Contexts are
@@ -34,7 +35,8 @@ export function createPlanGateway(options: {
   const supergraph = readSupergraph(options.supergraph)
   const subgraphs = new Map(supergraph.subgraphs.map((each) => [each.name, subgraph(each)]))
   const isOfType = createIsOfType(supergraph.fullSchema)
-  const operations = new LRUCache<string, ExecuteOperation>(cacheBounds)
+  const operations = new LRUCache<string, ExecuteOperation>(operationBounds)
+  const plans = new LRUCache<string, ExecuteOperation>(planBounds)
 
   function subgraphOf(name: string): Subgraph {
     const found = subgraphs.get(name)
@@ -52,10 +54,11 @@ export function createPlanGateway(options: {
       executor: async ({ queryHash, operationName, document, operation, request, source, context }) => {
         const overrideLabels = activeLabels(supergraph.overrideLabels, random)
         const key = [queryHash, operationName ?? '', ...overrideLabels].join(' ')
+        const size = source.length + 1
         const known = operations.get(key)
-        const execute =
-          known ?? compileOperation(document, operation, { supergraph, overrideLabels, subgraphOf, isOfType })
-        if (!known) operations.set(key, execute, { size: source.length + 1 })
+        const parts = { supergraph, overrideLabels, subgraphOf, isOfType, plans }
+        const execute = known ?? compileOperation({ document, operation, key, size }, parts)
+        if (!known) operations.set(key, execute, { size })
         try {
           return await inSpan('gateway.execute', {}, () => execute(request.variables ?? {}, context as RequestContext))
         } catch (error) {
