@@ -30,9 +30,8 @@ import type { AuthorizationMode } from './authorize/authorization-mode.ts'
 import type { Authority } from './authority.ts'
 import { createExecuteTool, type ExecuteTool } from './execute/execute-tool.ts'
 import { startGraphQLServer } from './execute/graphql-server.ts'
-import { createOperationShapes } from './execute/operation-shape.ts'
 import { createSubgraphClient, type SubgraphClient } from './execute/subgraph-client.ts'
-import { createSubgraphDataSource } from './execute/subgraph-data-source.ts'
+import { createSubgraphFetches } from './execute/subgraph-fetches.ts'
 import { readGraph } from './graph-file.ts'
 import { createApp, type WriteError } from './http/create-app.ts'
 import { createAdmission } from './http/admission.ts'
@@ -168,7 +167,6 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   if (mode === 'dry-run') log.warn('authorization is a dry run: only subgraphs enforce what they ask')
   const signer = createContextSigner({ rootKey, epoch, trustDomain })
   const tickets = createTicketSealer({ rootKey, epoch })
-  const shapeOf = createOperationShapes(graph.supergraph)
   const readApproved = createReadApproved(graph)
   const operationLimits = { ...defaultOperationLimits, ...limits.operation }
   const rates = createRateLimits({ limiter: authority.limiter, limits, maxCost: operationLimits.cost })
@@ -205,7 +203,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     operationLimits,
     rates,
     log,
-    dataSource({ name, url = '' }) {
+    subgraph({ name, url }) {
       urls.set(name, url)
       const client = createSubgraphClient(subgraphUrls[name] ?? url, {
         timeout: graph.subgraphs[name]?.timeoutMs ?? defaultTimeoutMs,
@@ -213,7 +211,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
         maxPending: limits.subgraphPending,
       })
       clients.push(client)
-      return createSubgraphDataSource({ name, graph, client, shapeOf, signer, tickets, readApproved, log })
+      return createSubgraphFetches({ name, graph, client, signer, tickets, readApproved, log })
     },
   })
 
@@ -241,7 +239,6 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     timeoutOf: (name) => graph.subgraphs[name]?.timeoutMs ?? defaultTimeoutMs,
     limits: limits.streams,
     maxEventBytes: limits.subgraphResponseBytes,
-    shapeOf,
     signer,
     admit,
     server,

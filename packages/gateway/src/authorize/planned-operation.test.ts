@@ -1,10 +1,11 @@
 import { composeServices } from '@apollo/composition'
-import { ApolloGateway, LocalGraphQLDataSource } from '@apollo/gateway'
 import { ApolloServer } from '@apollo/server'
 import { buildSubgraphSchema } from '@apollo/subgraph'
-import { parse } from 'graphql'
+import { graphql, parse } from 'graphql'
 import pino from 'pino'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import { createPlanGateway } from '../execute/plan/plan-gateway.ts'
+import { readSubgraphResponse } from '../execute/subgraph-response.ts'
 import { authorizeGateway } from './authorize-gateway.ts'
 import { needs, person } from './fixtures.ts'
 
@@ -44,17 +45,19 @@ beforeAll(async () => {
   const { supergraphSdl = '' } = composeServices(
     Object.entries(subgraphs).map(([name, { typeDefs }]) => ({ name, url: 'http://none', typeDefs: parse(typeDefs) })),
   )
-  const gateway = new ApolloGateway({
-    supergraphSdl,
-    buildService({ name }) {
+  const gateway = createPlanGateway({
+    supergraph: supergraphSdl,
+    subgraph({ name }) {
       const { typeDefs = '', resolvers = {} } = subgraphs[name] ?? {}
-      const local = new LocalGraphQLDataSource(
-        buildSubgraphSchema([{ typeDefs: parse(typeDefs), resolvers: resolvers as never }]),
-      )
+      const schema = buildSubgraphSchema([{ typeDefs: parse(typeDefs), resolvers: resolvers as never }])
       return {
-        process(options) {
-          asked.push(`${name} ${options.request.query}`)
-          return local.process(options)
+        prepare: () => async (body) => {
+          const { query: source, variables: variableValues } = JSON.parse(body) as { query: string; variables: object }
+          asked.push(`${name} ${source}`)
+          return readSubgraphResponse(
+            200,
+            JSON.stringify(await graphql({ schema, source, variableValues: { ...variableValues } })),
+          )
         },
       }
     },

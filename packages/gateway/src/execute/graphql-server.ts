@@ -1,4 +1,3 @@
-import { ApolloGateway } from '@apollo/gateway'
 import { ApolloServer, type ApolloServerPlugin } from '@apollo/server'
 import {
   ApolloServerPluginInlineTraceDisabled,
@@ -15,7 +14,8 @@ import { describeCause } from '../describe-cause.ts'
 import { refuseStaleMutations } from '../revocation/refuse-stale-mutations.ts'
 import type { RevocationGuard } from '../revocation/revocation-guard.ts'
 import type { RequestContext } from './request-context.ts'
-import type { createSubgraphDataSource } from './subgraph-data-source.ts'
+import { createPlanGateway } from './plan/plan-gateway.ts'
+import type { Subgraph } from './plan/run.ts'
 import { limitOperations } from '../limits/limit-operations.ts'
 import { type OperationLimits, tooMuchToParse } from '../limits/operation-limits.ts'
 import type { RateLimits } from '../limits/rate-limits.ts'
@@ -26,19 +26,15 @@ export type GraphQLServer = ApolloServer<RequestContext & Record<string, unknown
 export async function startGraphQLServer(options: {
   readonly supergraph: string
   readonly authorization: Omit<AuthorizationOptions, 'log'>
-  readonly dataSource: (subgraph: {
-    readonly name: string
-    readonly url?: string
-  }) => ReturnType<typeof createSubgraphDataSource>
+  readonly subgraph: (subgraph: { readonly name: string; readonly url: string }) => Subgraph
   readonly guard: RevocationGuard
   readonly introspection: boolean
   readonly operationLimits: OperationLimits
   readonly rates: RateLimits
   readonly log: Logger
 }): Promise<GraphQLServer> {
-  const { supergraph, authorization, dataSource, guard, introspection, operationLimits, rates, log } = options
-  disableApolloTelemetry()
-  const gateway = new ApolloGateway({ supergraphSdl: supergraph, buildService: dataSource, logger: log, debug: false })
+  const { supergraph, authorization, subgraph, guard, introspection, operationLimits, rates, log } = options
+  const gateway = createPlanGateway({ supergraph, subgraph })
   const server: GraphQLServer = new ApolloServer<RequestContext & Record<string, unknown>>({
     gateway: authorizeGateway(gateway, { ...authorization, log }),
     introspection,
@@ -65,19 +61,13 @@ export async function startGraphQLServer(options: {
   return server
 }
 
-/** Under which a plan passes entities on: whether a client's variable of that name gets in its way depends on the plan. */
-const planVariable = 'representations'
-
-/**
- * Every answer says its `txn`, what a dry run would have denied, and no other extension. Where a subgraph's values did not fit the schema, the stock
- * executor reports it as an extension only; here it is an error, so that null always has its reason.
- */
+/** Every answer says its `txn`, what a dry run would have denied, and no other extension. */
 const finishAnswer = (
   log: Logger,
   mode: AuthorizationMode,
 ): ApolloServerPlugin<RequestContext & Record<string, unknown>> => ({
   requestDidStart: async () => ({
-    // The stock executor has no code for either.
+    // Apollo Server has no code for either.
     didResolveOperation: async ({
       operation,
       contextValue: { record, subscribe },
@@ -90,23 +80,17 @@ const finishAnswer = (
       if (isSubscription && !subscribe)
         throw requestError('BAD_REQUEST', 'Subscriptions are served as streams, by another path.')
       if (!isSubscription && subscribe) throw requestError('BAD_REQUEST', 'Only subscriptions are served as streams.')
-      if (operation.variableDefinitions?.some(({ variable }) => variable.name.value === planVariable))
-        throw requestError('BAD_REQUEST', `Give the variable "$${planVariable}" another name.`)
       record.resolved(operation)
     },
     didEncounterErrors: async ({ errors, contextValue: { txn } }) => {
-      // What a plan's node threw comes as it is, and not as a GraphQLError.
-      for (const error of errors as readonly (Error & Partial<GraphQLError>)[]) {
-        if (isPublic(error.extensions?.['code'])) continue
+      for (const error of errors) {
+        if (isPublic(error.extensions['code'])) continue
         const err = error.originalError ?? error
         log.error({ txn, path: error.path, err, reason: describeCause(err.cause) }, 'execution failed')
       }
     },
     willSendResponse: async ({ response: { body }, contextValue }) => {
       if (body.kind !== 'single') return
-      const misfits = body.singleResult.extensions?.['valueCompletion']
-      if (Array.isArray(misfits))
-        body.singleResult.errors = [...(body.singleResult.errors ?? []), ...misfits.map(misfitError)]
       const report = mode === 'dry-run' ? body.singleResult.extensions?.['authorization'] : undefined
       body.singleResult.extensions = { txn: contextValue.txn, ...(report !== undefined && { authorization: report }) }
       const { data, errors: [refusal] = [] } = body.singleResult
@@ -117,11 +101,6 @@ const finishAnswer = (
 
 const requestError = (code: ErrorCode, message: string = errorTable[code].message) =>
   new GraphQLError(message, { extensions: { code, http: { status: errorTable[code].status } } })
-
-function misfitError({ path }: GraphQLError): GraphQLFormattedError {
-  const code: ErrorCode = 'SUBGRAPH_INVALID_RESPONSE'
-  return { message: errorTable[code].message, ...(path && { path }), extensions: { code } }
-}
 
 /** Errors keep their place, and message and details only with a code of the table; the rest is for the log. */
 function maskError(formatted: GraphQLFormattedError): GraphQLFormattedError {
@@ -136,9 +115,3 @@ function maskError(formatted: GraphQLFormattedError): GraphQLFormattedError {
 
 const isPublic = (code: unknown): code is ErrorCode =>
   typeof code === 'string' && code !== 'INTERNAL' && Object.hasOwn(errorTable, code)
-
-/** @apollo/gateway sends usage data to its maker unless this variable says no, and offers no option for it. */
-function disableApolloTelemetry() {
-  // oxlint-disable-next-line node/no-process-env -- written, not read
-  process.env['APOLLO_TELEMETRY_DISABLED'] = 'true'
-}

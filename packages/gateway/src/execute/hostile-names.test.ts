@@ -22,17 +22,21 @@ describe('names that a client chooses', () => {
     expect(Object.getOwnPropertyNames(Object.prototype)).toHaveLength(before)
   })
 
-  it('as a variable, that of a plan is refused by name; any other is taken', async () => {
-    const ask = async (variable: string) =>
-      gateway.ask(`query($${variable}: Boolean!) { viewer { id points @include(if: $${variable}) } }`, {
+  it.each(['representations', 'contextualArgument_1_0', 'representation', '__proto__', 'constructor', '_entities', '_0'])(
+    'as the variable $%s, whatever plans have of that name',
+    async (variable) => {
+      const answer = await gateway.ask(`query($${variable}: Boolean!) { viewer { id points @include(if: $${variable}) } }`, {
         token: await gateway.token(),
         variables: { [variable]: true },
       })
-    expect(await ask('representations')).toMatchObject({
-      status: 400,
-      body: { errors: [{ message: expect.stringContaining('representations'), extensions: { code: 'BAD_REQUEST' } }] },
-    })
-    for (const variable of ['representation', '__proto__', 'constructor', '_entities'])
-      expect(await ask(variable)).toMatchObject({ status: 200, body: { data: { viewer: { points: 7 } } } })
+      expect(answer).toMatchObject({ status: 200, body: { data: { viewer: { points: 7 } } } })
+    },
+  )
+
+  it('as an alias of another field, a key or what a plan adds', async () => {
+    const token = await gateway.token()
+    const { body } = await gateway.ask('{ viewer { id: name __typename: points orders { id: total } } }', { token })
+    expect(body.errors).toBeUndefined()
+    expect(body.data).toEqual({ viewer: { id: 'Ada', __typename: 7, orders: [{ id: '10.00' }] } })
   })
 })

@@ -65,6 +65,17 @@ export function readSubgraphResponse(status: number, text: string): SubgraphResp
   }
 }
 
+/**
+ * @param entities - how many were asked for; null if none were.
+ * @throws {AppError} `SUBGRAPH_INVALID_RESPONSE` unless as many were answered, or none of the request.
+ */
+export function requireEntities({ data }: SubgraphResponse, entities: number | null): void {
+  if (entities === null || data === null) return
+  const { _entities: answered } = data
+  if (!Array.isArray(answered) || answered.length !== entities)
+    throw new AppError('SUBGRAPH_INVALID_RESPONSE', undefined, { cause: `not ${entities} entities` })
+}
+
 /** What stands between us and a subgraph says so in its own words. */
 const codeOfGateway: Readonly<Record<number, ErrorCode>> = {
   502: 'SUBGRAPH_UNAVAILABLE',

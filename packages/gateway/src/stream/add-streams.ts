@@ -6,6 +6,7 @@ import type { Admit } from '../http/admission.ts'
 import { createStreamLimits, type StreamLimits } from '../limits/stream-limits.ts'
 import type { RevocationGuard } from '../revocation/revocation-guard.ts'
 import { createAskSubgraph } from './ask-subgraph.ts'
+import { createFitsOperation } from './fits-operation.ts'
 import { createOpenStreams } from './open-streams.ts'
 import { createRouteSubscription } from './route-subscription.ts'
 import { createShapeEvent } from './shape-event.ts'
@@ -31,9 +32,9 @@ export function addStreams(
     readonly guard: RevocationGuard
     readonly revocations: Revocations
     readonly audit: RequestAudit
-  } & Pick<Parameters<typeof createAskSubgraph>[0], 'shapeOf' | 'signer'>,
+  } & Pick<Parameters<typeof createAskSubgraph>[0], 'signer'>,
 ): { close(): Promise<void> } {
-  const { graph, urlOf, timeoutOf, limits, maxEventBytes, guard, revocations, shapeOf, signer, ...route } = options
+  const { graph, urlOf, timeoutOf, limits, maxEventBytes, guard, revocations, signer, ...route } = options
   const bySubgraph = new Map<string, SubgraphStreams>()
   function streamsOf(name: string): SubgraphStreams {
     const known = bySubgraph.get(name)
@@ -52,7 +53,7 @@ export function addStreams(
       graph,
       route: createRouteSubscription(graph.supergraph),
       streamsOf,
-      shapeOf,
+      fits: createFitsOperation(graph.supergraph),
       shapeEvent: createShapeEvent(),
       signer,
     }),

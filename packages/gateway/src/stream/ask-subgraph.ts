@@ -1,9 +1,9 @@
 import { AppError, type ContextSigner, contextTokenHeader, disclose, type Graph } from '@behalf/identity'
 import type { ExecutionResult } from 'graphql'
 import type { AuthorizedSubscription } from '../authorize/authorize-subscription.ts'
-import type { OperationShape } from '../execute/operation-shape.ts'
 import type { RequestContext } from '../execute/request-context.ts'
 import { traceHeaders } from '../tracing.ts'
+import type { FitsOperation } from './fits-operation.ts'
 import type { RouteSubscription } from './route-subscription.ts'
 import type { ShapeEvent } from './shape-event.ts'
 import type { SubgraphStreams } from './subgraph-streams.ts'
@@ -25,11 +25,11 @@ export function createAskSubgraph(options: {
   readonly graph: Graph
   readonly route: RouteSubscription
   readonly streamsOf: (subgraph: string) => SubgraphStreams
-  readonly shapeOf: (query: string) => OperationShape
+  readonly fits: FitsOperation
   readonly shapeEvent: ShapeEvent
   readonly signer: ContextSigner
 }): AskSubgraph {
-  const { graph, route, streamsOf, shapeOf, shapeEvent, signer } = options
+  const { graph, route, streamsOf, fits, shapeEvent, signer } = options
 
   return async function* ask(subscription, { principal, txn, trace, record, signal, until }) {
     const { subgraph: to, query } = route(subscription)
@@ -38,7 +38,6 @@ export function createAskSubgraph(options: {
     const body = Buffer.from(JSON.stringify({ query, variables: subscription.variables }))
     const token = signer.sign(principal, { to, body, operation: 'subscription', txn, ...declared, until })
     const headers = { ...fixedHeaders, ...traceHeaders(trace), [contextTokenHeader]: token }
-    const { fits } = shapeOf(query)
     record.hop({
       to,
       operation: 'subscription',
@@ -49,7 +48,7 @@ export function createAskSubgraph(options: {
       ms: 0,
     })
     for await (const event of streamsOf(to).open({ body, headers, signal })) {
-      if (!fits(event.data))
+      if (!fits(query, event.data))
         throw new AppError('SUBGRAPH_INVALID_RESPONSE', undefined, {
           cause: 'values do not have the shape of the operation',
         })

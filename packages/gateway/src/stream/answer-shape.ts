@@ -4,10 +4,7 @@ export interface AnswerShape {
   readonly fields: ReadonlyMap<string, AnswerShape> | null
 }
 
-/**
- * Whether a value is made of objects and lists where its shape has them; null fits everywhere. The stock executor
- * gives up the whole answer at the first value that does not, other subgraphs' fields included.
- */
+/** Whether a value is made of objects and lists where its shape has them; null fits everywhere. */
 export function fits({ lists, fields }: AnswerShape, value: unknown, depth = lists): boolean {
   if (value === null || value === undefined) return true
   if (depth > 0) return Array.isArray(value) && value.every((item) => fits({ lists, fields }, item, depth - 1))

@@ -1,0 +1,16 @@
+/** What a gateway under test is started with: JSON in `CONTEST`. It prints its URL once it serves. */
+export interface Contest {
+  /** Path of the supergraph. */
+  readonly supergraph: string
+  /** Path of `graph.json`. */
+  readonly graph: string
+  readonly urls: Readonly<Record<string, string>>
+  readonly issuer: string
+  readonly audience: string
+  /** base64url, 32 bytes. */
+  readonly secret: string
+}
+
+export const readContest = (): Contest => JSON.parse(process.env['CONTEST'] ?? '{}') as Contest
+
+export const ready = (url: string): void => console.log(`READY ${url}`)

@@ -1,0 +1,16 @@
+import { createGateway } from '@behalf/gateway'
+import { readContest, ready } from '../contest.ts'
+import { createStandInAuthority } from '../stand-in-authority.ts'
+
+const { graph, issuer, audience, secret } = readContest()
+const unlimited = { requests: null, cost: null }
+const gateway = await createGateway({
+  graph,
+  rootKey: secret,
+  issuers: [{ issuer, audiences: { graphql: audience }, interactiveClients: ['bench'] }],
+  authority: createStandInAuthority(),
+  registry: () => ({ catalogue: () => [], call: () => Promise.reject(new Error('no tools')) }),
+  limits: { user: unlimited, tenant: unlimited, anonymous: unlimited },
+})
+const { url } = await gateway.listen({ port: 0, internalPort: 0 })
+ready(`${url}/graphql`)

@@ -1,0 +1,58 @@
+import { Pool } from 'undici'
+
+export interface Measured {
+  readonly requests: number
+  readonly seconds: number
+  readonly wrong: number
+}
+
+/** Sends for so long as `seconds`, always as many requests at once; every answer is compared with what it has to be. */
+export async function load(options: {
+  readonly url: string
+  readonly connections: number
+  readonly seconds: number
+  /** Body and token of the next request. */
+  readonly next: () => { readonly body: string; readonly token: string }
+  /** JSON that every answer has in it. */
+  readonly expected: string
+}): Promise<Measured> {
+  const { origin, pathname } = new URL(options.url)
+  const pool = new Pool(origin, { connections: options.connections, headersTimeout: 20_000, bodyTimeout: 20_000 })
+  let requests = 0
+  let wrong = 0
+  const begun = performance.now()
+  const until = begun + options.seconds * 1000
+
+  const one = () =>
+    new Promise<void>((resolve) => {
+      const { body, token } = options.next()
+      const headers = ['content-type', 'application/json', 'accept', 'application/json', 'authorization', `Bearer ${token}`]
+      const chunks: Buffer[] = []
+      pool.dispatch(
+        { method: 'POST', path: pathname, headers, body },
+        {
+          onRequestStart() {},
+          onResponseStart() {},
+          onResponseData: (_controller, chunk) => void chunks.push(chunk),
+          onResponseEnd() {
+            requests++
+            const text = Buffer.concat(chunks).toString()
+            if (!text.includes(options.expected) && wrong++ === 0) console.error(text.slice(0, 500))
+            resolve()
+          },
+          onResponseError(_controller, error) {
+            requests++
+            if (wrong++ === 0) console.error(error)
+            resolve()
+          },
+        },
+      )
+    })
+  const worker = async () => {
+    while (performance.now() < until) await one()
+  }
+  await Promise.all(Array.from({ length: options.connections }, worker))
+  const seconds = (performance.now() - begun) / 1000
+  await pool.close()
+  return { requests, seconds, wrong }
+}

@@ -1,0 +1,95 @@
+import type { Contestant, Sample, Workload } from './run.ts'
+import { contestants, workloads } from './run.ts'
+
+interface Result {
+  readonly measured: string
+  readonly node: string
+  readonly machine: string
+  readonly runs: number
+  readonly seconds: number
+  readonly samples: readonly Sample[]
+}
+
+const titles: Record<Contestant, string> = {
+  behalf: 'Behalf',
+  stock: '@apollo/gateway 2.14.4, Apollo Server 5.5.1, the same security',
+  hive: 'Hive Gateway 2.15.1 (JS planner), JWT and HMAC',
+  bare: 'node:http and three undici dispatches: the limit',
+}
+const asked: Record<Workload, string> = {
+  fixed: 'one query, one user',
+  users: "1,000 users' tokens",
+  distinct: '1,000 operations',
+  new: 'every operation new',
+}
+
+/** The page as it stands in docs/reference. */
+export function renderGateways(result: Result): string {
+  const { measured, node, machine, runs, seconds, samples } = result
+  const of = (contestant: Contestant, workload: Workload) =>
+    samples.filter((each) => each.contestant === contestant && each.workload === workload)
+  const present = contestants.filter((name) => of(name, 'fixed').length > 0)
+  const perCpu = (name: Contestant, workload: Workload) => median(of(name, workload).map(({ cpu }) => 1_000_000 / cpu))
+  const cell = (name: Contestant, workload: Workload) => {
+    const all = of(name, workload)
+    if (all.length === 0) return ''
+    const rates = all.map(({ cpu }) => 1_000_000 / cpu)
+    const wrong = all.reduce((sum, each) => sum + each.wrong, 0)
+    const spread = `${Math.min(...rates).toFixed(0)} to ${Math.max(...rates).toFixed(0)}`
+    return `**${median(rates).toFixed(0)}** (${spread}; wall ${median(all.map(({ perSecond }) => perSecond)).toFixed(0)})${wrong > 0 ? `, ${wrong} wrong` : ''}`
+  }
+  const rows = present.map((name) => `| ${titles[name]} | ${workloads.map((each) => cell(name, each)).join(' | ')} |`)
+  const ratios = present
+    .filter((name) => name !== 'behalf')
+    .map((name) => {
+      const each = workloads.map((workload) => {
+        const peer = perCpu(name, name === 'bare' ? 'fixed' : workload)
+        return (perCpu('behalf', workload) / peer).toFixed(2)
+      })
+      return `| Behalf : ${titles[name].split(',')[0]} | ${each.join(' | ')} |`
+    })
+  const wrong = samples.reduce((sum, each) => sum + each.wrong, 0)
+
+  return `# Performance
+
+Written by \`npm run bench -- gateway\` in [bench/](../../bench), from \`bench/results/gateway.json\`. Measured ${measured.slice(0, 10)}
+with Node ${node} on ${machine}: ${runs} runs of ${seconds} seconds each after a warm-up, in alternating order, 64 connections.
+
+One query, \`viewer\` and then the viewer's orders and balance in parallel: three requests to subgraphs. The gateway has one
+core; what asks, and subgraphs that answer from memory, have the other. Every answer was compared with what it has to be:
+${wrong} were wrong.
+
+Requests for each second of the gateway's CPU time: median (least to most; wall: requests per second as they came).
+
+| gateway | ${workloads.map((each) => asked[each]).join(' | ')} |
+|---|${workloads.map(() => '---|').join('')}
+${rows.join('\n')}
+
+Ratios of the medians:
+
+| | ${workloads.map((each) => asked[each]).join(' | ')} |
+|---|${workloads.map(() => '---|').join('')}
+${ratios.join('\n')}
+
+## How to read it
+
+- CPU time is compared, and not only requests per second, since it says the same on a busy machine. On one that is idle, with a
+  core for the gateway, both are the same.
+- All but the limit verify an access token (ES256; one that was seen is kept, but by Hive) and tell each subgraph who calls:
+  Behalf and stock by a token for the exact body (HS256), Hive by the claims, with an HMAC over the query.
+- Behalf also authorizes each field, counts limits and makes its audit records.
+
+## What is not claimed
+
+- No database: revocations, limits and audit have a stand-in that answers at once. Subgraphs do not verify what they are sent.
+- One query of one shape, on loopback, without TLS. Large answers, many subgraphs and slow ones are not in it.
+- Nothing of latency under less than full load, of memory, or of start.
+- Peers are configured as their documentation has it, not tuned. Hive's planner in Rust is not in it.
+`
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  const middle = sorted.length >> 1
+  return sorted.length % 2 === 1 ? (sorted[middle] ?? Number.NaN) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2
+}

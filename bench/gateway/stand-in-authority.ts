@@ -1,0 +1,17 @@
+import type { Authority } from '@behalf/gateway'
+
+/** Knows everybody and records nothing: no database is measured here. */
+export function createStandInAuthority(): Authority {
+  const refuse = () => Promise.reject(new Error('not measured'))
+  return {
+    resolveSubject: async ({ subject }) => ({ subject: `usr_${subject}`, tenant: 'acme', facts: {} }),
+    redeemTicket: refuse,
+    useDelegation: refuse,
+    approvals: { request: refuse, find: refuse, resolve: refuse, consume: refuse } as never,
+    consume: refuse,
+    revoke: refuse,
+    revocations: { age: () => 0, isRevoked: () => false, onRevoked: () => () => undefined },
+    limiter: { take: () => ({ ok: true }) },
+    audit: { record: () => undefined },
+  }
+}

@@ -1,0 +1,51 @@
+import type { PlanNode, QueryPlan } from '@apollo/query-planner'
+import { compileEntityFetch } from './entity-fetch.ts'
+import type { PlanPath } from './places.ts'
+import { compileRootFetch } from './root-fetch.ts'
+import type { PlanParts, Step } from './run.ts'
+
+/** Compiles a plan, once for all its executions; null for one that asks nothing. */
+export function compilePlan({ node }: QueryPlan, parts: Omit<PlanParts, 'usesContexts'>): Step | null {
+  if (node === undefined) return null
+  if (node.kind === 'Subscription') throw new TypeError('A subscription is not executed as a whole.')
+  return compileNode(node, [], { ...parts, usesContexts: usesContexts(node) })
+}
+
+/** @param path - of the objects that are added to, from the root. */
+function compileNode(node: PlanNode, path: PlanPath, parts: PlanParts): Step {
+  switch (node.kind) {
+    case 'Fetch':
+      return node.requires ? compileEntityFetch(node, node.requires, path, parts) : compileRootFetch(node, path, parts)
+    case 'Flatten':
+      return compileNode(node.node, [...path, ...node.path.map(String)], parts)
+    case 'Sequence':
+      return inSequence(node.nodes.map((each) => compileNode(each, path, parts)))
+    case 'Parallel':
+      return inParallel(node.nodes.map((each) => compileNode(each, path, parts)))
+    default:
+      throw new TypeError(`Operations are planned without what makes a node ${node.kind}.`)
+  }
+}
+
+function inSequence(steps: readonly Step[]): Step {
+  return async (run) => {
+    for (const step of steps) await step(run)
+  }
+}
+
+function inParallel(steps: readonly Step[]): Step {
+  return async (run) => {
+    await Promise.all(steps.map((step) => step(run)))
+  }
+}
+
+function usesContexts(node: PlanNode): boolean {
+  switch (node.kind) {
+    case 'Fetch':
+      return (node.contextRewrites ?? []).length > 0
+    case 'Flatten':
+      return usesContexts(node.node)
+    default:
+      return 'nodes' in node && node.nodes.some(usesContexts)
+  }
+}
