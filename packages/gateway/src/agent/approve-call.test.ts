@@ -32,7 +32,7 @@ async function ask(stored: StoredApproval | null, { principal = agent, isUsed = 
   const outcome = await approveCall(call).catch((error: AppError) => ({ code: error.code, thrown: true }))
   return { outcome, asked: approvals.ask.mock.calls.length, used: approvals.use.mock.calls.length }
 }
-const passes = { outcome: { approval: { id: 'apr_1', field: 'cancelOrder' } }, asked: 1, used: 1 }
+const passes = { outcome: { approval: { id: 'apr_1', field: 'cancelOrder' }, call: 'call_1' }, asked: 1, used: 1 }
 const refused = (code: string) => ({ outcome: { code, asked: null }, asked: 1, used: 0 })
 
 describe('[P9] a call runs with what its user approved', () => {

@@ -20,6 +20,7 @@ const denial = (coordinate: string): Denial => ({
   message: '',
   details: {},
   rule: '@agent(access: DENY)',
+  cause: undefined,
   path: [],
   conditions: [],
 })
