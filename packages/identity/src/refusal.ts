@@ -25,7 +25,7 @@ export interface Refusal {
   /** What decided, as a schema has it: `@requiresScopes(scopes: [["orders:read"]])`. */
   readonly rule: string
   /** For the log: only where a decision failed. */
-  readonly cause: Error | undefined
+  readonly cause?: Error | undefined
 }
 
 export function createRefusal(

@@ -20,7 +20,7 @@ const commits: Execute = async (_request, context) => {
   await context.commit()
   return ok
 }
-const fails = (error: Error) => (): Promise<never> => Promise.reject(error)
+const fails = (thrown: Error) => (): Promise<never> => Promise.reject(thrown)
 
 interface Options {
   readonly execute: Execute
