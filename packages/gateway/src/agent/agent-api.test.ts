@@ -182,6 +182,7 @@ describe('a ticket', () => {
       },
     })
     expect(first.body['expires_in']).toBeGreaterThan(890)
+    expect(first.body['expires_in']).toBeLessThanOrEqual(900)
     expect(first.headers.get('cache-control')).toBe('no-store')
     const handle = String(first.body['access_token'])
     gateway.secrets.add(handle)
