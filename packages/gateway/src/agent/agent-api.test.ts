@@ -182,6 +182,7 @@ describe('a ticket', () => {
       },
     })
     expect(first.body['expires_in']).toBeGreaterThan(890)
+    expect(first.body['expires_in']).toBeLessThanOrEqual(900)
     expect(first.headers.get('cache-control')).toBe('no-store')
     const handle = String(first.body['access_token'])
     gateway.secrets.add(handle)
@@ -196,6 +197,17 @@ describe('a ticket', () => {
       parent: txn,
     })
     expect(await redeem(ticket)).toMatchObject(failed('TICKET_REFUSED', 400))
+  })
+
+  it('is not on record as refused by a fault of ours', async () => {
+    const { ticket } = await ticketOf()
+    const { redeemTicket, events } = gateway.authority
+    gateway.authority.redeemTicket = () => Promise.reject(new TypeError('a fault of ours'))
+    const before = events.length
+    expect(await redeem(ticket)).toMatchObject(failed('INTERNAL', 500))
+    expect(events.slice(before)).toEqual([])
+    gateway.authority.redeemTicket = redeemTicket
+    expect(await redeem(ticket)).toMatchObject({ status: 200 })
   })
 
   it('is asked for as RFC 8693 says', async () => {

@@ -5,7 +5,7 @@ import { createReadApproved } from './read-approved.ts'
 
 const supergraph = `
   type Query { a: Int }
-  type Mutation { resolve(id: ID!, argumentsHash: String!, decision: Decision! = APPROVE): Int, other(id: ID!, argumentsHash: String!): Int, plain: Int }
+  type Mutation { resolve(id: ID!, argumentsHash: String!, decision: Decision! = APPROVE): Int, other(id: ID!, argumentsHash: String!, decision: Decision! = APPROVE): Int, plain: Int }
   enum Decision { APPROVE REJECT }`
 const read = createReadApproved({
   supergraph,

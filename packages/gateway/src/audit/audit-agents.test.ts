@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import {
+  AppError,
   type Audit,
   type AuditEvent,
   createEventCounter,
@@ -24,15 +25,15 @@ afterEach(() => {
 const events = (what?: AuditEvent['what']) =>
   gateway.authority.events.slice(seen).filter((event) => what === undefined || event.what === what)
 
-async function post(path: string, body: string, type = 'application/json') {
-  const key = deriveWorkloadKey(gateway.rootKey, 'chat', 1)
+async function post(path: string, body: string, type = 'application/json', to = gateway) {
+  const key = deriveWorkloadKey(to.rootKey, 'chat', 1)
   const token = createWorkloadSigner({ name: 'chat', key, trustDomain: 'behalf' }).sign({
     method: 'POST',
     path,
     body: Buffer.from(body),
   })
   const headers = { 'content-type': type, [workloadTokenHeader]: token }
-  return gateway.send(path, { internal: true, method: 'POST', body, headers })
+  return to.send(path, { internal: true, method: 'POST', body, headers })
 }
 const redeem = (ticket: string) =>
   post(
@@ -304,6 +305,14 @@ it('[P14] refused credentials are counted by code, not recorded one by one', asy
   for (let i = 0; i < 2; i++) {
     const headers = { 'content-type': 'application/json' }
     await other.send('/internal/tools/list', { internal: true, method: 'POST', body: '{}', headers })
+  }
+  // What is wrong with us is nobody's refusal.
+  for (const code of ['UNAVAILABLE', 'INTERNAL'] as const) {
+    authority.consume = async () => {
+      throw new AppError(code)
+    }
+    const { status } = await post('/internal/tools/list', '{}', 'application/json', other)
+    expect(status).toBeGreaterThanOrEqual(500)
   }
   await other.ask('{ whoami }', { token: await other.token() })
   expect(authority.events.map(({ what }) => what)).toEqual(['request'])
