@@ -186,7 +186,8 @@ describe('a language model behind an OpenAI-compatible server', () => {
     const { body } = await system.graphql(token, send.replace('status', 'id status'), {
       input: { text: 'What is my balance?', idempotencyKey: `message-${++messages}`, waitMs: 0 },
     })
-    const { id } = body.data?.['chatSend'].run
+    expect(body.errors).toBeUndefined()
+    const id = body.data?.['chatSend'].run.id as string
     await expect.poll(() => model.requests.length, { timeout: 10_000 }).toBeGreaterThan(gone)
     const mine = `{ viewer { delegations(first: 100) { id revokedAt lastUsedAt } } }`
     const listed = (await system.graphql(token, mine)).body.data?.['viewer'].delegations as {

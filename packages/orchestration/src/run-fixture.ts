@@ -117,7 +117,7 @@ export function setUp({
     redeem: () => Promise.reject(new Error('not here')),
     tools: tools ?? (() => Promise.resolve([tool])),
     watch: (_request, signal = never) => watch?.(signal) ?? new Promise(() => undefined),
-    modelContext: ({ delegation, run, sha256 }) => Promise.resolve(`${delegation} ${run} ${sha256}`),
+    modelContext: (asked) => Promise.resolve(`${asked.delegation} ${asked.run} ${asked.sha256}`),
     resolvedApprovals: () => Promise.reject(new Error('not here')),
     call(request, signal = never) {
       log.push(`send ${request.name}`)
