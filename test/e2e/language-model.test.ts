@@ -194,7 +194,6 @@ describe('a language model behind an OpenAI-compatible server', () => {
       id: string
       revokedAt: string | null
     }[]
-    const start = performance.now()
     for (const delegation of listed.filter(({ revokedAt }) => revokedAt === null))
       await system.graphql(token, 'mutation ($id: ID!) { revokeDelegation(id: $id) { id } }', { id: delegation.id })
     const revoked = performance.now()
@@ -204,9 +203,7 @@ describe('a language model behind an OpenAI-compatible server', () => {
     await expect
       .poll(runOf, { timeout: 5000, interval: 20 })
       .toEqual({ status: 'FAILED', error: { code: 'IDENTITY_EXPIRED' } })
-    console.info(
-      `stopped ${Math.round(performance.now() - revoked)} ms after the last of ${listed.length} delegations was ended, begun ${Math.round(revoked - start)} ms before`,
-    )
+    expect(performance.now() - revoked).toBeLessThan(1000)
     more.resolve()
   })
 
