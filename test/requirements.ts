@@ -36,13 +36,13 @@ export const requirements = {
     promise: 'Tools are listed and executable by the same rule, per user; chat and MCP share one registry.',
     kept: false,
   },
-  P11: { promise: 'An agent acts under a delegation its user can see and revoke.', kept: false },
+  P11: { promise: 'An agent acts under a delegation its user can see and revoke.', kept: true },
   P12: {
     promise:
       "Whatever the model emits, nobody's data but the user's is read or written, and the run ends in a clear state.",
     kept: true,
   },
-  P13: { promise: "Nothing accepted is lost; a tool call's effect in a database happens at most once.", kept: false },
+  P13: { promise: "Nothing accepted is lost; a tool call's effect in a database happens at most once.", kept: true },
   P14: { promise: 'Every decision is explained.', kept: true },
   P15: {
     promise: 'Abuse is bounded per user and tenant: rate, query cost, tool calls, model tokens.',

@@ -69,6 +69,7 @@ await using system = await startReplicas({
   direct: true,
 })
 const [one, other] = system.all
+console.log(`two replicas are up after ${Math.round(performance.now() / 1000)} s`)
 const token = await system.token('ada')
 async function send(): Promise<string> {
   const input = { text: 'count', idempotencyKey: `bench-${++texts}`, waitMs: 0 }

@@ -41,7 +41,7 @@ beforeAll(async () => {
     keys: deriveContextKeys(rootKey, 'model', [1]),
     modelFor(caller) {
       callers.push(caller)
-      return caller.tenant === null ? null : `adapter-of-${caller.tenant}`
+      return caller.tenant === null ? null : `adapter-${caller.tenant === 'acme' ? 'a' : 'g'}`
     },
   })
   proxy.listen(0, '127.0.0.1')
@@ -126,7 +126,7 @@ describe('a language model behind an OpenAI-compatible server', () => {
       const before = model.requests.length
       await chat(user, 'What is my balance?')
       for (const { body, headers } of model.requests.slice(before)) {
-        expect(body.model).toBe(`adapter-of-${tenant}`)
+        expect(body.model).toBe(tenant === 'acme' ? 'adapter-a' : 'adapter-g')
         expect(headers['txn-token']).toBeUndefined()
       }
       expect(callers.at(-1)).toMatchObject({
@@ -176,6 +176,35 @@ describe('a language model behind an OpenAI-compatible server', () => {
     expect(await chat('ada', 'Where is my order?')).toMatchObject({
       toolCalls: [{ status: 'SUCCEEDED', result: { order: { id } } }],
     })
+  })
+
+  it('[P11] stops in the middle of an answer, within a second of its user ending what it may do', async () => {
+    const token = await system.token('ada')
+    const more = Promise.withResolvers<void>()
+    const gone = model.requests.length
+    model.reply = () => ({ text: 'Your balance is what nobody waits for any more.', hold: more.promise })
+    const { body } = await system.graphql(token, send.replace('status', 'id status'), {
+      input: { text: 'What is my balance?', idempotencyKey: `message-${++messages}`, waitMs: 0 },
+    })
+    expect(body.errors).toBeUndefined()
+    const id = body.data?.['chatSend'].run.id as string
+    await expect.poll(() => model.requests.length, { timeout: 10_000 }).toBeGreaterThan(gone)
+    const mine = `{ viewer { delegations(first: 100) { id revokedAt lastUsedAt } } }`
+    const listed = (await system.graphql(token, mine)).body.data?.['viewer'].delegations as {
+      id: string
+      revokedAt: string | null
+    }[]
+    for (const delegation of listed.filter(({ revokedAt }) => revokedAt === null))
+      await system.graphql(token, 'mutation ($id: ID!) { revokeDelegation(id: $id) { id } }', { id: delegation.id })
+    const revoked = performance.now()
+    const runOf = async () =>
+      (await system.graphql(token, 'query ($id: ID!) { chatRun(id: $id) { status error { code } } }', { id })).body
+        .data?.['chatRun']
+    await expect
+      .poll(runOf, { timeout: 5000, interval: 20 })
+      .toEqual({ status: 'FAILED', error: { code: 'IDENTITY_EXPIRED' } })
+    expect(performance.now() - revoked).toBeLessThan(1000)
+    more.resolve()
   })
 
   it('[P12] ends in a clear state when it never stops', async () => {

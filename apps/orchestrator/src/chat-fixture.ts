@@ -245,6 +245,10 @@ async function standIn(rootKey: string): Promise<{ server: Server; agentApi: Age
       for (let waited = 0; found().length === 0 && waited < 500; waited++) await pause(50)
       return { status: 200, answer: { resolutions: found() } }
     }
+    if (path === agentApiPaths.watchDelegation) {
+      for (let waited = 0; state.delegationsHold && waited < 500; waited++) await pause(50)
+      if (state.delegationsHold) return { status: 200, answer: { inForce: true } }
+    }
     if (!state.delegationsHold)
       return { status: 403, answer: { error: { code: 'DELEGATION_REFUSED', message: 'ended' } } }
     const asked = JSON.parse(body) as AgentApiStandIn['calls'][number]

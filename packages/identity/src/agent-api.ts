@@ -7,6 +7,8 @@ export const agentApiPaths = {
   token: '/internal/token',
   listTools: '/internal/tools/list',
   callTool: '/internal/tools/call',
+  /** Waits while a delegation is in force: `{ delegation, run }` for `{ inForce: true }`, or why it is not. */
+  watchDelegation: '/internal/delegations/watch',
   /** `{ delegation, run, sha256 }` of a request to the model server for `{ token }`; 404 where that is off. */
   modelContext: '/internal/model/context',
   /** Waits for what users decided: `{ after }` for `{ resolutions }`. */

@@ -35,6 +35,12 @@ export interface AgentApi {
   /** @throws {AppError} `DELEGATION_REFUSED` when the delegation has ended. */
   call(request: DelegatedCall, signal?: AbortSignal): Promise<ToolOutcome>
   /**
+   * Waits for up to 25 s and gives nothing; ask again.
+   *
+   * @throws {AppError} `SESSION_ENDED` at once when the delegation, its session or user is ended; `DELEGATION_REFUSED`
+   */
+  watch(request: { readonly delegation: string; readonly run: string }, signal?: AbortSignal): Promise<void>
+  /**
    * A context token for a request to the model server (`to: "model"`), of which `sha256` is the SHA-256 of the body,
    * base64url.
    *
@@ -93,6 +99,7 @@ const callAnswer = z.discriminatedUnion('ok', [
       .optional(),
   }),
 ])
+const watchAnswer = z.object({ inForce: z.literal(true) })
 const contextAnswer = z.object({ token: z.string().min(1) })
 const resolvedAnswer = z.object({
   resolutions: z.array(
@@ -175,6 +182,9 @@ export function createAgentApi(options: AgentApiOptions): AgentApi {
       if (outcome.ok) return { ok: true, result: outcome.result ?? null, truncated: outcome.truncated }
       const { error, approval } = outcome
       return { ok: false, error, ...(approval && { approval }) }
+    },
+    async watch(request, signal) {
+      shaped(watchAnswer, await postJson(agentApiPaths.watchDelegation, request, signal))
     },
     async modelContext(request, signal) {
       return shaped(contextAnswer, await postJson(agentApiPaths.modelContext, request, signal)).token

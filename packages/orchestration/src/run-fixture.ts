@@ -27,14 +27,18 @@ export type Script = (request: ModelRequest) => Iterable<ModelEvent> | AsyncIter
 interface Given {
   readonly script: Script
   readonly bounds?: Partial<RunBounds>
-  readonly answer?: (call: DelegatedCall) => Promise<ToolOutcome>
+  readonly answer?: (call: DelegatedCall, signal: AbortSignal) => Promise<ToolOutcome>
   readonly tools?: () => Promise<readonly OfferedTool[]>
   readonly delegation?: string | null
   readonly startedAt?: number
   /** False: something was decided meanwhile. */
   readonly waits?: () => boolean
   readonly budget?: () => boolean
+  /** Default: the delegation does not end. */
+  readonly watch?: (signal: AbortSignal) => Promise<void>
 }
+
+const { signal: never } = new AbortController()
 
 /** A run in memory, whose store keeps the order in which things happened. */
 export function setUp({
@@ -46,6 +50,7 @@ export function setUp({
   startedAt = Date.now(),
   waits,
   budget,
+  watch,
 }: Given) {
   const log: string[] = []
   const steps: Step[] = []
@@ -111,12 +116,13 @@ export function setUp({
   const agentApi: AgentApi = {
     redeem: () => Promise.reject(new Error('not here')),
     tools: tools ?? (() => Promise.resolve([tool])),
-    modelContext: ({ delegation, run, sha256 }) => Promise.resolve(`${delegation} ${run} ${sha256}`),
+    watch: (_request, signal = never) => watch?.(signal) ?? new Promise(() => undefined),
+    modelContext: (asked) => Promise.resolve(`${asked.delegation} ${asked.run} ${asked.sha256}`),
     resolvedApprovals: () => Promise.reject(new Error('not here')),
-    call(request) {
+    call(request, signal = never) {
       log.push(`send ${request.name}`)
       sent.push(request)
-      return answer?.(request) ?? Promise.resolve({ ok: true, result: { amount: '1.00' }, truncated: false })
+      return answer?.(request, signal) ?? Promise.resolve({ ok: true, result: { amount: '1.00' }, truncated: false })
     },
   }
   const requests: ModelRequest[] = []

@@ -183,6 +183,53 @@ test.each([
   }
 })
 
+test('[P11] a delegation that ends stops a model in the middle of its answer, and a tool that is waited for', async () => {
+  const until = (signal: AbortSignal) =>
+    new Promise<never>((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)))
+  for (const where of ['model', 'tool'] as const) {
+    const ended = Promise.withResolvers<void>()
+    const reached = Promise.withResolvers<AbortSignal>()
+    const { run, state } = setUp({
+      watch: () => ended.promise,
+      async *script({ messages, signal }) {
+        if (where === 'model') {
+          yield { type: 'text', text: 'Your balance ' }
+          reached.resolve(signal)
+          await until(signal)
+        }
+        yield* messages.at(-1)?.role === 'tool' ? say('Done.') : [call('get_balance'), done]
+      },
+      answer: (_call, signal) => {
+        reached.resolve(signal)
+        return until(signal)
+      },
+    })
+    const running = run()
+    const signal = await reached.promise
+    ended.reject(new AppError('SESSION_ENDED'))
+    await running
+    expect(signal.aborted).toBe(true)
+    expect(state.end).toMatchObject({ status: 'FAILED', code: 'IDENTITY_EXPIRED' })
+  }
+})
+
+test('[P11] a delegation is watched anew each time nothing has ended, and as long as the run takes', async () => {
+  let asked = 0
+  const watched: AbortSignal[] = []
+  const { run, state } = setUp({
+    script: once,
+    watch: (signal) => {
+      watched.push(signal)
+      if (asked++ < 3) return Promise.resolve()
+      return new Promise(() => undefined)
+    },
+  })
+  await run()
+  expect(state.end).toMatchObject({ status: 'COMPLETED' })
+  expect(asked).toBe(4)
+  expect(watched.every(({ aborted }) => aborted)).toBe(true)
+})
+
 test('[P15] once the budget of the day is used up, no model is asked', async () => {
   for (const asked of [0, 1]) {
     let left = asked

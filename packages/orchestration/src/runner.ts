@@ -19,6 +19,7 @@ import {
   type WaitingCall,
 } from './run-store.ts'
 import { stepTokens } from './step-tokens.ts'
+import { watchDelegation } from './watch-delegation.ts'
 
 export interface RunnerOptions {
   readonly store: RunStore
@@ -69,11 +70,15 @@ export function createRunner(options: RunnerOptions): Runner {
     const steps = [...taken.steps]
     const left = Math.max(0, taken.startedAt + bounds.wallTimeMs - clock())
     const deadline = left === 0 ? AbortSignal.abort() : AbortSignal.timeout(left)
-    const signal = AbortSignal.any([stop, deadline])
+    const { delegation } = taken
+    if (delegation === null) return ended('FAILED', 'IDENTITY_EXPIRED', steps)
+    const done = new AbortController()
+    const over = watchDelegation(agentApi, { delegation, run }, done.signal)
     try {
-      return await loop(run, taken, steps, signal)
-    } catch (error) {
+      return await loop(run, { ...taken, delegation }, steps, AbortSignal.any([stop, deadline, over]))
+    } catch (thrown) {
       stop.throwIfAborted()
+      const error: unknown = over.aborted && !(thrown instanceof RunLost) ? over.reason : thrown
       if (error instanceof RunLost) throw error
       if (deadline.aborted) return ended('INCOMPLETE', 'BUDGET_EXCEEDED', steps)
       if (error instanceof ModelError) {
@@ -86,12 +91,18 @@ export function createRunner(options: RunnerOptions): Runner {
         return expired ? ended('INCOMPLETE', 'APPROVAL_EXPIRED', steps) : ended('FAILED', codeOf(error), steps)
       }
       throw error
+    } finally {
+      done.abort()
     }
   }
 
-  async function loop(run: string, taken: TakenRun, steps: Step[], signal: AbortSignal): Promise<RunEnd | Waits> {
+  async function loop(
+    run: string,
+    taken: TakenRun & { readonly delegation: string },
+    steps: Step[],
+    signal: AbortSignal,
+  ): Promise<RunEnd | Waits> {
     const { delegation } = taken
-    if (delegation === null) return ended('FAILED', 'IDENTITY_EXPIRED', steps)
     signal.throwIfAborted()
     const tools = await agentApi.tools({ delegation, run }, signal)
 
@@ -133,13 +144,13 @@ export function createRunner(options: RunnerOptions): Runner {
 
     function contextFor(body: Uint8Array): Promise<string> {
       const sha256 = createHash('sha256').update(body).digest('base64url')
-      return agentApi.modelContext({ delegation: delegation as string, run, sha256 }, signal)
+      return agentApi.modelContext({ delegation, run, sha256 }, signal)
     }
 
     async function perform(call: Call): Promise<ToolOutcome> {
       await taken.startCall(call.id)
       const outcome = await agentApi.call(
-        { delegation: delegation as string, run, call: call.id, name: call.name, arguments: call.arguments },
+        { delegation, run, call: call.id, name: call.name, arguments: call.arguments },
         signal,
       )
       if (!isAsked(outcome)) await taken.settleCall(call.id, { status: callStatus(outcome), outcome })

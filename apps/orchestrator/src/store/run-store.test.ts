@@ -71,6 +71,7 @@ function recordingApi() {
   const agentApi: AgentApi = {
     redeem: () => Promise.reject(new Error('not here')),
     tools: () => Promise.resolve([balanceTool]),
+    watch: () => new Promise(() => undefined),
     modelContext: () => Promise.reject(new Error('not here')),
     resolvedApprovals: () => Promise.reject(new Error('not here')),
     call(call) {

@@ -344,6 +344,31 @@ describe('a delegation', () => {
   })
 })
 
+describe('[P11] a delegation that is watched', () => {
+  const watch = (delegation: string) => postJson('/internal/delegations/watch', { delegation, run: 'run_1' })
+
+  it('is told to have ended at once, and of no other', async () => {
+    const [ended, kept] = [await delegationOf(), await delegationOf()]
+    const told: string[] = []
+    const watching = watch(ended.handle).then((answer) => {
+      told.push('ended')
+      return answer
+    })
+    void watch(kept.handle).then(
+      () => told.push('kept'),
+      () => undefined,
+    )
+    // Both are there once a later request of the same kind is answered.
+    expect(await watch('x'.repeat(43))).toMatchObject(failed('DELEGATION_REFUSED', 403))
+    await gateway.authority.revoke({ kind: 'delegation', delegation: ended.id }, 'USER')
+    expect(await watching).toMatchObject(failed('SESSION_ENDED', 401))
+    expect(told).toEqual(['ended'])
+    expect(await watch(ended.handle)).toMatchObject({
+      body: { error: { code: expect.stringMatching(/REFUSED|ENDED/) } },
+    })
+  })
+})
+
 describe('a body', () => {
   it('is of its form or refused', async () => {
     const { handle } = await delegationOf()

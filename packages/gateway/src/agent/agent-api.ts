@@ -25,6 +25,7 @@ import { parseJson } from '../http/parse-json.ts'
 import type { RateLimits } from '../limits/rate-limits.ts'
 import type { Registry } from '../registry.ts'
 import type { RevocationGuard } from '../revocation/revocation-guard.ts'
+import { createOpenStreams } from '../stream/open-streams.ts'
 import type { OpenProof } from './approve-call.ts'
 import type { TicketSealer } from './ticket.ts'
 
@@ -45,7 +46,7 @@ const callRequest = z.object({
 
 const modelRequest = listRequest.extend({ sha256: z.string().regex(/^[\w-]{43}$/) })
 const resolvedRequest = z.object({ after: z.int().nonnegative() })
-/** For how long a request for what was resolved waits where there is nothing. */
+/** For how long a request for what was resolved, or ended, waits where there is nothing. */
 const longestWaitMs = 25_000
 
 /**
@@ -76,7 +77,11 @@ export function addAgentApi(
   const { audit, toolAudit, agentScopes, agentsOf } = options
   const { approvals } = authority
   const closing = new AbortController()
-  app.addHook('preClose', async () => closing.abort())
+  const watched = createOpenStreams({ guard, revocations: authority.revocations })
+  app.addHook('preClose', async () => {
+    closing.abort()
+    watched.close()
+  })
 
   /** Counts what is refused because nobody of ours asked. */
   async function orRefused<T>(credential: Promise<T>): Promise<T> {
@@ -121,6 +126,7 @@ export function addAgentApi(
     { delegation: handle, run }: { readonly delegation: string; readonly run: string },
     workload: string,
     txn: string,
+    recorded: 'use' | 'refusal' = 'use',
   ): Promise<Principal> {
     const agents = agentsOf(workload)
     await renew(handle, agents)
@@ -131,7 +137,7 @@ export function addAgentApi(
       const scopes = scopesForAgent(delegation.scopes, delegation, agentScopes)
       const principal = principalFromDelegation({ ...delegation, scopes }, run)
       guard.requireInForce(principal)
-      note('OK')
+      if (recorded === 'use') note('OK')
       return principal
     })
   }
@@ -173,6 +179,17 @@ export function addAgentApi(
       () => rates.toolCall(principal),
     )
     return registry.call(principal, call, txn)
+  })
+
+  app.post(agentApiPaths.watchDelegation, async (request, reply) => {
+    const { workload, asked } = await admit(request, listRequest, parseJson)
+    const principal = await principalOf(asked, workload, request.id, 'refusal')
+    const over = Promise.withResolvers<void>()
+    const waited = AbortSignal.any([AbortSignal.timeout(longestWaitMs), goneSignal(reply)])
+    waited.addEventListener('abort', () => over.resolve())
+    const forget = watched.add(principal, over.reject)
+    await over.promise.finally(forget)
+    return { inForce: true }
   })
 
   if (model !== null) {
