@@ -32,7 +32,8 @@ export function createToolAudit(options: {
     const who = whoIs(principal, record.txn)
     const tool = tools.get(call.name)
     // For want of scopes before anything is executed, or by a field of it.
-    const isRefused = refusals.has(code) || (code === ('UNAUTHORIZED_FIELD_OR_TYPE' satisfies ErrorCode) && record.operation === null)
+    const isRefused =
+      refusals.has(code) || (code === ('UNAUTHORIZED_FIELD_OR_TYPE' satisfies ErrorCode) && record.operation === null)
     // All but what is beyond a limit is within one.
     const { record: write } = code === ('RATE_LIMITED' satisfies ErrorCode) ? counter : audit
     write(
