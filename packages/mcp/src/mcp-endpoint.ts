@@ -27,7 +27,7 @@ export interface McpEndpoint {
 const meta = (name: string) => `dev.behalf/${name}`
 
 /** The gateway's tools over MCP. What it says of them is what composition wrote down; it decides nothing. */
-export function createMcpEndpoint(description: Omit<ServerDescription, 'extend'>): McpEndpoint {
+export function createMcpEndpoint(description: Omit<ServerDescription, 'extend' | 'verifyState'>): McpEndpoint {
   const endpoint = createToolEndpoint(description)
   const fits = createResultCheck()
 

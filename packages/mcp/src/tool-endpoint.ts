@@ -23,6 +23,8 @@ export interface ServerDescription {
   readonly instructions?: string | undefined
   /** Tools on one page of the list. Default 100. */
   readonly pageSize?: number | undefined
+  /** Reads what a client carries between two rounds of a call, and throws unless it is what it was given. */
+  readonly verifyState?: ((state: string) => unknown) | undefined
   /** Adds to what is served beside tools, for each request. */
   readonly extend?: ((server: Server) => void) | undefined
 }
@@ -41,7 +43,7 @@ const noSuchTool = () => new ProtocolError(ProtocolErrorCode.InvalidParams, 'The
  * nothing is kept between them. Who calls, and what they may do, is not known here.
  */
 export function createToolEndpoint(description: ServerDescription): ToolEndpoint {
-  const { name, version, instructions, pageSize = 100, extend } = description
+  const { name, version, instructions, pageSize = 100, verifyState, extend } = description
   const exchanges = new WeakMap<Request, Exchange>()
 
   function createServer({ tools, fail }: Exchange): Server {
@@ -50,6 +52,7 @@ export function createToolEndpoint(description: ServerDescription): ToolEndpoint
       {
         capabilities: { tools: {} },
         ...(instructions !== undefined && { instructions }),
+        ...(verifyState && { requestState: { verify: verifyState } }),
         // Of one caller: whoever else is asked on the way must not keep it for another.
         cacheHints: { 'tools/list': { ttlMs: listAge, cacheScope: 'private' } },
       },
