@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { testPrincipal } from '@behalf/testing'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { agent, createHost, keysOf } from './fixtures/host.ts'
@@ -193,4 +195,10 @@ describe('[P3] a tool server does not start', () => {
     expect(starts({ readOnly: false })).toThrow('consume')
     expect(() => createToolServer({ ...options, tools: [{ ...read, readOnly: false }], consume: async () => true })).not.toThrow()
   })
+})
+
+it('docs/guides/write-a-tool-server.md shows the server that is tested here', () => {
+  const read = (path: string) => readFileSync(join(import.meta.dirname, path), 'utf8')
+  const [, shown] = /^```ts\n(.*?)^```$/ms.exec(read('../../../docs/guides/write-a-tool-server.md')) ?? []
+  expect(shown).toBe(read('fixtures/loyalty.ts').replace("'../index.ts'", "'@behalf/mcp'"))
 })
