@@ -51,14 +51,20 @@ export function extendServer(server: Server): void {
         return { messages: [said(`Prompt with arguments: arg1='${given['arg1']}', arg2='${given['arg2']}'`)] }
       case 'test_prompt_with_embedded_resource': {
         const resource = { uri: String(given['resourceUri']), mimeType: 'text/plain', text: 'Embedded for testing.' }
-        return { messages: [{ role: 'user' as const, content: { type: 'resource' as const, resource } }, said('Process it.')] }
+        return {
+          messages: [{ role: 'user' as const, content: { type: 'resource' as const, resource } }, said('Process it.')],
+        }
       }
       case 'test_prompt_with_image':
         return { messages: [{ role: 'user' as const, content: image }, said('Analyze it.')] }
       case 'test_input_required_result_prompt': {
-        const { user_context: context } = (mcpReq.inputResponses ?? {}) as Record<string, unknown>
+        const { user_context: context } = mcpReq.inputResponses ?? {}
         if (context !== undefined) return { messages: [said(JSON.stringify(context))] }
-        const requestedSchema = { type: 'object' as const, properties: { context: { type: 'string' as const } }, required: ['context'] }
+        const requestedSchema = {
+          type: 'object' as const,
+          properties: { context: { type: 'string' as const } },
+          required: ['context'],
+        }
         return inputRequired({
           inputRequests: { user_context: inputRequired.elicit({ message: 'What is this about?', requestedSchema }) },
         })

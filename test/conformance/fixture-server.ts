@@ -37,12 +37,17 @@ export async function startFixtureServer(): Promise<AsyncDisposable & { readonly
       if (method !== 'POST') return response.writeHead(405, { allow: 'POST' }).end()
       const declared = { facts: [], scopes: [] }
       const token = signer.sign(principal, { to: receiver, body, operation: 'query', txn: uuidv7(), ...declared })
-      const passed = Object.entries(headers).filter(([name]) => !/^(host|connection|content-length|transfer-encoding)$/.test(name))
+      const passed = Object.entries(headers).filter(
+        ([name]) => !/^(host|connection|content-length|transfer-encoding)$/.test(name),
+      )
       const gone = new AbortController()
       response.once('close', () => gone.abort())
       const answer = await fetch(url, {
         method,
-        headers: [...passed.map(([name, value]) => [name, String(value)] as [string, string]), [contextTokenHeader, token]],
+        headers: [
+          ...passed.map(([name, value]) => [name, String(value)] as [string, string]),
+          [contextTokenHeader, token],
+        ],
         body,
         signal: gone.signal,
       })

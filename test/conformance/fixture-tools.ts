@@ -1,7 +1,12 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
 import type { ServedTool } from '@behalf/mcp'
-import { type CallToolResult, inputRequired, type InputRequiredResult, type ServerContext } from '@modelcontextprotocol/server'
+import {
+  type CallToolResult,
+  inputRequired,
+  type InputRequiredResult,
+  type ServerContext,
+} from '@modelcontextprotocol/server'
 
 /** A red pixel, and a sound of no length. */
 export const image = {
@@ -25,7 +30,10 @@ const requires = (name: string) => ({ type: 'object', properties: { [name]: text
 
 function fixture(
   name: string,
-  run: (given: Readonly<Record<string, unknown>>, context: ServerContext) => CallToolResult | InputRequiredResult | Promise<CallToolResult | InputRequiredResult>,
+  run: (
+    given: Readonly<Record<string, unknown>>,
+    context: ServerContext,
+  ) => CallToolResult | InputRequiredResult | Promise<CallToolResult | InputRequiredResult>,
   more: Partial<ServedTool> = {},
 ): ServedTool {
   return {
@@ -50,7 +58,7 @@ const askCapital = () =>
     messages: [{ role: 'user', content: { type: 'text', text: 'What is the capital of France?' } }],
     maxTokens: 100,
   })
-const responses = (context: ServerContext) => (context.mcpReq.inputResponses ?? {}) as Record<string, unknown>
+const responses = (context: ServerContext): Record<string, unknown> => context.mcpReq.inputResponses ?? {}
 
 /** What a client carries for us between rounds: with a tag, so that it cannot be another. */
 const key = randomBytes(32)
@@ -221,7 +229,9 @@ export const fixtureTools: readonly ServedTool[] = [
     const given = responses(context)
     if (given['step2'] !== undefined) return says(`Done: ${JSON.stringify(given)}`)
     const [step, question] =
-      given['step1'] === undefined ? (['step1', 'Step 1: What is your name?'] as const) : (['step2', 'Step 2: Which colour?'] as const)
+      given['step1'] === undefined
+        ? (['step1', 'Step 1: What is your name?'] as const)
+        : (['step2', 'Step 2: Which colour?'] as const)
     return inputRequired({
       inputRequests: { [step]: inputRequired.elicit({ message: question, requestedSchema: namePart }) },
       requestState: sealed(step),

@@ -1,4 +1,4 @@
-import { ProtocolError } from '@modelcontextprotocol/client'
+import type { ProtocolError } from '@modelcontextprotocol/client'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { occursIn } from '../support/find-secrets.ts'
@@ -42,7 +42,10 @@ const resolve = (id: string, argumentsHash: string, decision: string) =>
   )
 const cancellable = async () => {
   const { data } = await ask('ada', '{ viewer { orders(first: 100) { edges { node { id status } } } } }')
-  const nodes = data?.['viewer'].orders.edges.map(({ node }: { node: unknown }) => node) as { id: string; status: string }[]
+  const nodes = data?.['viewer'].orders.edges.map(({ node }: { node: unknown }) => node) as {
+    id: string
+    status: string
+  }[]
   return nodes.filter(({ status }) => status === 'PLACED' || status === 'PROCESSING').map(({ id }) => id)
 }
 async function decide(id: string, decision: string): Promise<GraphqlAnswer['body']> {
@@ -73,7 +76,10 @@ describe('the official MCP client', { timeout: 120_000 }, () => {
       expect(isError).toBeFalsy()
       expect(structuredContent).toMatchObject({ viewer: { balance: { currency: 'EUR' } } })
       const wrong = await ada.client.callTool({ name: 'get_order_status', arguments: {} })
-      expect(wrong).toMatchObject({ isError: true, content: [{ text: expect.stringContaining('"orderId" is missing') }] })
+      expect(wrong).toMatchObject({
+        isError: true,
+        content: [{ text: expect.stringContaining('"orderId" is missing') }],
+      })
     },
   )
 
@@ -98,7 +104,11 @@ describe('the official MCP client', { timeout: 120_000 }, () => {
     expect(await ada.signingIn(call)).toMatchObject({ structuredContent: { viewer: { orders: {} } } })
     const challenged = ada.exchanges.slice(before).filter(({ status }) => status === 403)
     expect(challenged).toMatchObject([
-      { challenge: expect.stringContaining('error="insufficient_scope", error_description="You may not see or do this.", scope="orders:read"') },
+      {
+        challenge: expect.stringContaining(
+          'error="insufficient_scope", error_description="You may not see or do this.", scope="orders:read"',
+        ),
+      },
     ])
     expect(ada.exchanges.slice(before).some(({ url: asked }) => asked.endsWith('/token'))).toBe(true)
   })
@@ -107,7 +117,9 @@ describe('the official MCP client', { timeout: 120_000 }, () => {
     const ada = mcpUser('ada')
     const [orderId = '', other = ''] = await cancellable()
     const cancel = (id: string) =>
-      ada.signingIn(() => ada.client.callTool({ name: 'cancel_order', arguments: { orderId: id, reason: 'a mistake' } }))
+      ada.signingIn(() =>
+        ada.client.callTool({ name: 'cancel_order', arguments: { orderId: id, reason: 'a mistake' } }),
+      )
     const before = await statusOf(orderId)
     const first = await cancel(orderId)
     const approval = first._meta?.['dev.behalf/approval'] as Record<string, string>
@@ -144,13 +156,21 @@ describe('the official MCP client', { timeout: 120_000 }, () => {
     const ben = mcpUser('ben', { scopes: readers })
     expect(await namesOf(ben)).toContain('get_balance')
     const { data } = await ask('ben', '{ viewer { delegations { id agent client scopes revokedAt } } }')
-    const [mine] = data?.['viewer'].delegations as Record<string, unknown>[]
+    const [mine] = (data?.['viewer'].delegations ?? []) as Record<string, unknown>[]
     expect(mine).toMatchObject({ agent: 'mcp-dev', client: 'mcp-dev', revokedAt: null })
     const end = 'mutation ($id: ID!) { revokeDelegation(id: $id) { revokedAt } }'
     expect((await ask('ben', end, { id: mine?.['id'] })).errors).toBeUndefined()
     const token = ben.credentials.findLast((credential) => credential.split('.').length === 3)
-    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json', accept: 'application/json, text/event-stream' }
-    const refused = await fetch(url, { method: 'POST', headers, body: '{"jsonrpc":"2.0","id":1,"method":"tools/list"}' })
+    const headers = {
+      authorization: `Bearer ${token}`,
+      'content-type': 'application/json',
+      accept: 'application/json, text/event-stream',
+    }
+    const refused = await fetch(url, {
+      method: 'POST',
+      headers,
+      body: '{"jsonrpc":"2.0","id":1,"method":"tools/list"}',
+    })
     expect(refused.status).toBe(401)
     // Clocks may differ by 5 seconds: until these are over, no sign-in is known to be later.
     const again = async () => namesOf(mcpUser('ben', { scopes: readers })).catch(() => [])
@@ -171,11 +191,17 @@ it('[P2] no access token, code or verifier of an MCP session is in any byte betw
   const { rows } = await admin.query(
     'select d::text from authority.delegation d union all select e::text from behalf.audit_event e',
   )
-  const delegation = await admin.query("select id from authority.delegation where client = 'mcp-dev' and subject = 'usr_ada'")
+  const delegation = await admin.query(
+    "select id from authority.delegation where client = 'mcp-dev' and subject = 'usr_ada'",
+  )
   await admin.end()
   expect(await recorded.system.stop()).toBe(0)
   const legs = await recorded.legs()
-  const everywhere = [...legs, ['answers', { text: answers.join('\n') }], ['rows', { text: JSON.stringify(rows) }]] as const
+  const everywhere = [
+    ...legs,
+    ['answers', { text: answers.join('\n') }],
+    ['rows', { text: JSON.stringify(rows) }],
+  ] as const
   // Something of the session is there: what was looked through is what was said.
   const [{ id } = { id: '' }] = delegation.rows as { id: string }[]
   for (const leg of ['gateway → orders', 'gateway → balance', 'gateway → database', 'rows'])

@@ -8,7 +8,14 @@ const namesSubject = subjectNames()
 const inPlace = ['anyOf', 'oneOf', 'allOf', 'not', 'if', 'then', 'else'] as const
 const parts = ['prefixItems', 'items', 'contains'] as const
 /** Inputs with names that nobody has read, or schemas that are somewhere else. */
-const open = ['patternProperties', 'propertyNames', 'unevaluatedProperties', 'unevaluatedItems', 'dependentSchemas', '$dynamicRef']
+const open = [
+  'patternProperties',
+  'propertyNames',
+  'unevaluatedProperties',
+  'unevaluatedItems',
+  'dependentSchemas',
+  '$dynamicRef',
+]
 
 /**
  * What of a tool's arguments could choose whose rows or whose authority is used: where each is, and why. There are only
@@ -31,7 +38,8 @@ export function problemsOfInput(schema: JsonSchema, notSubject: NotSubject = {})
     const reference = given['$ref']
     if (reference !== undefined) {
       const target = resolve(schema, reference)
-      if (target === undefined) problems.push(`${at} refers to ${JSON.stringify(reference)}, which is not in "$defs" here`)
+      if (target === undefined)
+        problems.push(`${at} refers to ${JSON.stringify(reference)}, which is not in "$defs" here`)
       else if (!definitions.has(target)) {
         definitions.add(target)
         visit(target, path, isClosed)
@@ -43,7 +51,9 @@ export function problemsOfInput(schema: JsonSchema, notSubject: NotSubject = {})
       for (const [name, inner] of Object.entries(properties)) {
         const inside = path === '' ? name : `${path}.${name}`
         if (namesSubject(name) && !notSubject[inside]?.trim())
-          problems.push(`"${inside}" says that it names somebody: take who it is from the identity, or say under notSubject why it does not`)
+          problems.push(
+            `"${inside}" says that it names somebody: take who it is from the identity, or say under notSubject why it does not`,
+          )
         visit(inner, inside)
       }
     }
@@ -64,7 +74,9 @@ const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 const asList = (value: unknown): readonly unknown[] => (value === undefined ? [] : [value].flat())
 const says = (schema: Readonly<Record<string, unknown>>) =>
-  ['type', 'enum', 'const', '$ref', 'anyOf', 'oneOf', 'allOf', 'not', 'properties', 'required', 'items'].some((keyword) => keyword in schema)
+  ['type', 'enum', 'const', '$ref', 'anyOf', 'oneOf', 'allOf', 'not', 'properties', 'required', 'items'].some(
+    (keyword) => keyword in schema,
+  )
 const mayBeObject = ({ type, properties }: Readonly<Record<string, unknown>>) =>
   [type].flat().includes('object') || properties !== undefined
 
@@ -77,8 +89,10 @@ function resolve({ $defs }: JsonSchema, reference: unknown): unknown {
 function hasPath(schema: unknown, path: string): boolean {
   const [first = '', ...rest] = path.split('.')
   if (!isObject(schema)) return false
-  if (!isObject(schema['properties'])) return '$ref' in schema || inPlace.some((keyword) => keyword in schema) || hasItems(schema, path)
+  if (!isObject(schema['properties']))
+    return '$ref' in schema || inPlace.some((keyword) => keyword in schema) || hasItems(schema, path)
   const inner = schema['properties'][first]
   return inner !== undefined && (rest.length === 0 || hasPath(inner, rest.join('.')))
 }
-const hasItems = (schema: Readonly<Record<string, unknown>>, path: string) => 'items' in schema && hasPath(schema['items'], path)
+const hasItems = (schema: Readonly<Record<string, unknown>>, path: string) =>
+  'items' in schema && hasPath(schema['items'], path)

@@ -65,7 +65,9 @@ export function createToolEndpoint(description: ServerDescription): ToolEndpoint
         return fail(error)
       }
     }
-    server.setRequestHandler('tools/list', async ({ params }) => page(await guarded(() => tools.list()), params?.cursor, pageSize))
+    server.setRequestHandler('tools/list', async ({ params }) =>
+      page(await guarded(() => tools.list()), params?.cursor, pageSize),
+    )
     server.setRequestHandler('tools/call', async ({ params }, context) => {
       const result = await guarded(() => tools.call(params.name, params.arguments ?? {}, context))
       if (result === null) throw noSuchTool()
@@ -115,7 +117,11 @@ interface Exchange {
 const listAge = 30_000
 
 /** By name, so that it is the same whenever it is asked for; a page begins after the name that the last one ended with. */
-function page(tools: readonly Tool[], cursor: string | undefined, size: number): { tools: Tool[]; nextCursor?: string } {
+function page(
+  tools: readonly Tool[],
+  cursor: string | undefined,
+  size: number,
+): { tools: Tool[]; nextCursor?: string } {
   const sorted = tools.toSorted((a, b) => (a.name < b.name ? -1 : 1))
   const after = cursor === undefined ? '' : Buffer.from(cursor, 'base64url').toString()
   if (cursor !== undefined && (after === '' || cursorOf(after) !== cursor))

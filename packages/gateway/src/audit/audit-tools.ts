@@ -32,7 +32,8 @@ export function createToolAudit(options: {
     const who = whoIs(principal, record.txn)
     const tool = tools.get(call.name)
     // For want of scopes before anything is executed, or by a field of it.
-    const isRefused = refusals.has(code) || (code === ('UNAUTHORIZED_FIELD_OR_TYPE' satisfies ErrorCode) && record.operation === null)
+    const isRefused =
+      refusals.has(code) || (code === ('UNAUTHORIZED_FIELD_OR_TYPE' satisfies ErrorCode) && record.operation === null)
     // All but what is beyond a limit is within one.
     const { record: write } = code === ('RATE_LIMITED' satisfies ErrorCode) ? counter : audit
     write(
@@ -70,11 +71,11 @@ export function createToolAudit(options: {
         audit.record(eventOf(whoIs(principal, txn), 'tool.listed', { detail }))
         return listed
       },
-      async call(principal, call, txn, options) {
+      async call(principal, call, txn, more) {
         const record = new RequestRecord(txn)
         underWay.set(txn, record)
         try {
-          const outcome = await registry.call(principal, call, txn, options)
+          const outcome = await registry.call(principal, call, txn, more)
           ended(record, principal, call, outcome.ok ? 'OK' : outcome.error.code)
           return outcome
         } catch (error) {

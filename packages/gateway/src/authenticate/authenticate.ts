@@ -95,8 +95,7 @@ export function createAuthenticate(options: {
       issuer: config.issuer,
       subject,
       tenant,
-      scopes:
-        agent === null ? token.roleScopes : scopesForAgent(token.scopes, { subject, tenant, facts }, agentScopes),
+      scopes: agent === null ? token.roleScopes : scopesForAgent(token.scopes, { subject, tenant, facts }, agentScopes),
       facts,
       client,
       session,

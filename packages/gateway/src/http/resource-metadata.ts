@@ -33,9 +33,7 @@ export function describeResource(
     url: `${origin}${wellKnown}${pathname === '/' ? '' : pathname}${search}`,
     document: {
       resource,
-      authorization_servers: issuers
-        .filter(({ audiences }) => audiences[of] === resource)
-        .map(({ issuer }) => issuer),
+      authorization_servers: issuers.filter(({ audiences }) => audiences[of] === resource).map(({ issuer }) => issuer),
       scopes_supported: [...new Set(scopes)].toSorted(),
       bearer_methods_supported: ['header'],
     },

@@ -86,7 +86,18 @@ describe('[P10] who is let in at /mcp', () => {
     })
     const authorization = `Bearer ${await gateway.mcpToken()}`
     const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list' })
-    const sent = { path: '/mcp', body, headers: ['content-type', 'application/json', 'accept', 'application/json, text/event-stream', 'authorization', authorization] }
+    const sent = {
+      path: '/mcp',
+      body,
+      headers: [
+        'content-type',
+        'application/json',
+        'accept',
+        'application/json, text/event-stream',
+        'authorization',
+        authorization,
+      ],
+    }
     expect(await sendRaw(gateway.url, { ...sent, host: 'evil.example' })).toMatchObject({ status: 403 })
     expect(await sendRaw(gateway.url, { ...sent, host: 'localhost:9' })).toMatchObject({ status: 200 })
   })
@@ -152,7 +163,9 @@ describe('[P10] tools', () => {
     const answer = await gateway.call('list_twice', {}, { token })
     expect(answer).toMatchObject({
       status: 403,
-      body: { error: { data: { code: 'UNAUTHORIZED_FIELD_OR_TYPE', requiredScopes: [['orders:read', 'orders:write']] } } },
+      body: {
+        error: { data: { code: 'UNAUTHORIZED_FIELD_OR_TYPE', requiredScopes: [['orders:read', 'orders:write']] } },
+      },
     })
     expect(answer.headers.get('www-authenticate')).toBe(
       `Bearer error="insufficient_scope", error_description="You may not see or do this.", scope="orders:read orders:write", resource_metadata="${mcpMetadata}"`,
@@ -172,7 +185,11 @@ describe('[P10] tools', () => {
     const answers = await Promise.all(
       ['cancel_order', 'list_twice', 'start_chat', 'cancel_orders', 'toString', '__proto__', '', 'x'.repeat(5000)].map(
         async (name) => {
-          const { status, text, headers } = await gateway.call(name, { id: 'ord_1' }, { token, headers: { 'mcp-name': name } })
+          const { status, text, headers } = await gateway.call(
+            name,
+            { id: 'ord_1' },
+            { token, headers: { 'mcp-name': name } },
+          )
           return { status, text, type: headers.get('content-type'), challenge: headers.get('www-authenticate') }
         },
       ),

@@ -32,7 +32,10 @@ async function resolve(id: string, state: 'APPROVED' | 'REJECTED', by = 'ada') {
 }
 const asked = async (given: object = { id: 'ord_1' }) => {
   const { body } = await gateway.call('cancel_order', given)
-  return body['result'] as { content: { text: string }[]; _meta: Record<string, { id: string }> } & Record<string, unknown>
+  return body['result'] as { content: { text: string }[]; _meta: Record<string, { id: string }> } & Record<
+    string,
+    unknown
+  >
 }
 const idOf = ({ _meta }: Awaited<ReturnType<typeof asked>>) => _meta['dev.behalf/approval']?.id ?? ''
 const effects = () => gateway.graph.orders.received.filter(({ operation }) => operation === 'mutation')
@@ -113,13 +116,14 @@ describe('[P8] a call over MCP', () => {
   it('[P14] is recorded: who, for whom, under which delegation, and what each hop was told', async () => {
     await gateway.call('list_orders')
     const actor = { subject: 'usr_ada', tenant: 'acme', actor: 'some-client' }
-    expect(events('tool.called')).toMatchObject([
-      { ...actor, target: 'list_orders', outcome: 'OK', detail: { delegation: /^dlg_/, run: 'mcp', client: 'some-client' } },
-    ].map(({ detail, ...event }) => ({ ...event, detail: { ...detail, delegation: expect.stringMatching(detail.delegation) } })))
+    const detail = { delegation: expect.stringMatching(/^dlg_/), run: 'mcp', client: 'some-client' }
+    expect(events('tool.called')).toMatchObject([{ ...actor, target: 'list_orders', outcome: 'OK', detail }])
     expect(events('request')).toMatchObject([{ ...actor, outcome: 'OK', detail: { status: 200 } }])
     expect(new Set([...events('tool.called'), ...events('request')].map(({ txn }) => txn)).size).toBe(1)
     await gateway.mcp('tools/list')
-    expect(events('tool.listed')).toMatchObject([{ ...actor, detail: { tools: ['cancel_order', 'list_orders', 'send_chat', 'start_chat'] } }])
+    expect(events('tool.listed')).toMatchObject([
+      { ...actor, detail: { tools: ['cancel_order', 'list_orders', 'send_chat', 'start_chat'] } },
+    ])
   })
 
   it('is given up when its client goes away', async () => {
@@ -140,12 +144,17 @@ describe('[P9] a tool that needs an approval, over MCP', () => {
     expect(first).toMatchObject({
       isError: true,
       _meta: {
-        'dev.behalf/approval': { id: expect.stringMatching(/^apr_/), summary: 'Run cancel_order', decideAt: 'http://127.0.0.1:4000/' },
+        'dev.behalf/approval': {
+          id: expect.stringMatching(/^apr_/),
+          summary: 'Run cancel_order',
+          decideAt: 'http://127.0.0.1:4000/',
+        },
       },
     })
     expect(first).not.toHaveProperty('structuredContent')
     const { text = '' } = first.content[0] ?? {}
-    for (const part of [id, 'Run cancel_order', 'http://127.0.0.1:4000/', 'with the same arguments']) expect(text).toContain(part)
+    for (const part of [id, 'Run cancel_order', 'http://127.0.0.1:4000/', 'with the same arguments'])
+      expect(text).toContain(part)
     expect(idOf(await asked())).toBe(id)
     expect(idOf(await asked({ id: 'ord_2' }))).not.toBe(id)
     expect(effects()).toEqual([])
@@ -191,7 +200,10 @@ describe('[P9] a tool that needs an approval, over MCP', () => {
     await resolve(id, 'APPROVED')
     const token = await gateway.mcpToken({ client_id: 'another-client' })
     const { body } = await gateway.call('cancel_order', { id: 'ord_5' }, { token })
-    expect(body['result']).toMatchObject({ isError: true, content: [{ text: expect.stringContaining('APPROVAL_REQUIRED') }] })
+    expect(body['result']).toMatchObject({
+      isError: true,
+      content: [{ text: expect.stringContaining('APPROVAL_REQUIRED') }],
+    })
     expect(effects()).toEqual([])
   })
 })
