@@ -22,7 +22,7 @@ async function scenariosOf(revision: string): Promise<string[]> {
 }
 
 /** Runs them all; says which passed. A scenario has passed where none of its checks failed. */
-async function run(revision: string): Promise<{ exitCode: number | null; passed: string[]; output: string }> {
+async function run(revision: string): Promise<{ exitCode: number | null; passed: string[] }> {
   const results = await mkdtemp(join(tmpdir(), 'behalf-conformance-'))
   const expected = join(import.meta.dirname, 'expected-failures.yaml')
   const args = [
@@ -36,9 +36,7 @@ async function run(revision: string): Promise<{ exitCode: number | null; passed:
     '-o',
     results,
   ]
-  const child = spawn(process.execPath, [join(suite, 'dist/index.js'), ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
-  let output = ''
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()))
+  const child = spawn(process.execPath, [join(suite, 'dist/index.js'), ...args], { stdio: 'ignore' })
   const [exitCode] = (await once(child, 'close')) as [number | null]
   const passed = []
   for (const folder of await readdir(results)) {
@@ -48,7 +46,7 @@ async function run(revision: string): Promise<{ exitCode: number | null; passed:
     if (name !== undefined && isGreen) passed.push(name)
   }
   await rm(results, { recursive: true })
-  return { exitCode, passed, output }
+  return { exitCode, passed }
 }
 
 const needsSession = [
@@ -65,8 +63,8 @@ describe('[P10] the official MCP conformance suite', { timeout: 300_000 }, () =>
   ] as const)('of %s passes: all %d scenarios of a server but those with a reason', async (revision, count, red) => {
     const scenarios = await scenariosOf(revision)
     expect(scenarios).toHaveLength(count)
-    const { passed, output } = await run(revision)
-    const failed = scenarios.filter((name) => !passed.includes(name))
-    expect(failed, output.slice(-4000)).toEqual(red)
+    const { passed, exitCode } = await run(revision)
+    expect(scenarios.filter((name) => !passed.includes(name))).toEqual(red)
+    expect(exitCode).toBe(0)
   })
 })

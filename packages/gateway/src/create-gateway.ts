@@ -4,11 +4,9 @@ import {
   createContextSigner,
   createEventCounter,
   createWorkloadVerifier,
-  type ErrorDetails,
   firstEpoch,
   type Graph,
   type Policies,
-  readErrorDetails,
   requirePolicies,
 } from '@behalf/identity'
 import pino, { type Logger } from 'pino'
@@ -34,11 +32,12 @@ import { createOperationShapes } from './execute/operation-shape.ts'
 import { createSubgraphClient, type SubgraphClient } from './execute/subgraph-client.ts'
 import { createSubgraphDataSource } from './execute/subgraph-data-source.ts'
 import { readGraph } from './graph-file.ts'
-import { createApp, type WriteError } from './http/create-app.ts'
+import { createApp } from './http/create-app.ts'
 import { createAdmission } from './http/admission.ts'
 import { addGraphQLRoute } from './http/graphql-route.ts'
 import { addLogoutRoutes } from './http/logout-routes.ts'
 import { addResourceMetadata, describeResource } from './http/resource-metadata.ts'
+import { writeGraphQLError, writePlainError } from './http/write-errors.ts'
 import { defaultOperationLimits, type OperationLimits } from './limits/operation-limits.ts'
 import { createRateLimits, type RateLimitOptions } from './limits/rate-limits.ts'
 import type { StreamLimits } from './limits/stream-limits.ts'
@@ -329,29 +328,3 @@ function agentsByWorkload({ rules }: Graph): ReadonlyMap<string, readonly string
   }
   return agents
 }
-
-/** A refused request is answered as GraphQL, and with a challenge where another credential would help (RFC 6750 3). */
-const writeGraphQLError =
-  (resourceMetadata: string | undefined): WriteError =>
-  (error, txn) => {
-    const { message, code, details, status } = error
-    const challenge = challengeOf(error, resourceMetadata)
-    return {
-      body: { errors: [{ message, extensions: { code, ...readErrorDetails(details) } }], extensions: { txn } },
-      headers: {
-        ...(status === 405 && { allow: 'GET, POST' }),
-        ...(challenge !== null && { 'www-authenticate': challenge }),
-        ...(status === 503 && { 'retry-after': '1' }),
-        ...retryAfter(details),
-      },
-    }
-  }
-
-const writePlainError: WriteError = ({ message, code, details }) => ({
-  body: { error: { code, message } },
-  headers: retryAfter(details),
-})
-
-/** RFC 9110 10.2.3 */
-const retryAfter = ({ retryAfter: seconds }: ErrorDetails): Record<string, string> =>
-  seconds === undefined ? {} : { 'retry-after': String(seconds) }
