@@ -26,7 +26,12 @@ function relocated(markdown: string): string {
     .replaceAll('.behalf/logs', join(dataDir, 'logs'))
 }
 
-describe.each(['README.md', 'docs/get-started/README.md', 'docs/guides/revoke.md'])('%s', (path) => {
+describe.each([
+  'README.md',
+  'docs/get-started/README.md',
+  'docs/guides/revoke.md',
+  'docs/guides/connect-an-mcp-client.md',
+])('%s', (path) => {
   const markdown = readFileSync(join(root, path), 'utf8')
 
   it('begins with the two commands', () => {

@@ -34,7 +34,7 @@ export const requirements = {
   },
   P10: {
     promise: 'Tools are listed and executable by the same rule, per user; chat and MCP share one registry.',
-    kept: false,
+    kept: true,
   },
   P11: { promise: 'An agent acts under a delegation its user can see and revoke.', kept: true },
   P12: {

@@ -12,6 +12,30 @@ export interface ProviderBrowser {
 
 const cli = { id: 'behalf-cli', redirectUri: 'http://127.0.0.1/callback' }
 
+/** A browser that follows redirects inside one origin, and stops at the first that leads out of it. */
+export function createBrowser(userAgent?: string) {
+  const cookies = new Map<string, string>()
+  async function open(url: URL, form?: Record<string, string>): Promise<{ url: URL; page: string }> {
+    const response = await fetch(url, {
+      redirect: 'manual',
+      headers: {
+        ...(userAgent !== undefined && { 'user-agent': userAgent }),
+        cookie: [...cookies].map(([name, value]) => `${name}=${value}`).join('; '),
+      },
+      ...(form && { method: 'POST', body: new URLSearchParams(form) }),
+    })
+    for (const line of response.headers.getSetCookie()) {
+      const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? []
+      cookies.set(name, value)
+    }
+    const location = response.headers.get('location')
+    if (location === null) return { url, page: await response.text() }
+    const next = new URL(location, url)
+    return next.origin === url.origin ? open(next) : { url: next, page: '' }
+  }
+  return { open, cookies }
+}
+
 /** Signs a demo user in by the authorization code flow with PKCE, and keeps the browser open. */
 export async function openProviderBrowser(
   options: {
@@ -27,25 +51,8 @@ export async function openProviderBrowser(
   user: string,
 ): Promise<ProviderBrowser> {
   const { issuer, resource, scopes = ['profile'], client = cli, userAgent } = options
-  const cookies = new Map<string, string>()
   const shared = userAgent === undefined ? {} : { 'user-agent': userAgent }
-
-  /** Follows redirects inside the provider. */
-  async function open(url: URL, form?: Record<string, string>): Promise<{ url: URL; page: string }> {
-    const response = await fetch(url, {
-      redirect: 'manual',
-      headers: { ...shared, cookie: [...cookies].map(([name, value]) => `${name}=${value}`).join('; ') },
-      ...(form && { method: 'POST', body: new URLSearchParams(form) }),
-    })
-    for (const line of response.headers.getSetCookie()) {
-      const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? []
-      cookies.set(name, value)
-    }
-    const location = response.headers.get('location')
-    if (location === null) return { url, page: await response.text() }
-    const next = new URL(location, url)
-    return next.origin === url.origin ? open(next) : { url: next, page: '' }
-  }
+  const { open, cookies } = createBrowser(userAgent)
 
   const verifier = randomBytes(32).toString('base64url')
   const start = new URL('/auth', issuer)

@@ -27,7 +27,8 @@ const token = (change: Partial<DelegationGrant> = {}): DelegationGrant => ({
 })
 const shown = (change: Partial<DelegationGrant> = {}) => trust.authority.delegateToClient(token(change))
 const rows = async () =>
-  (await trust.admin.query('select id, handle_hash, scopes, last_used_at from delegation order by created_at')).rows as {
+  (await trust.admin.query('select id, handle_hash, scopes, last_used_at from delegation order by created_at'))
+    .rows as {
     id: string
   }[]
 /** As a user does it. */
@@ -37,13 +38,23 @@ const inTheFuture = { authTime: now() + 60, issuedAt: now() + 60 }
 describe('[P11] a client that shows a token', () => {
   it('has one delegation of each user, which they see, whoever asks at once', async () => {
     const [first, ...others] = await Promise.all(Array.from({ length: 8 }, () => shown()))
-    expect(first).toMatchObject({ agent: 'some-client', client: 'some-client', subject: 'usr_ada', scopes: grant.scopes })
+    expect(first).toMatchObject({
+      agent: 'some-client',
+      client: 'some-client',
+      subject: 'usr_ada',
+      scopes: grant.scopes,
+    })
     expect(new Set(others.map((other) => other?.id))).toEqual(new Set([first?.id]))
     expect(await rows()).toMatchObject([{ id: first?.id, handle_hash: null, last_used_at: expect.any(Date) }])
     const { rows: seen } = await app.as(ada, 'select id, agent, client, revoked_at from authority.delegation')
     expect(seen).toEqual([{ id: first?.id, agent: 'some-client', client: 'some-client', revoked_at: null }])
 
-    for (const change of [{ subject: 'usr_ben' }, { client: 'other' }, { agent: 'other' }, { issuer: 'https://other.test' }])
+    for (const change of [
+      { subject: 'usr_ben' },
+      { client: 'other' },
+      { agent: 'other' },
+      { issuer: 'https://other.test' },
+    ])
       expect((await shown(change))?.id).not.toBe(first?.id)
     expect(await rows()).toHaveLength(5)
   })
@@ -55,7 +66,9 @@ describe('[P11] a client that shows a token', () => {
     expect(await shown({ issuedAt: now() - 100 })).toMatchObject({ id: first?.id, scopes: ['chat:write'] })
     // More in the same second.
     expect(await shown({ scopes: ['chat:write', 'x'] })).toMatchObject({ id: first?.id, scopes: ['chat:write', 'x'] })
-    const { rows: events } = await trust.admin.query("select detail ->> 'renewed' as renewed from behalf.audit_event order by at")
+    const { rows: events } = await trust.admin.query(
+      "select detail ->> 'renewed' as renewed from behalf.audit_event order by at",
+    )
     expect(events).toEqual([{ renewed: null }, { renewed: 'true' }, { renewed: 'true' }])
   })
 
@@ -136,7 +149,8 @@ describe('the id of a call that has none', () => {
     })
   const standing = (delegation: string, change: object = {}) =>
     trust.authority.approvals.standing({ delegation, ...asked, ...change })
-  const set = (change: string) => trust.admin.query(`alter table approval disable trigger change_approval;
+  const set = (change: string) =>
+    trust.admin.query(`alter table approval disable trigger change_approval;
     update approval set ${change}; alter table approval enable trigger change_approval`)
 
   it.each([

@@ -1,4 +1,11 @@
-import { subjectNames, readFacts, readRule, type Graph, type GraphSubgraph, type ToolDefinition } from '@behalf/identity'
+import {
+  subjectNames,
+  readFacts,
+  readRule,
+  type Graph,
+  type GraphSubgraph,
+  type ToolDefinition,
+} from '@behalf/identity'
 import { Kind, visit } from 'graphql'
 import { buildRules } from './build-rules.ts'
 import { buildSubjects } from './build-subjects.ts'

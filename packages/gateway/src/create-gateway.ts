@@ -40,9 +40,8 @@ import { writeGraphQLError, writePlainError } from './http/write-errors.ts'
 import { defaultOperationLimits, type OperationLimits } from './limits/operation-limits.ts'
 import { createRateLimits, type RateLimitOptions } from './limits/rate-limits.ts'
 import type { StreamLimits } from './limits/stream-limits.ts'
+import { addMcp } from './mcp/add-mcp.ts'
 import type { McpEndpoint } from './mcp/mcp-endpoint.ts'
-import { addMcpRoute } from './mcp/mcp-route.ts'
-import { createToolsOf } from './mcp/mcp-tools.ts'
 import type { Registry } from './registry.ts'
 import { createRevocationGuard } from './revocation/revocation-guard.ts'
 import { addStreams } from './stream/add-streams.ts'
@@ -261,31 +260,20 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       approve: createApproveCall(authority.approvals, openProof),
     }),
   )
-  const mcpMetadata = describeResource(
-    issuers,
-    'mcp',
-    graph.tools.flatMap(({ scopes }) => scopes.flat()),
-  )
-  if (mcp !== undefined && mcpMetadata !== undefined) {
-    addResourceMetadata(publicApp, mcpMetadata)
-    addMcpRoute(publicApp, {
+  if (mcp !== undefined)
+    addMcp(publicApp, {
       admit,
       endpoint: mcp,
-      metadata: mcpMetadata,
-      audit: requestAudit,
-      toolsOf: createToolsOf({
-        authority,
-        guard,
-        registry,
-        tools: graph.tools,
-        rates,
-        audit: toolAudit,
-        issuers,
-        agentScopes,
-        decideAt: new URL('/', mcpMetadata.document.resource).href,
-      }),
+      requests: requestAudit,
+      authority,
+      guard,
+      registry,
+      tools: graph.tools,
+      rates,
+      audit: toolAudit,
+      issuers,
+      agentScopes,
     })
-  }
 
   const agents = agentsByWorkload(graph)
   const internalApp = createApp({

@@ -27,7 +27,7 @@ export interface McpEndpoint {
 const meta = (name: string) => `dev.behalf/${name}`
 
 /** The gateway's tools over MCP. What it says of them is what composition wrote down; it decides nothing. */
-export function createMcpEndpoint(description: Omit<ServerDescription, 'extend'>): McpEndpoint {
+export function createMcpEndpoint(description: Omit<ServerDescription, 'extend' | 'verifyState'>): McpEndpoint {
   const endpoint = createToolEndpoint(description)
   const fits = createResultCheck()
 
@@ -52,7 +52,7 @@ function describe(tool: ToolDefinition): Tool {
     title,
     description,
     inputSchema: inputSchema as Tool['inputSchema'],
-    outputSchema: outputSchema as NonNullable<Tool['outputSchema']>,
+    outputSchema,
     annotations: {
       readOnlyHint: readOnly,
       destructiveHint: !readOnly,
@@ -72,11 +72,13 @@ function resultOf(outcome: GatewayOutcome, fits: ResultCheck): CallToolResult {
     return {
       isError: true,
       content: [
-        text('TOOL_FAILED: The result cannot be shown. If the tool changes something, that has happened: do not repeat it.'),
+        text(
+          'TOOL_FAILED: The result cannot be shown. If the tool changes something, that has happened: do not repeat it.',
+        ),
       ],
     }
   return {
-    structuredContent: result as Record<string, unknown>,
+    structuredContent: result,
     content: [
       text(JSON.stringify(result)),
       ...(truncated ? [text('Items were left out at the end of a list. Ask for the next page, or for less.')] : []),

@@ -4,11 +4,18 @@ import { type JsonSchema, subjectNames } from '@behalf/identity'
 export type NotSubject = Readonly<Record<string, string>>
 
 const namesSubject = subjectNames()
-/** Schemas of the same value, of other values, and of parts. */
-const lists = ['anyOf', 'oneOf', 'allOf', 'prefixItems'] as const
-const single = ['not', 'if', 'then', 'else', 'items', 'contains'] as const
+/** Schemas of the same value, and of its items. */
+const inPlace = ['anyOf', 'oneOf', 'allOf', 'not', 'if', 'then', 'else'] as const
+const parts = ['prefixItems', 'items', 'contains'] as const
 /** Inputs with names that nobody has read, or schemas that are somewhere else. */
-const open = ['patternProperties', 'propertyNames', 'unevaluatedProperties', 'unevaluatedItems', 'dependentSchemas', '$dynamicRef']
+const open = [
+  'patternProperties',
+  'propertyNames',
+  'unevaluatedProperties',
+  'unevaluatedItems',
+  'dependentSchemas',
+  '$dynamicRef',
+]
 
 /**
  * What of a tool's arguments could choose whose rows or whose authority is used: where each is, and why. There are only
@@ -18,7 +25,8 @@ export function problemsOfInput(schema: JsonSchema, notSubject: NotSubject = {})
   const problems: string[] = []
   const definitions = new Set<unknown>()
 
-  function visit(given: unknown, path: string): void {
+  /** @param isClosed - whether what is around it takes no other inputs than it names itself */
+  function visit(given: unknown, path: string, isClosed = false): void {
     const at = path === '' ? 'the arguments' : `"${path}"`
     if (given === true || (isObject(given) && !says(given))) {
       problems.push(`${at} may be anything: say what it is`)
@@ -30,10 +38,11 @@ export function problemsOfInput(schema: JsonSchema, notSubject: NotSubject = {})
     const reference = given['$ref']
     if (reference !== undefined) {
       const target = resolve(schema, reference)
-      if (target === undefined) problems.push(`${at} refers to ${JSON.stringify(reference)}, which is not in "$defs" here`)
+      if (target === undefined)
+        problems.push(`${at} refers to ${JSON.stringify(reference)}, which is not in "$defs" here`)
       else if (!definitions.has(target)) {
         definitions.add(target)
-        visit(target, path)
+        visit(target, path, isClosed)
         definitions.delete(target)
       } else problems.push(`${at} contains itself`)
     }
@@ -42,14 +51,17 @@ export function problemsOfInput(schema: JsonSchema, notSubject: NotSubject = {})
       for (const [name, inner] of Object.entries(properties)) {
         const inside = path === '' ? name : `${path}.${name}`
         if (namesSubject(name) && !notSubject[inside]?.trim())
-          problems.push(`"${inside}" says that it names somebody: take who it is from the identity, or say under notSubject why it does not`)
+          problems.push(
+            `"${inside}" says that it names somebody: take who it is from the identity, or say under notSubject why it does not`,
+          )
         visit(inner, inside)
       }
     }
-    if (mayBeObject(given) && given['additionalProperties'] !== false)
+    const closes = isClosed || given['additionalProperties'] === false
+    if (mayBeObject(given) && !closes)
       problems.push(`${at} takes inputs that it does not name: add "additionalProperties": false`)
-    for (const keyword of lists) for (const inner of asList(given[keyword])) visit(inner, path)
-    for (const keyword of single) if (given[keyword] !== undefined) visit(given[keyword], path)
+    for (const keyword of inPlace) for (const inner of asList(given[keyword])) visit(inner, path, closes)
+    for (const keyword of parts) for (const inner of asList(given[keyword])) visit(inner, path)
   }
 
   visit(schema, '')
@@ -60,9 +72,11 @@ export function problemsOfInput(schema: JsonSchema, notSubject: NotSubject = {})
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
-const asList = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [])
+const asList = (value: unknown): readonly unknown[] => (value === undefined ? [] : [value].flat())
 const says = (schema: Readonly<Record<string, unknown>>) =>
-  ['type', 'enum', 'const', '$ref', 'anyOf', 'oneOf', 'allOf', 'not', 'properties', 'required', 'items'].some((keyword) => keyword in schema)
+  ['type', 'enum', 'const', '$ref', 'anyOf', 'oneOf', 'allOf', 'not', 'properties', 'required', 'items'].some(
+    (keyword) => keyword in schema,
+  )
 const mayBeObject = ({ type, properties }: Readonly<Record<string, unknown>>) =>
   [type].flat().includes('object') || properties !== undefined
 
@@ -75,8 +89,10 @@ function resolve({ $defs }: JsonSchema, reference: unknown): unknown {
 function hasPath(schema: unknown, path: string): boolean {
   const [first = '', ...rest] = path.split('.')
   if (!isObject(schema)) return false
-  if (!isObject(schema['properties'])) return '$ref' in schema || lists.some((keyword) => keyword in schema) || hasItems(schema, path)
+  if (!isObject(schema['properties']))
+    return '$ref' in schema || inPlace.some((keyword) => keyword in schema) || hasItems(schema, path)
   const inner = schema['properties'][first]
   return inner !== undefined && (rest.length === 0 || hasPath(inner, rest.join('.')))
 }
-const hasItems = (schema: Readonly<Record<string, unknown>>, path: string) => 'items' in schema && hasPath(schema['items'], path)
+const hasItems = (schema: Readonly<Record<string, unknown>>, path: string) =>
+  'items' in schema && hasPath(schema['items'], path)

@@ -65,7 +65,12 @@ export function createServedTools(tools: readonly ServedTool[]): ServedTools {
         const checked = validate(tool, given)
         if (!checked.valid) return failed('TOOL_ARGUMENTS_INVALID', checked.reason)
         const result = await tool.run(checked.values, { identity }, context)
-        if (tool.outputSchema && 'content' in result && !result.isError && !fits(tool.outputSchema, result.structuredContent))
+        if (
+          tool.outputSchema &&
+          'content' in result &&
+          !result.isError &&
+          !fits(tool.outputSchema, result.structuredContent)
+        )
           return failed('TOOL_FAILED')
         return result
       },
@@ -87,7 +92,7 @@ const describe = ({ name, title, description, inputSchema, outputSchema, readOnl
   title,
   description,
   inputSchema: inputSchema as Tool['inputSchema'],
-  ...(outputSchema && { outputSchema: outputSchema as NonNullable<Tool['outputSchema']> }),
+  ...(outputSchema && { outputSchema }),
   annotations: { readOnlyHint: readOnly, destructiveHint: !readOnly },
 })
 

@@ -23,6 +23,8 @@ export interface ServerDescription {
   readonly instructions?: string | undefined
   /** Tools on one page of the list. Default 100. */
   readonly pageSize?: number | undefined
+  /** Reads what a client carries between two rounds of a call, and throws unless it is what it was given. */
+  readonly verifyState?: ((state: string) => unknown) | undefined
   /** Adds to what is served beside tools, for each request. */
   readonly extend?: ((server: Server) => void) | undefined
 }
@@ -41,7 +43,7 @@ const noSuchTool = () => new ProtocolError(ProtocolErrorCode.InvalidParams, 'The
  * nothing is kept between them. Who calls, and what they may do, is not known here.
  */
 export function createToolEndpoint(description: ServerDescription): ToolEndpoint {
-  const { name, version, instructions, pageSize = 100, extend } = description
+  const { name, version, instructions, pageSize = 100, verifyState, extend } = description
   const exchanges = new WeakMap<Request, Exchange>()
 
   function createServer({ tools, fail }: Exchange): Server {
@@ -50,6 +52,7 @@ export function createToolEndpoint(description: ServerDescription): ToolEndpoint
       {
         capabilities: { tools: {} },
         ...(instructions !== undefined && { instructions }),
+        ...(verifyState && { requestState: { verify: verifyState } }),
         // Of one caller: whoever else is asked on the way must not keep it for another.
         cacheHints: { 'tools/list': { ttlMs: listAge, cacheScope: 'private' } },
       },
@@ -62,7 +65,9 @@ export function createToolEndpoint(description: ServerDescription): ToolEndpoint
         return fail(error)
       }
     }
-    server.setRequestHandler('tools/list', async ({ params }) => page(await guarded(() => tools.list()), params?.cursor, pageSize))
+    server.setRequestHandler('tools/list', async ({ params }) =>
+      page(await guarded(() => tools.list()), params?.cursor, pageSize),
+    )
     server.setRequestHandler('tools/call', async ({ params }, context) => {
       const result = await guarded(() => tools.call(params.name, params.arguments ?? {}, context))
       if (result === null) throw noSuchTool()
@@ -112,7 +117,11 @@ interface Exchange {
 const listAge = 30_000
 
 /** By name, so that it is the same whenever it is asked for; a page begins after the name that the last one ended with. */
-function page(tools: readonly Tool[], cursor: string | undefined, size: number): { tools: Tool[]; nextCursor?: string } {
+function page(
+  tools: readonly Tool[],
+  cursor: string | undefined,
+  size: number,
+): { tools: Tool[]; nextCursor?: string } {
   const sorted = tools.toSorted((a, b) => (a.name < b.name ? -1 : 1))
   const after = cursor === undefined ? '' : Buffer.from(cursor, 'base64url').toString()
   if (cursor !== undefined && (after === '' || cursorOf(after) !== cursor))

@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { testPrincipal } from '@behalf/testing'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { agent, createHost, keysOf } from './fixtures/host.ts'
@@ -60,7 +62,9 @@ describe('[P1] a tool server inside the trust domain', () => {
     expect(await host.call('get_points', {}, { rootKey })).toMatchObject(refused('CONTEXT_SIGNATURE'))
     const altered = `${token.slice(0, -2)}${token.endsWith('AA') ? 'BB' : 'AA'}`
     expect(await host.call('get_points', {}, { token: altered })).toMatchObject(refused('CONTEXT_SIGNATURE'))
-    expect(await host.call('get_points', {}, { token: `${token}, ${token}` })).toMatchObject(refused('CONTEXT_MALFORMED'))
+    expect(await host.call('get_points', {}, { token: `${token}, ${token}` })).toMatchObject(
+      refused('CONTEXT_MALFORMED'),
+    )
   })
 
   it('[P4] refuses a token with another request than it was made for', async () => {
@@ -80,7 +84,9 @@ describe('[P1] a tool server inside the trust domain', () => {
     )
     const { token, ...first } = await host.call('redeem_points', { amount: 1 }, person)
     expect(first).toMatchObject(saying('99 points are left'))
-    expect(await host.call('redeem_points', { amount: 1 }, { ...person, token })).toMatchObject(refused('CONTEXT_REPLAYED'))
+    expect(await host.call('redeem_points', { amount: 1 }, { ...person, token })).toMatchObject(
+      refused('CONTEXT_REPLAYED'),
+    )
     expect(balances.get('usr_ada')).toBe(99)
     storeIsDown = true
     expect(await host.call('redeem_points', { amount: 1 }, person)).toMatchObject(refused('CONTEXT_UNVERIFIABLE'))
@@ -116,7 +122,9 @@ describe('[P8] what an agent may do with its tools', () => {
     expect(await host.call('get_points')).toMatchObject(saying('100 points'))
     for (const given of [undefined, { id: 'apr_1', field: 'other' }])
       expect(await host.call('redeem_points', { amount: 1 }, given && { approval: given })).toMatchObject({
-        body: { result: { isError: true, content: [{ text: 'APPROVAL_REQUIRED: The user has to approve this first.' }] } },
+        body: {
+          result: { isError: true, content: [{ text: 'APPROVAL_REQUIRED: The user has to approve this first.' }] },
+        },
       })
     expect(balances.get('usr_ada')).toBe(100)
     for (let repeat = 0; repeat < 2; repeat++)
@@ -149,7 +157,13 @@ const read: ServedTool = {
   run: async () => ({ content: [] }),
 }
 const starts = (change: Partial<ServedTool>) => () =>
-  createToolServer({ name: 'x', version: '1', receiver: 'x', contextKeys: keysOf('x'), tools: [{ ...read, ...change }] })
+  createToolServer({
+    name: 'x',
+    version: '1',
+    receiver: 'x',
+    contextKeys: keysOf('x'),
+    tools: [{ ...read, ...change }],
+  })
 const closed = (properties: object, more: object = {}) => ({
   type: 'object',
   properties,
@@ -163,9 +177,21 @@ describe('[P3] a tool server does not start', () => {
     ['a user', { inputSchema: closed({ userId: word }) }, '"userId"'],
     ['a tenant', { inputSchema: closed({ tenant_id: word }) }, '"tenant_id"'],
     ['somebody further in', { inputSchema: closed({ filter: closed({ owner: word }) }) }, '"filter.owner"'],
-    ['somebody in a list', { inputSchema: closed({ all: { type: 'array', items: closed({ email: word }) } }) }, '"all.email"'],
-    ['somebody in an alternative', { inputSchema: closed({ x: { anyOf: [word, closed({ accountNumber: word })] } }) }, '"x.accountNumber"'],
-    ['somebody by reference', { inputSchema: closed({ x: { $ref: '#/$defs/p' } }, { $defs: { p: closed({ customerId: word }) } }) }, '"x.customerId"'],
+    [
+      'somebody in a list',
+      { inputSchema: closed({ all: { type: 'array', items: closed({ email: word }) } }) },
+      '"all.email"',
+    ],
+    [
+      'somebody in an alternative',
+      { inputSchema: closed({ x: { anyOf: [word, closed({ accountNumber: word })] } }) },
+      '"x.accountNumber"',
+    ],
+    [
+      'somebody by reference',
+      { inputSchema: closed({ x: { $ref: '#/$defs/p' } }, { $defs: { p: closed({ customerId: word }) } }) },
+      '"x.customerId"',
+    ],
     ['whatever it likes', { inputSchema: closed({ x: {} }) }, '"x" may be anything'],
     ['whatever it likes, too', { inputSchema: closed({ x: true }) }, '"x" may be anything'],
     ['names of its own', { inputSchema: closed({ x: { type: 'object' } }) }, 'does not name'],
@@ -181,7 +207,9 @@ describe('[P3] a tool server does not start', () => {
 
   it('and does with one whose arguments cannot, or only look as if they could', () => {
     expect(starts({})).not.toThrow()
-    expect(starts({ inputSchema: closed({ amount: { type: 'integer' }, deep: closed({ orderId: word }) }) })).not.toThrow()
+    expect(
+      starts({ inputSchema: closed({ amount: { type: 'integer' }, deep: closed({ orderId: word }) }) }),
+    ).not.toThrow()
     const notSubject = { 'deep.userId': 'The id of a user agent string.' }
     expect(starts({ inputSchema: closed({ deep: closed({ userId: word }) }), notSubject })).not.toThrow()
   })
@@ -191,6 +219,14 @@ describe('[P3] a tool server does not start', () => {
     const options = { name: 'x', version: '1', receiver: 'x', contextKeys: keysOf('x') }
     expect(() => createToolServer({ ...options, tools })).toThrow('two of this name')
     expect(starts({ readOnly: false })).toThrow('consume')
-    expect(() => createToolServer({ ...options, tools: [{ ...read, readOnly: false }], consume: async () => true })).not.toThrow()
+    expect(() =>
+      createToolServer({ ...options, tools: [{ ...read, readOnly: false }], consume: async () => true }),
+    ).not.toThrow()
   })
+})
+
+it('docs/guides/write-a-tool-server.md shows the server that is tested here', () => {
+  const read = (path: string) => readFileSync(join(import.meta.dirname, path), 'utf8')
+  const [, shown] = /^```ts\n(.*?)^```$/ms.exec(read('../../../docs/guides/write-a-tool-server.md')) ?? []
+  expect(shown).toBe(read('fixtures/loyalty.ts').replace("'../index.ts'", "'@behalf/mcp'"))
 })

@@ -20,7 +20,11 @@ export interface ToolServerOptions extends ServerDescription {
    */
   readonly consume?: (id: string, expiresAt: Date) => Promise<boolean>
   /** Told why a request was refused; no token is in it. */
-  readonly onRefused?: (refused: { readonly code: string; readonly reason: string; readonly txn: string | null }) => void
+  readonly onRefused?: (refused: {
+    readonly code: string
+    readonly reason: string
+    readonly txn: string | null
+  }) => void
   /** Bytes of a request at most. Default 256 KiB. */
   readonly maxBodyBytes?: number
   readonly clock?: () => number

@@ -17,11 +17,7 @@ export type CanGain = (scope: string) => boolean
  * What a caller who does not have a tool would have to be granted to have it: all scopes of the alternative of which they
  * lack least. Null where scopes are not all they lack, or they may not ask for them.
  */
-export function gainableScopes(
-  tool: ToolDefinition,
-  principal: Principal,
-  canGain: CanGain,
-): readonly string[] | null {
+export function gainableScopes(tool: ToolDefinition, principal: Principal, canGain: CanGain): readonly string[] | null {
   const lacks = (alternative: readonly string[]) =>
     alternative.filter((scope) => !principal.scopes.includes(scope)).length
   const scopes = tool.scopes.toSorted((a, b) => lacks(a) - lacks(b))

@@ -71,11 +71,11 @@ export function createToolAudit(options: {
         audit.record(eventOf(whoIs(principal, txn), 'tool.listed', { detail }))
         return listed
       },
-      async call(principal, call, txn, options) {
+      async call(principal, call, txn, more) {
         const record = new RequestRecord(txn)
         underWay.set(txn, record)
         try {
-          const outcome = await registry.call(principal, call, txn, options)
+          const outcome = await registry.call(principal, call, txn, more)
           ended(record, principal, call, outcome.ok ? 'OK' : outcome.error.code)
           return outcome
         } catch (error) {

@@ -25,5 +25,5 @@ export const writePlainError: WriteError = ({ message, code, details }) => ({
 })
 
 /** RFC 9110 10.2.3 */
-const retryAfter = ({ retryAfter: seconds }: ErrorDetails): Record<string, string> =>
+export const retryAfter = ({ retryAfter: seconds }: ErrorDetails): Record<string, string> =>
   seconds === undefined ? {} : { 'retry-after': String(seconds) }

@@ -13,6 +13,7 @@ import { parseJson } from '../http/parse-json.ts'
 import { requireOwnHost } from '../http/require-own-host.ts'
 import type { ResourceMetadata } from '../http/resource-metadata.ts'
 import { traceOf } from '../http/trace-of.ts'
+import { retryAfter } from '../http/write-errors.ts'
 import { inSpan, traceOfClient } from '../tracing.ts'
 import type { McpEndpoint } from './mcp-endpoint.ts'
 import type { ToolsOf } from './mcp-tools.ts'
@@ -101,7 +102,6 @@ const writeMcpError =
   (error, txn) => {
     const { message, code, details } = error
     const challenge = challengeOf(error, resourceMetadata)
-    const { retryAfter } = details
     return {
       body: {
         jsonrpc: '2.0',
@@ -114,7 +114,7 @@ const writeMcpError =
       },
       headers: {
         ...(challenge !== null && { 'www-authenticate': challenge }),
-        ...(retryAfter !== undefined && { 'retry-after': String(retryAfter) }),
+        ...retryAfter(details),
       },
     }
   }

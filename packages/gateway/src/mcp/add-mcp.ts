@@ -1,0 +1,33 @@
+import type { FastifyInstance } from 'fastify'
+import type { RequestAudit } from '../audit/audit-requests.ts'
+import type { Admit } from '../http/admission.ts'
+import { addResourceMetadata, describeResource } from '../http/resource-metadata.ts'
+import type { McpEndpoint } from './mcp-endpoint.ts'
+import { addMcpRoute } from './mcp-route.ts'
+import { createToolsOf } from './mcp-tools.ts'
+
+/** Serves the registry's tools at `/mcp`, and what clients have to know of it, where issuers have a URL for it. */
+export function addMcp(
+  app: FastifyInstance,
+  {
+    admit,
+    endpoint,
+    requests,
+    ...options
+  }: Omit<Parameters<typeof createToolsOf>[0], 'decideAt'> & {
+    readonly admit: Admit
+    readonly endpoint: McpEndpoint
+    readonly requests: RequestAudit
+  },
+): void {
+  const { issuers, tools } = options
+  const metadata = describeResource(
+    issuers,
+    'mcp',
+    tools.flatMap(({ scopes }) => scopes.flat()),
+  )
+  if (metadata === undefined) return
+  addResourceMetadata(app, metadata)
+  const decideAt = new URL('/', metadata.document.resource).href
+  addMcpRoute(app, { admit, endpoint, metadata, audit: requests, toolsOf: createToolsOf({ ...options, decideAt }) })
+}
