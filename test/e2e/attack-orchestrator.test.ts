@@ -212,7 +212,8 @@ describe('an orchestrator that was replaced by another program, with all its key
     for (const each of forged) expect((await askSubgraph('identity', body, each)).status).toBe(401)
     expect(await state()).toEqual(before)
     const { body: shown } = await system.graphql(token, '{ viewer { approvals(state: PENDING) { id } } }')
-    const pending = (shown.data?.['viewer'].approvals as { id: string }[]).map(({ id }) => id)
+    expect(shown.errors).toBeUndefined()
+    const pending = ((shown.data?.['viewer']?.approvals ?? []) as { id: string }[]).map(({ id }) => id)
     expect(pending).toEqual(expect.arrayContaining(asked.map(({ id }) => id)))
 
     // The twins: with the key of identity the same words are heard, and chloe's own decision counts.

@@ -209,7 +209,10 @@ describe.each([
   [
     'TICKETS_MIXED',
     decides(`${deciding} chat: Int @delegates(agent: "other")`),
-    { ...decides(deciding), ...agentsIn('other') },
+    {
+      ...app('more', named('more', 4209), `${header} type Query { c: Int } type Mutation { ${deciding} }`),
+      ...agentsIn('other'),
+    },
   ],
   ['SYNTAX', schemaOf(`${header} type Query {`), schemaOf(`${header} type Query { a: Int }`)],
   ['IDENTITY_NOT_LINKED', schemaOf('type Query { a: Int }'), schemaOf(`${header} type Query { a: Int }`)],

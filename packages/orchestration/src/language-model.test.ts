@@ -118,7 +118,7 @@ describe('a server that is to know whom it answers', () => {
       name: 'AppError',
       code: 'DELEGATION_REFUSED',
     })
-    await expect(generate(baseUrl, { context: true })).rejects.toThrow()
+    await expect(generate(baseUrl, { context: true })).rejects.toEqual(code('MODEL_UNAVAILABLE'))
     expect(received).toEqual([])
   })
 })

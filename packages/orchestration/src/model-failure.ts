@@ -70,7 +70,6 @@ function codeIn(cause: unknown): unknown {
 /** An error of ours may come back wrapped by the adapter. */
 function reasonIn(cause: unknown): ModelError | null {
   for (let error = cause, depth = 0; error instanceof Error && depth < 5; error = error.cause, depth++) {
-    if (error instanceof AppError) throw error
     if (error instanceof ModelError) return error
   }
   return null

@@ -43,7 +43,7 @@ await runProcess({
     process.stdout.write('listening')
     if (WORDS) {
       const log = createLog('notes', 'info')
-      for (let line = 0; line < 1000; line++) log.info({ text: 'x'.repeat(4000) }, 'words')
+      for (let line = 0; line < Number(WORDS); line++) log.info({ text: 'x'.repeat(4000) }, 'words')
       process.send?.('said')
     }
     return {
@@ -156,27 +156,24 @@ describe('a process that is told to end', () => {
   })
 
   // A pipe holds less than a megabyte. Who writes into a full one and waits is there until it is killed.
-  it('does so where nobody reads what it logs', async () => {
+  it('does so where nobody reads what it logs', { timeout: 40_000 }, async () => {
     const child = spawn(process.execPath, ['--conditions=@behalf/source', join(folder, 'main.mjs')], {
-      env: { WORDS: 'many' },
+      env: { WORDS: '400' },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     })
     started.push(child)
-    expect(await Promise.race([once(child, 'message'), late(5000)])).toEqual(['said', undefined])
+    expect(await Promise.race([once(child, 'message'), late(20_000)])).toEqual(['said', undefined])
     const exited = once(child, 'exit')
     child.kill('SIGTERM')
-    expect(await Promise.race([exited, late(5000)])).toEqual([0, null])
+    expect(await Promise.race([exited, late(9000)])).toEqual([0, null])
   })
 
-  it('is read to the end of what it kept by whoever does read', async () => {
-    const { child, ended } = start({ WORDS: 'many' }, true)
+  it('is read to the end by whoever does read', { timeout: 40_000 }, async () => {
+    const { child, ended } = start({ WORDS: '100' }, true)
     await once(child, 'message')
     child.kill('SIGTERM')
     const { code, output } = await ended
-    expect([code, output.match(/"msg":"words"/g)?.length ?? 0]).toEqual([
-      0,
-      expect.toSatisfy((lines: number) => lines > 200),
-    ])
+    expect([code, output.match(/"msg":"words"/g)?.length]).toEqual([0, 100])
   })
 
   it('says what kept it from ending in order, and ends with 1', async () => {

@@ -3,7 +3,7 @@ import type { DestinationStream } from 'pino'
 /** Bytes that wait for whoever reads; what comes then is lost. */
 const mostWaiting = 1_048_576
 /** For what a slow reader has still to read at the end. */
-const flushMs = 500
+const flushMs = 2000
 
 let broken = false
 let lost = 0
@@ -25,7 +25,7 @@ export const standardOutput: DestinationStream = {
   },
 }
 
-/** Ends the process once what it wrote was taken, or half a second later. */
+/** Ends the process once what it wrote was taken, or two seconds later. */
 export function exitFlushed(code: number): Promise<never> {
   const exit = () => process.exit(code)
   const isFlushed = () => process.stdout.writableLength === 0 && process.stderr.writableLength === 0
