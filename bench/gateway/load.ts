@@ -26,7 +26,14 @@ export async function load(options: {
   const one = () =>
     new Promise<void>((resolve) => {
       const { body, token } = options.next()
-      const headers = ['content-type', 'application/json', 'accept', 'application/json', 'authorization', `Bearer ${token}`]
+      const headers = [
+        'content-type',
+        'application/json',
+        'accept',
+        'application/json',
+        'authorization',
+        `Bearer ${token}`,
+      ]
       const chunks: Buffer[] = []
       pool.dispatch(
         { method: 'POST', path: pathname, headers, body },

@@ -85,7 +85,9 @@ export async function measureGateways(options: {
             const { requests, seconds, wrong } = await load({ ...asked, seconds: options.seconds })
             const cpu = ((cpuOf(child.pid) - before) * 1_000_000) / requests
             const sample = { contestant, workload, run, perSecond: requests / seconds, cpu, wrong }
-            console.log(`${run} ${contestant} ${workload} ${sample.perSecond.toFixed(0)}/s ${cpu.toFixed(0)} us ${wrong} wrong`)
+            console.log(
+              `${run} ${contestant} ${workload} ${sample.perSecond.toFixed(0)}/s ${cpu.toFixed(0)} us ${wrong} wrong`,
+            )
             samples.push(sample)
           }
         } finally {

@@ -22,16 +22,24 @@ describe('names that a client chooses', () => {
     expect(Object.getOwnPropertyNames(Object.prototype)).toHaveLength(before)
   })
 
-  it.each(['representations', 'contextualArgument_1_0', 'representation', '__proto__', 'constructor', '_entities', '_0'])(
-    'as the variable $%s, whatever plans have of that name',
-    async (variable) => {
-      const answer = await gateway.ask(`query($${variable}: Boolean!) { viewer { id points @include(if: $${variable}) } }`, {
+  it.each([
+    'representations',
+    'contextualArgument_1_0',
+    'representation',
+    '__proto__',
+    'constructor',
+    '_entities',
+    '_0',
+  ])('as the variable $%s, whatever plans have of that name', async (variable) => {
+    const answer = await gateway.ask(
+      `query($${variable}: Boolean!) { viewer { id points @include(if: $${variable}) } }`,
+      {
         token: await gateway.token(),
         variables: { [variable]: true },
-      })
-      expect(answer).toMatchObject({ status: 200, body: { data: { viewer: { points: 7 } } } })
-    },
-  )
+      },
+    )
+    expect(answer).toMatchObject({ status: 200, body: { data: { viewer: { points: 7 } } } })
+  })
 
   it('as an alias of another field, a key or what a plan adds', async () => {
     const token = await gateway.token()

@@ -52,8 +52,7 @@ export function createFitsOperation(supergraph: string): FitsOperation {
         const fragment = selection.kind === Kind.INLINE_FRAGMENT ? selection : fragments.get(selection.name.value)
         const condition = fragment?.typeCondition?.name.value
         const type = condition === undefined ? parent : schema.getType(condition)
-        if (fragment)
-          for (const [key, each] of shapeOf(fragment.selectionSet, type, fragments)) add(shape, key, each)
+        if (fragment) for (const [key, each] of shapeOf(fragment.selectionSet, type, fragments)) add(shape, key, each)
       }
     }
     return shape

@@ -39,8 +39,7 @@ export function createAnswerErrors(clientPathOf: ClientPathOf): AnswerErrors {
     },
     addMisfits(paths) {
       const known = all.map(({ path }) => path)
-      for (const misfit of paths)
-        if (!known.some((path) => explains(path, misfit))) push(invalid, misfit)
+      for (const misfit of paths) if (!known.some((path) => explains(path, misfit))) push(invalid, misfit)
     },
   }
 }
