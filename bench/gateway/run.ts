@@ -76,11 +76,13 @@ export async function measureGateways(options: {
       for (const contestant of order) {
         const { url, child } = await start(contestant, contest)
         try {
+          const warm = { url, connections: 64, next: next.fixed, expected: JSON.stringify(expected) }
+          await load({ ...warm, seconds: options.seconds })
           for (const workload of workloads) {
             // Nothing is kept of what is asked.
             if (contestant === 'bare' && workload !== 'fixed') continue
             const asked = { url, connections: 64, next: next[workload], expected: JSON.stringify(expected) }
-            await load({ ...asked, seconds: options.seconds / 2 })
+            await load({ ...asked, seconds: options.seconds / 4 })
             const before = cpuOf(child.pid)
             const { requests, seconds, wrong } = await load({ ...asked, seconds: options.seconds })
             const cpu = ((cpuOf(child.pid) - before) * 1_000_000) / requests
