@@ -13,4 +13,8 @@ export interface Contest {
 
 export const readContest = (): Contest => JSON.parse(process.env['CONTEST'] ?? '{}') as Contest
 
-export const ready = (url: string): void => console.log(`READY ${url}`)
+export function ready(url: string): void {
+  // A profile is written at an orderly exit.
+  process.once('SIGTERM', () => process.exit(0))
+  console.log(`READY ${url}`)
+}

@@ -10,7 +10,8 @@ const schemas = {
   balance: `${link} type User @key(fields: "id") { id: ID!, balance: Balance } type Balance { amount: Float!, currency: String! }`,
 }
 
-export const fields = '{ viewer { id name orders { id total status items { sku amount } } balance { amount currency } } }'
+export const fields =
+  '{ viewer { id name orders { id total status items { sku amount } } balance { amount currency } } }'
 
 const viewer = { __typename: 'User', id: 'usr_ada', name: 'Ada' }
 const orders = [1, 2, 3].map((id) => ({

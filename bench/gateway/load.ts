@@ -6,11 +6,11 @@ export interface Measured {
   readonly wrong: number
 }
 
-/** Sends for so long as `seconds`, always as many requests at once; every answer is compared with what it has to be. */
+/** Sends as many requests, always some at once; every answer is compared with what it has to be. */
 export async function load(options: {
   readonly url: string
   readonly connections: number
-  readonly seconds: number
+  readonly requests: number
   /** Body and token of the next request. */
   readonly next: () => { readonly body: string; readonly token: string }
   /** JSON that every answer has in it. */
@@ -21,12 +21,19 @@ export async function load(options: {
   let requests = 0
   let wrong = 0
   const begun = performance.now()
-  const until = begun + options.seconds * 1000
+  let sent = 0
 
   const one = () =>
     new Promise<void>((resolve) => {
       const { body, token } = options.next()
-      const headers = ['content-type', 'application/json', 'accept', 'application/json', 'authorization', `Bearer ${token}`]
+      const headers = [
+        'content-type',
+        'application/json',
+        'accept',
+        'application/json',
+        'authorization',
+        `Bearer ${token}`,
+      ]
       const chunks: Buffer[] = []
       pool.dispatch(
         { method: 'POST', path: pathname, headers, body },
@@ -49,7 +56,7 @@ export async function load(options: {
       )
     })
   const worker = async () => {
-    while (performance.now() < until) await one()
+    while (sent++ < options.requests) await one()
   }
   await Promise.all(Array.from({ length: options.connections }, worker))
   const seconds = (performance.now() - begun) / 1000

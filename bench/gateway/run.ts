@@ -31,8 +31,10 @@ const ticks = 100
 /** @param only - contestants to run; the order alternates from run to run. */
 export async function measureGateways(options: {
   readonly runs: number
-  readonly seconds: number
+  /** Of each workload, after a quarter as many, and as many at the start: what is not compiled yet is not measured. */
+  readonly requests: number
   readonly only: readonly Contestant[]
+  readonly of: readonly Workload[]
 }): Promise<readonly Sample[]> {
   const { publicKey, privateKey } = await generateKeyPair('ES256', { extractable: true })
   const jwk = { ...(await exportJWK(publicKey)), kid: 'bench', alg: 'ES256', use: 'sig' }
@@ -76,16 +78,20 @@ export async function measureGateways(options: {
       for (const contestant of order) {
         const { url, child } = await start(contestant, contest)
         try {
-          for (const workload of workloads) {
+          const warm = { url, connections: 64, next: next.fixed, expected: JSON.stringify(expected) }
+          await load({ ...warm, requests: options.requests })
+          for (const workload of options.of) {
             // Nothing is kept of what is asked.
-            if (contestant === 'bare' && workload !== 'fixed') continue
+            if (contestant === 'bare' && workload !== options.of[0]) continue
             const asked = { url, connections: 64, next: next[workload], expected: JSON.stringify(expected) }
-            await load({ ...asked, seconds: options.seconds / 2 })
+            await load({ ...asked, requests: options.requests / 4 })
             const before = cpuOf(child.pid)
-            const { requests, seconds, wrong } = await load({ ...asked, seconds: options.seconds })
+            const { seconds, wrong, requests } = await load({ ...asked, requests: options.requests })
             const cpu = ((cpuOf(child.pid) - before) * 1_000_000) / requests
             const sample = { contestant, workload, run, perSecond: requests / seconds, cpu, wrong }
-            console.log(`${run} ${contestant} ${workload} ${sample.perSecond.toFixed(0)}/s ${cpu.toFixed(0)} us ${wrong} wrong`)
+            console.log(
+              `${run} ${contestant} ${workload} ${sample.perSecond.toFixed(0)}/s ${cpu.toFixed(0)} us ${wrong} wrong`,
+            )
             samples.push(sample)
           }
         } finally {

@@ -28,7 +28,7 @@ export async function startSubgraphs(jwks: object): Promise<{
     urls: Object.fromEntries(servers.map(({ name, url }) => [name, url])),
     issuer,
     close() {
-      for (const { server } of [...servers, { server: provider }]) server.closeAllConnections(), server.close()
+      for (const { server } of [...servers, { server: provider }]) (server.closeAllConnections(), server.close())
     },
   }
 }

@@ -6,7 +6,10 @@ import { readContest, ready } from '../contest.ts'
 // What node can do at most: the same three requests, the answers put together, and nothing of a gateway.
 const { urls } = readContest()
 const pools = Object.fromEntries(
-  Object.entries(urls).map(([name, url]) => [name, new Pool(url, { connections: 64, headersTimeout: 0, bodyTimeout: 0 })]),
+  Object.entries(urls).map(([name, url]) => [
+    name,
+    new Pool(url, { connections: 64, headersTimeout: 0, bodyTimeout: 0 }),
+  ]),
 )
 const headers = ['content-type', 'application/json']
 

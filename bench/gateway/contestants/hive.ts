@@ -40,9 +40,10 @@ const bin = join(import.meta.dirname, '..', '..', 'node_modules', '.bin', 'hive-
 const child = spawn(bin, ['supergraph', '--config-path', config], { stdio: ['ignore', 'inherit', 'inherit'] })
 process.on('SIGTERM', () => child.kill())
 child.once('exit', (code) => process.exit(code ?? 0))
-for (let tries = 0; tries < 300; tries++) {
-  const answer = await fetch(`http://127.0.0.1:${port}/healthcheck`).catch(() => null)
-  if (answer?.ok) break
-  await new Promise((resolve) => setTimeout(resolve, 100))
+const isReady = async () => (await fetch(`http://127.0.0.1:${port}/healthcheck`).catch(() => null))?.ok === true
+const until = Date.now() + 120_000
+while (!(await isReady())) {
+  if (Date.now() > until) throw new Error('Hive Gateway did not start.')
+  await new Promise((resolve) => setTimeout(resolve, 200))
 }
 ready(`http://127.0.0.1:${port}/graphql`)

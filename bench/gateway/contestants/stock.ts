@@ -19,7 +19,13 @@ const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('b
 const head = encode({ alg: 'HS256', typ: 'txntoken+jwt' })
 
 class SigningDataSource extends RemoteGraphQLDataSource<Context> {
-  override willSendRequest({ request, context }: { request: { http?: unknown; query?: string; variables?: unknown }; context: unknown }) {
+  override willSendRequest({
+    request,
+    context,
+  }: {
+    request: { http?: unknown; query?: string; variables?: unknown }
+    context: unknown
+  }) {
     const { claims } = context as Context
     // No claims: the gateway asks on its own behalf.
     if (claims === undefined) return

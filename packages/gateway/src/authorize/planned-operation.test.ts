@@ -115,6 +115,11 @@ it('[P6] objects of several types are planned, merged and completed without what
     data: { nodes: [{ text: 'a', extra: 'of a note' }, { text: 'b' }, null] },
     errors: undefined,
   })
+
+  // Not by the plan of somebody who may more.
+  asked.length = 0
+  expect((await ask(query)).data).toMatchObject({ nodes: [{ text: null, extra: null }, null, null] })
+  expect(asked).toEqual(['nodes {nodes{__typename id any kind ...on Note{numbers}}}'])
 })
 
 it('an alias that looks like the type of an object shows nothing that is denied', async () => {

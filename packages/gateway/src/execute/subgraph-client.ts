@@ -55,6 +55,7 @@ export function createSubgraphClient(url: string, limits: SubgraphLimits): Subgr
     bodyTimeout: 0,
     maxResponseSize: limits.maxBytes,
   })
+  /** Also those for which nobody waits any more. */
   let pending = 0
 
   async function exchange(request: SubgraphRequest): Promise<Exchanged> {
@@ -88,10 +89,11 @@ export function createSubgraphClient(url: string, limits: SubgraphLimits): Subgr
 
   /** By `dispatch`: streams and signals for bodies of which all is wanted at once cost half of what a request does. */
   function attempt({ body, headers }: SubgraphRequest, call: Call): Promise<Exchanged> {
+    if (call.isOver) return Promise.reject(new errors.RequestAbortedError())
     return new Promise((resolve, reject) => {
-      if (call.isOver) return reject(new errors.RequestAbortedError())
-      // Until there is a connection.
+      // Until there is a connection; then it is taken out of the pool's queue.
       call.abort = reject
+      pending++
       const chunks: Buffer[] = []
       let status = 0
       pool.dispatch(
@@ -105,8 +107,14 @@ export function createSubgraphClient(url: string, limits: SubgraphLimits): Subgr
             status = statusCode
           },
           onResponseData: (_controller, chunk) => void chunks.push(chunk),
-          onResponseEnd: () => resolve({ status, text: Buffer.concat(chunks).toString() }),
-          onResponseError: (_controller, error) => reject(error),
+          onResponseEnd() {
+            pending--
+            resolve({ status, text: Buffer.concat(chunks).toString() })
+          },
+          onResponseError(_controller, error) {
+            pending--
+            reject(error)
+          },
         },
       )
     })
@@ -116,13 +124,8 @@ export function createSubgraphClient(url: string, limits: SubgraphLimits): Subgr
     async send(request) {
       if (pending >= limits.maxPending)
         throw new AppError('SUBGRAPH_UNAVAILABLE', undefined, { cause: `${pending} requests are waiting` })
-      pending++
-      try {
-        const { status, text } = await exchange(request)
-        return readSubgraphResponse(status, text)
-      } finally {
-        pending--
-      }
+      const { status, text } = await exchange(request)
+      return readSubgraphResponse(status, text)
     },
     close: () => pool.close(),
   }

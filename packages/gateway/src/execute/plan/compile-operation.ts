@@ -12,7 +12,7 @@ import type { LRUCache } from 'lru-cache'
 import { inSpan } from '../../tracing.ts'
 import type { RequestContext } from '../request-context.ts'
 import { createAnswerErrors } from './answer-errors.ts'
-import { createClientPaths } from './client-paths.ts'
+import { createClientPaths, type Path } from './client-paths.ts'
 import type { ClientOperation } from './collect-fields.ts'
 import { compileAnswer } from './complete-answer.ts'
 import { compilePlan } from './compile-plan.ts'
@@ -89,8 +89,21 @@ function planOperation(operation: OperationDefinitionNode, parts: OperationParts
     const completion = startCompletion(variables)
     const data = answer.complete(run.data, completion)
     errors.addMisfits(completion.misfits)
-    return errors.all.length === 0 ? { data } : { errors: errors.all, data }
+    if (errors.all.length === 0) return { data }
+    const told = errors.all.filter(({ path = [] }) => isOfAnswer(data, path))
+    return told.length === 0 ? { data } : { errors: told, data }
   }
+}
+
+/** Plans may ask for more than the type of an object has for the client; what became of that is nothing to it. */
+function isOfAnswer(data: unknown, path: Path): boolean {
+  let value = data
+  for (const key of path) {
+    if (typeof value !== 'object' || value === null) return true
+    if (!Object.hasOwn(value, key)) return false
+    value = (value as Record<string | number, unknown>)[key]
+  }
+  return true
 }
 
 /** Variables on which `@skip` or `@include` depend. */
