@@ -26,7 +26,7 @@ export const requirements = {
       'Rows belong to someone: the database itself and the ownership check on results withhold the rows of others.',
     kept: true,
   },
-  P8: { promise: 'A model may do less than its user, on every door.', kept: false },
+  P8: { promise: 'A model may do less than its user, on every door.', kept: true },
   P9: {
     promise:
       "An approval is the user's own, for one call with exactly these arguments, once; the resolver verifies it.",
@@ -51,6 +51,6 @@ export const requirements = {
   P16: {
     promise:
       'A team that adds a subgraph gets P1 to P15 without writing security code, and a test kit that attacks it.',
-    kept: false,
+    kept: true,
   },
 } as const satisfies Record<`P${number}`, { readonly promise: string; readonly kept: boolean }>
