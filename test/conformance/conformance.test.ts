@@ -23,7 +23,7 @@ const atTheGateway = 'dns-rebinding-protection'
 describe('[P10] the official MCP conformance suite', { timeout: 300_000 }, () => {
   it.each([
     ['2025-11-25', 30, [...needsSession, atTheGateway]],
-    ['2026-07-28', 37, ['server-stateless', atTheGateway]],
+    ['2026-07-28', 37, [atTheGateway]],
   ] as const)('of %s passes: all %d scenarios of a server but those with a reason', async (revision, count, red) => {
     const scenarios = await scenariosOf(revision)
     expect(scenarios).toHaveLength(count)

@@ -20,9 +20,8 @@ const said = (text: string) => ({ role: 'user' as const, content: { type: 'text'
 /** What the official suite asks for beside tools, and we serve to nobody else. */
 export function extendServer(server: Server): void {
   server.registerCapabilities({
-    resources: { subscribe: true, listChanged: true },
-    prompts: { listChanged: true },
-    tools: { listChanged: true },
+    resources: { subscribe: true },
+    prompts: {},
     logging: {},
     completions: {},
   })
