@@ -9,20 +9,19 @@ const resources = [
 ]
 const argument = (name: string) => ({ name, required: true })
 const prompts = [
-  { name: 'test_simple_prompt' },
-  { name: 'test_prompt_with_arguments', arguments: [argument('arg1'), argument('arg2')] },
-  { name: 'test_prompt_with_embedded_resource', arguments: [argument('resourceUri')] },
-  { name: 'test_prompt_with_image' },
-  { name: 'test_input_required_result_prompt' },
+  { name: 'test_simple_prompt', description: 'A fixture.' },
+  { name: 'test_prompt_with_arguments', description: 'A fixture.', arguments: [argument('arg1'), argument('arg2')] },
+  { name: 'test_prompt_with_embedded_resource', description: 'A fixture.', arguments: [argument('resourceUri')] },
+  { name: 'test_prompt_with_image', description: 'A fixture.' },
+  { name: 'test_input_required_result_prompt', description: 'A fixture.' },
 ]
 const said = (text: string) => ({ role: 'user' as const, content: { type: 'text' as const, text } })
 
 /** What the official suite asks for beside tools, and we serve to nobody else. */
 export function extendServer(server: Server): void {
   server.registerCapabilities({
-    resources: { subscribe: true, listChanged: true },
-    prompts: { listChanged: true },
-    tools: { listChanged: true },
+    resources: { subscribe: true },
+    prompts: {},
     logging: {},
     completions: {},
   })

@@ -243,6 +243,23 @@ export const fixtureTools: readonly ServedTool[] = [
       return inputRequired({ inputRequests: { confirm: askName() }, requestState: sealed('tampered') })
     return says('integrity-ok')
   }),
+  fixture('test_missing_capability', () => inputRequired({ inputRequests: { capital_question: askCapital() } })),
+  fixture('test_streaming_elicitation', async (_none, context) => {
+    const { user_name: given } = responses(context)
+    const { progressToken } = context.mcpReq._meta ?? {}
+    if (progressToken !== undefined)
+      await context.mcpReq.notify({
+        method: 'notifications/progress',
+        params: { progressToken, progress: 1, total: 2 },
+      })
+    return given === undefined
+      ? inputRequired({ inputRequests: { user_name: askName() } })
+      : says(JSON.stringify(given))
+  }),
+  fixture('test_logging_tool', async (_none, { mcpReq }) => {
+    await mcpReq.log('info', 'Tool execution started')
+    return says('Logged what was asked for')
+  }),
   fixture('test_input_required_result_capabilities', (_none, context) => {
     const envelope = context.mcpReq.envelope as Record<string, { sampling?: object; elicitation?: object } | undefined>
     const declared = envelope['io.modelcontextprotocol/clientCapabilities']

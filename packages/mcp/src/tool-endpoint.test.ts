@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { ToolDefinition } from '@behalf/identity'
 import { describe, expect, it } from 'vitest'
 import { createMcpEndpoint, type GatewayOutcome } from './mcp-endpoint.ts'
@@ -53,6 +54,8 @@ function endpointOf(names: readonly string[], outcome: GatewayOutcome | null | E
       txn: 'txn_1',
       list: () => names.map(tool),
       async call() {
+        // As what is decided after a look into a database.
+        await setImmediate()
         if (outcome instanceof Error) throw outcome
         return outcome
       },

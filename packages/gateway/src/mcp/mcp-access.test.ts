@@ -119,6 +119,14 @@ describe('[P10] who is let in at /mcp', () => {
     const listing = { jsonrpc: '2.0', id: 1, method: 'tools/list' }
     for (const body of ['', '{', '[]', '1', 'null', JSON.stringify([listing, listing])])
       expect(await gateway.mcp('tools/list', {}, { body })).toMatchObject({ status: 400 })
+    // Of a revision that had batches.
+    const headers = { 'mcp-protocol-version': '2025-03-26' }
+    expect(await gateway.mcp('tools/list', {}, { headers, body: JSON.stringify([listing, listing]) })).toMatchObject({
+      status: 400,
+    })
+    expect(await gateway.mcp('tools/list', {}, { headers, body: JSON.stringify(listing) })).toMatchObject({
+      status: 200,
+    })
     expect(await gateway.mcp('tools/list', {}, { headers: { 'content-type': 'text/plain' } })).toMatchObject({
       status: 415,
     })

@@ -58,6 +58,7 @@ describe('[P8] a call over MCP', () => {
         call: `call_${contextOf()?.txn}`,
       },
     })
+    expect(contextOf()?.facts).toEqual({ tier: 'premium' })
     // The same person by the other door, where they are one.
     await gateway.ask('{ viewer { orders { id } } }', { token: await gateway.token({ scope: people }) })
     expect(contextOf()).toMatchObject({ actor: null, facts: { roles: ['customer'] } })
