@@ -68,7 +68,7 @@ export interface GatewayOptions {
   }) => Registry
   /** Serves the tools at `/mcp` too, where issuers have an audience for it that is a URL. */
   readonly mcp?: McpEndpoint
-  /** Scopes that an agent may have for a user. Default: any that it was granted. */
+  /** Whether an agent may have a scope for a user. Default: any that it was granted. */
   readonly agentScopes?: AgentScopes
   /** A function for each name that subgraphs use in `@policy`. */
   readonly policies?: Policies

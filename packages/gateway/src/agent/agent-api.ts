@@ -16,7 +16,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { AgentAudit } from '../audit/audit-agents.ts'
 import type { ToolAudit } from '../audit/audit-tools.ts'
-import { type AgentScopes, scopesForAgent } from '../authenticate/agent-scopes.ts'
+import type { AgentScopes } from '../authenticate/agent-scopes.ts'
 import { principalFromDelegation } from '../authenticate/principal.ts'
 import type { Authority } from '../authority.ts'
 import { goneSignal } from '../http/gone-signal.ts'
@@ -134,7 +134,7 @@ export function addAgentApi(
     const note = (outcome: 'OK' | ErrorCode) => audit.delegationUsed(delegation, { txn, workload, outcome })
     return orNoted(note, async () => {
       if (delegation === null) throw new AppError('DELEGATION_REFUSED')
-      const scopes = scopesForAgent(delegation.scopes, delegation, agentScopes)
+      const scopes = delegation.scopes.filter((scope) => agentScopes(delegation, scope))
       const principal = principalFromDelegation({ ...delegation, scopes }, run)
       guard.requireInForce(principal)
       if (recorded === 'use') note('OK')

@@ -4,7 +4,7 @@ import type { CryptoKey } from 'jose'
 import { LRUCache } from 'lru-cache'
 import type { Authority } from '../authority.ts'
 import { type AccessToken, readAccessToken } from './access-token.ts'
-import { type AgentScopes, anyAgentScope, scopesForAgent } from './agent-scopes.ts'
+import { type AgentScopes, anyAgentScope } from './agent-scopes.ts'
 import { type CredentialSource, readBearerToken } from './bearer-token.ts'
 import { clockTolerance, type Issuer, type IssuerConfig, type Resource } from './issuer.ts'
 import type { Issuers } from './issuers.ts'
@@ -95,7 +95,10 @@ export function createAuthenticate(options: {
       issuer: config.issuer,
       subject,
       tenant,
-      scopes: agent === null ? token.roleScopes : scopesForAgent(token.scopes, { subject, tenant, facts }, agentScopes),
+      scopes:
+        agent === null
+          ? token.roleScopes
+          : token.scopes.filter((scope) => agentScopes({ subject, tenant, facts }, scope)),
       facts,
       client,
       session,

@@ -14,8 +14,8 @@ beforeAll(async () => {
       const both = { ...list, name: 'list_twice', scopes: [['billing:read'], ['orders:read', 'orders:write']] }
       return createRegistry({ tools: [...tools, both], ...parts })
     },
-    agentScopes: ({ facts: { roles } }) =>
-      [roles].flat().includes('customer') ? ['profile', 'orders:read', 'orders:write'] : ['profile', 'orders:read'],
+    agentScopes: ({ facts: { roles } }, scope) =>
+      ['profile', 'orders:read', ...([roles].flat().includes('customer') ? ['orders:write'] : [])].includes(scope),
   })
   gateway.authority.people.set('sam', { subject: 'usr_sam', tenant: 'acme', facts: { roles: ['support'] } })
 })

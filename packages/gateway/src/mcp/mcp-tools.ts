@@ -29,9 +29,8 @@ export function createToolsOf(options: {
 
   /** What neither the issuer may grant nor an agent may have for this user, no sign-in gives. */
   function gains(principal: Principal): CanGain {
-    const allowed = agentScopes(principal)
     const ofIssuer = issuers.find(({ issuer }) => issuer === principal.issuer)?.scopes
-    return (scope) => allowed?.includes(scope) !== false && ofIssuer?.includes(scope) !== false
+    return (scope) => agentScopes(principal, scope) && ofIssuer?.includes(scope) !== false
   }
 
   return async (principal, { txn }) => {
