@@ -83,6 +83,24 @@ describe('[P1] a token', () => {
   })
 })
 
+describe('[P8] scopes that agents may not have', () => {
+  it('are withheld from them, by what our records say of the user, and not from people', async () => {
+    const authenticate = createAuthenticate({
+      issuers: createIssuers([trust(provider)], () => now),
+      authority,
+      agentScopes: ({ subject }, scope) => !(subject === 'usr_ada' && scope === 'orders:write'),
+      clock: () => now,
+    })
+    const scopesOf = async (claims: Record<string, unknown>) => {
+      const token = await provider.mint({ claims: { scope: 'orders:read orders:write', ...claims } })
+      const headers = ['Authorization', `Bearer ${token}`]
+      return (await authenticate({ rawHeaders: headers, url: '/graphql' }, 'graphql')).scopes
+    }
+    expect(await scopesOf({})).toEqual(['orders:read', 'orders:write'])
+    expect(await scopesOf({ client_id: 'some-program' })).toEqual(['orders:read'])
+  })
+})
+
 describe('a token that was verified', () => {
   it('is not verified again', async () => {
     const issuer = createIssuers([trust(provider)], () => now).of(await provider.mint())

@@ -1,6 +1,6 @@
 import type { Delegation } from '@behalf/identity'
 import { describe, expect, it } from 'vitest'
-import { anonymous, narrowToTool, principalFromDelegation } from './principal.ts'
+import { anonymous, narrowToTool, principalFromDelegation, principalOfClient, toPrincipal } from './principal.ts'
 
 const delegation: Delegation = {
   id: 'dlg_1',
@@ -49,5 +49,18 @@ describe('[P8] whoever acts under a delegation', () => {
     })
     expect(narrowToTool(agent, { ...tool, scopes: [] }).scopes).toEqual([])
     expect(() => narrowToTool(anonymous, tool)).toThrow('A person does not call tools.')
+  })
+
+  it('is over MCP its client, under the delegation that its user gave that', () => {
+    const actor = { agent: 'some-client', delegation: null, run: null, tool: null, call: null, parent: null }
+    const program = toPrincipal({ ...agent, facts: delegation.facts, actor })
+    expect(principalOfClient(program, { id: 'dlg_2' })).toEqual({
+      ...program,
+      facts: { tier: 'premium' },
+      actor: { ...actor, delegation: 'dlg_2', run: 'mcp' },
+    })
+    expect(() => principalOfClient(toPrincipal({ ...agent, actor: null }), { id: 'dlg_2' })).toThrow(
+      'A person acts under no delegation.',
+    )
   })
 })
