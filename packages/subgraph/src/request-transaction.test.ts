@@ -112,6 +112,15 @@ describe('a transaction', () => {
     expect([transaction.mayBeRepeated, transaction.hasEffect]).toEqual([false, true])
   })
 
+  it('may be repeated where the conflict turns out at the commit, of which nothing is left', async () => {
+    const commit = () => Promise.reject(new Error('not serialized'))
+    const transaction = open({ conflicted: true, commit })
+    await expect(transaction.commit()).rejects.toThrow('not serialized')
+    expect(transaction.mayBeRepeated).toBe(true)
+    await expect(transaction.field(() => transaction.commit())).rejects.toThrow('not serialized')
+    expect(transaction.mayBeRepeated).toBe(true)
+  })
+
   it('performs and ends as the bound one does', async () => {
     const transaction = open()
     expect(await transaction.perform({ id: '1', request: 'hash' }, async () => 'outcome')).toBe('outcome')

@@ -28,10 +28,11 @@ export class RequestTransaction<Tables> {
     return this.#bound.perform(effect, work)
   }
 
-  commit(): Promise<void> {
+  async commit(): Promise<void> {
     this.#hasEffect = true
+    await (this.#commitField?.() ?? this.#bound.commit())
+    // Not before: what others kept from being serialized may turn out only here, and then nothing of it is left.
     this.#isDurable = true
-    return this.#commitField?.() ?? this.#bound.commit()
   }
 
   /**
