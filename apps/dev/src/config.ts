@@ -25,6 +25,11 @@ const developmentVariables = {
   MCP_RESOURCE: webUrl.optional(),
 }
 
+const providerVariables = {
+  ...developmentVariables,
+  DEMO_SCOPES: z.string().default(''),
+}
+
 const supervisorVariables = {
   ...developmentVariables,
   GATEWAY_INTERNAL_PORT: knownPort(4001),
@@ -227,7 +232,7 @@ export interface ProviderConfig {
 
 /** @throws {ConfigurationError} */
 export function readProviderConfig(env: Environment = process.env): ProviderConfig {
-  const values = readEnvironment(z.object({ ...developmentVariables, DEMO_SCOPES: z.string().default('') }), env)
+  const values = readEnvironment(z.object(providerVariables), env)
   return Object.freeze({
     port: values.IDP_PORT,
     listenPort: values.IDP_LISTEN_PORT || values.IDP_PORT,
