@@ -38,7 +38,9 @@ describe('a Mutation field', () => {
   it('runs in a savepoint, and has an effect when it is done', async () => {
     const transaction = open()
     expect(transaction.hasEffect).toBe(false)
-    await expect(transaction.field(async () => doing('work')().then(() => 'value'))).resolves.toBe('value')
+    const result = transaction.field(async () => doing('work')().then(() => 'value'))
+    await expect.poll(() => did).toContain('work')
+    await expect(result).resolves.toBe('value')
     expect(did).toEqual(['savepoint', 'work', 'release'])
     expect(transaction.hasEffect).toBe(true)
   })
