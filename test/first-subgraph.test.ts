@@ -1,8 +1,7 @@
 import { execFile } from 'node:child_process'
-import { existsSync } from 'node:fs'
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { basename, join } from 'node:path'
 import { isDeepStrictEqual, promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { compared, runSteps, stepsOf, type Step } from './support/documents.ts'
@@ -25,12 +24,12 @@ const after = (line: string) => steps.slice(steps.findIndex(({ command }) => com
 const clone = await mkdtemp(join(tmpdir(), 'behalf-clone-'))
 const at = { cwd: clone, env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '' } }
 
+/** What git ignores, and git's own. */
+const left = new Set(['node_modules', '.git', '.turbo', '.behalf', '.reports', '.nx', 'dist', 'graph.json'])
+
 beforeAll(async () => {
-  const { stdout } = await run('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { cwd: root })
-  for (const file of stdout.split('\n').filter((path) => path !== '' && existsSync(join(root, path)))) {
-    await mkdir(dirname(join(clone, file)), { recursive: true })
-    await cp(join(root, file), join(clone, file))
-  }
+  const isSource = (path: string) => !left.has(basename(path))
+  await cp(root, clone, { recursive: true, filter: isSource })
   for (const folder of ['', 'packages/process']) {
     const paths = [join(root, folder, 'node_modules'), join(clone, folder)]
     // Linked, where both are on one disk.
