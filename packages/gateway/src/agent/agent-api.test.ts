@@ -8,7 +8,10 @@ let gateway: TestGateway
 const workloadTokens = new Set<string>()
 
 beforeAll(async () => {
-  gateway = await startTestGateway()
+  gateway = await startTestGateway({
+    agentScopes: ({ facts: { roles } }, scope) => !([roles].flat().includes('support') && scope === 'orders:read'),
+  })
+  gateway.authority.people.set('sam', { subject: 'usr_sam', tenant: 'acme', facts: { roles: ['support'] } })
 })
 afterAll(() => gateway[Symbol.asyncDispose]())
 beforeEach(() => {
@@ -85,6 +88,18 @@ const call = (delegation: string, change: Record<string, unknown> = {}) =>
     arguments: {},
     ...change,
   })
+
+describe('[P8] scopes that agents may not have', () => {
+  it('are withheld by the roles of whoever granted them, and from nobody else', async () => {
+    const toldOf = async (claims: Record<string, unknown>) => {
+      const { handle } = await delegationOf(claims)
+      expect(await call(handle)).toMatchObject({ status: 200 })
+      return gateway.graph.orders.received.at(-1)?.context.identity
+    }
+    expect(await toldOf({ sub: 'sam' })).toMatchObject({ subject: 'usr_sam', scopes: [] })
+    expect(await toldOf({})).toMatchObject({ subject: 'usr_ada', scopes: ['orders:read'] })
+  })
+})
 
 describe('a workload token', () => {
   it('is asked for everything, and is of a workload that runs agents, for this request, once', async () => {
