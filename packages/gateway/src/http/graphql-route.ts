@@ -5,8 +5,9 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { RequestAudit } from '../audit/audit-requests.ts'
 import { ignoredHeaders } from '../audit/ignored-headers.ts'
 import { RequestRecord } from '../audit/request-record.ts'
-import type { GraphQLServer } from '../execute/graphql-server.ts'
 import type { RequestContext } from '../execute/request-context.ts'
+import type { ServedGraph } from '../graph/serve-graph.ts'
+import type { ServedGraphs } from '../graph/served-graphs.ts'
 import type { Admit } from './admission.ts'
 import { goneSignal } from './gone-signal.ts'
 import { parseJson } from './parse-json.ts'
@@ -16,9 +17,9 @@ import { inSpan, traceOfClient } from '../tracing.ts'
 /** `/graphql`: the credential ends in `admit`; of the client's headers, execution sees trace context only. */
 export function addGraphQLRoute(
   app: FastifyInstance,
-  options: { readonly admit: Admit; readonly server: GraphQLServer; readonly audit: RequestAudit },
+  options: { readonly admit: Admit; readonly graphs: ServedGraphs; readonly audit: RequestAudit },
 ): void {
-  const { admit, server, audit } = options
+  const { admit, graphs, audit } = options
 
   /** A span of the client's trace, if it has one. Its attributes name the transaction, and nobody. */
   async function handle(request: FastifyRequest, reply: FastifyReply): Promise<string> {
@@ -35,9 +36,10 @@ export function addGraphQLRoute(
     const record = new RequestRecord(request.id)
     const ignored = ignoredHeaders(request.raw.rawHeaders)
     const { principal, address } = await inSpan('admit', {}, () => admit(request, 'graphql'))
+    using taken = graphs.take()
     let status = 500
     try {
-      const answer = await answerTo(request, { principal, address, record, signal: goneSignal(reply) })
+      const answer = await answerTo(request, taken.graph, { principal, address, record, signal: goneSignal(reply) })
       status = answer.status
       if (status >= 400) record.refusal ??= codeOf(answer.text)
       reply.code(status).headers(answer.headers)
@@ -56,6 +58,7 @@ export function addGraphQLRoute(
 
   async function answerTo(
     request: FastifyRequest,
+    { server }: ServedGraph,
     caller: Pick<RequestContext, 'principal' | 'address' | 'record' | 'signal'>,
   ) {
     const { id: txn } = request
