@@ -18,7 +18,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   '@behalf/process': [],
   '@behalf/authority': ['@behalf/identity', '@behalf/postgres'],
   '@behalf/composition': ['@behalf/identity'],
-  '@behalf/gateway': ['@behalf/identity'],
+  '@behalf/gateway': ['@behalf/identity', '@behalf/process'],
   '@behalf/subgraph': ['@behalf/identity', '@behalf/postgres', '@behalf/process'],
   '@behalf/tools': ['@behalf/identity'],
   '@behalf/mcp': ['@behalf/identity', '@behalf/tools'],

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
-import type { IssuerConfig } from '@behalf/gateway'
 import { z } from 'zod'
+import type { IssuerConfig } from '../authenticate/issuer.ts'
 
 const text = z.string().min(1)
 const list = z.array(text).readonly()
