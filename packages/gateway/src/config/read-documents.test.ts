@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ConfigurationError } from '@behalf/process'
 import { afterAll, describe, expect, it } from 'vitest'
-import { readConfig } from './config.ts'
+import { readGatewayConfig } from './read-gateway-config.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'behalf-documents-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -19,7 +19,7 @@ const required = {
 }
 function documentsOf(content: string, env: Record<string, string> = {}) {
   writeFileSync(file, content)
-  return readConfig({ ...required, ...env }).documents
+  return readGatewayConfig({ ...required, ...env }).documents
 }
 function faultsOf(content: string): readonly string[] {
   try {
@@ -33,7 +33,7 @@ function faultsOf(content: string): readonly string[] {
 
 describe('the file of trusted documents', () => {
   it('has texts by id, in either form that the guide shows', () => {
-    const guide = readFileSync(join(import.meta.dirname, '../../../docs/guides/trusted-documents.md'), 'utf8')
+    const guide = readFileSync(join(import.meta.dirname, '../../../../docs/guides/trusted-documents.md'), 'utf8')
     const [map = '', manifest = ''] = Array.from(guide.matchAll(/^```json\n(.*?)^```$/gms), ([, text]) => text)
     expect(documentsOf(map)).toMatchObject({ trusted: { 'Orders.v1': expect.stringContaining('$first') }, only: false })
     expect(documentsOf(manifest)).toEqual({
@@ -47,7 +47,7 @@ describe('the file of trusted documents', () => {
       trusted: { a: '{ b }' },
       only: true,
     })
-    expect(readConfig({ ...required, TRUSTED_DOCUMENTS: '' }).documents).toEqual({ trusted: {}, only: false })
+    expect(readGatewayConfig({ ...required, TRUSTED_DOCUMENTS: '' }).documents).toEqual({ trusted: {}, only: false })
   })
 
   it.each([

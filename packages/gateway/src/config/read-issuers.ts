@@ -1,5 +1,5 @@
-import type { IssuerConfig } from '@behalf/gateway'
 import { z } from 'zod'
+import type { IssuerConfig } from '../authenticate/issuer.ts'
 import { jsonFile } from './json-file.ts'
 
 const text = z.string().min(1)

@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { IssuerConfig } from '@behalf/gateway'
 import { ConfigurationError } from '@behalf/process'
 import { afterAll, describe, expect, it } from 'vitest'
-import { readConfig } from './config.ts'
+import type { IssuerConfig } from '../authenticate/issuer.ts'
+import { readGatewayConfig as readConfig } from './read-gateway-config.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'behalf-issuers-'))
 afterAll(() => rmSync(folder, { recursive: true }))
