@@ -19,6 +19,7 @@ import { followGraph, type GraphStatus } from './graph/follow-graph.ts'
 import { type GraphParts, serveGraph } from './graph/serve-graph.ts'
 import { createApp } from './http/create-app.ts'
 import { createAdmission } from './http/admission.ts'
+import { createFindDocument, type DocumentOptions } from './http/documents.ts'
 import { addGraphQLRoute } from './http/graphql-route.ts'
 import { addLogoutRoutes } from './http/logout-routes.ts'
 import { addResourceMetadata, describeResource } from './http/resource-metadata.ts'
@@ -59,6 +60,8 @@ export interface GatewayOptions {
   readonly authorization?: { readonly mode: AuthorizationMode }
   /** Whether clients may ask for the schema. Not a control: do not hide behind it. Default true. */
   readonly introspection?: boolean
+  /** Documents that clients name, and whether they may send others. Default: none are known, and any may be sent. */
+  readonly documents?: DocumentOptions
   readonly limits?: Partial<GatewayLimits>
   /**
    * Addresses and networks (`10.0.0.0/8`) of proxies in front, whose `X-Forwarded-For` says where a request comes from.
@@ -136,6 +139,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     agentScopes = anyAgentScope,
     authorization: { mode } = { mode: 'filter' },
     introspection = true,
+    documents = { trusted: {} },
     model = null,
     watchGraph = true,
     log = pino(),
@@ -209,11 +213,13 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const authenticate = createAuthenticate({ issuers: trusted, authority, agentScopes })
   const requestAudit = createRequestAudit({ audit, counter })
   const admit = createAdmission({ authenticate, guard, rates, audit: requestAudit })
-  addGraphQLRoute(publicApp, { admit, graphs, audit: requestAudit })
+  const findDocument = createFindDocument(documents)
+  addGraphQLRoute(publicApp, { admit, findDocument, graphs, audit: requestAudit })
   const streams = addStreams(publicApp, {
     graphs,
     limits: limits.streams,
     admit,
+    findDocument,
     guard,
     revocations: authority.revocations,
     audit: requestAudit,

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import type { RequestAudit } from '../audit/audit-requests.ts'
 import type { ServedGraphs } from '../graph/served-graphs.ts'
 import type { Admit } from '../http/admission.ts'
+import type { FindDocument } from '../http/documents.ts'
 import { createStreamLimits, type StreamLimits } from '../limits/stream-limits.ts'
 import type { RevocationGuard } from '../revocation/revocation-guard.ts'
 import { createOpenStreams } from './open-streams.ts'
@@ -15,6 +16,7 @@ export function addStreams(
     readonly graphs: ServedGraphs
     readonly limits: Partial<StreamLimits & StreamTimes>
     readonly admit: Admit
+    readonly findDocument: FindDocument
     readonly guard: RevocationGuard
     readonly revocations: Revocations
     readonly audit: RequestAudit
