@@ -1,5 +1,6 @@
 import { AppError } from '@behalf/identity'
 import { readConnection, type ConnectionArguments, type Page, type SubgraphContext } from '@behalf/subgraph'
+import type { NotNull } from 'kysely'
 import type { Database } from './database.ts'
 
 type Context = SubgraphContext<Database>
@@ -26,7 +27,7 @@ function eventsOf(db: Context['db'], subject: string, { limit, position }: Page)
     if (!/^\d{1,18}$/.test(position.id)) throw new AppError('BAD_USER_INPUT', '"after" is not a cursor of this list.')
     query = query.where(({ eb, refTuple, tuple }) => eb(refTuple('at', 'id'), '<', tuple(position.at, position.id)))
   }
-  return query.orderBy('at', 'desc').orderBy('id', 'desc').limit(limit).execute()
+  return query.orderBy('at', 'desc').orderBy('id', 'desc').limit(limit).$narrowType<{ subject: NotNull }>().execute()
 }
 
 /** Resolves `User.auditEvents`: the caller's own, newest first; of nobody else, whoever asks. */
