@@ -18,9 +18,11 @@ it('docs/guides/check-a-change.md prints what it says it prints', async () => {
   const markdown = readFileSync(join(root, 'docs/guides/check-a-change.md'), 'utf8')
   const [, diff = ''] = /^```diff\n(.*?)^```$/ms.exec(markdown) ?? []
   const [release, check] = stepsOf(markdown) as [Step, Step]
-  // What npx finds, in a folder that has no packages of its own.
+  // The folder has no packages of its own, and no scripts.
   const at = { cwd: copy, env: { PATH: [join(root, 'node_modules/.bin'), process.env['PATH']].join(delimiter) } }
-  const steps = (step: Step) => [{ ...step, command: step.command.replaceAll('npx behalf', 'behalf') }]
+  const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: { behalf: string } }
+  const behalf = scripts.behalf.replace('packages/', `${root}/packages/`)
+  const steps = (step: Step) => [{ ...step, command: step.command.replaceAll('npm run --silent behalf --', behalf) }]
   await runSteps(steps(release), at)
   writeFileSync(join(copy, 'change.diff'), diff)
   await promisify(execFile)('git', ['apply', 'change.diff'], at)

@@ -1,14 +1,14 @@
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { delimiter, dirname, join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { root as repository } from './support/system.ts'
 
-const bin = (command: string) => join(repository, 'node_modules/.bin', command)
 let root = ''
 const behalf = (...args: string[]) => {
-  const path = [join(repository, 'node_modules/.bin'), process.env['PATH']].join(delimiter)
-  return spawnSync(bin('behalf'), args, { cwd: root, encoding: 'utf8', env: { PATH: path } })
+  const script = join(repository, 'packages/cli/src/main.ts')
+  const node = ['--conditions=@behalf/source', script, ...args]
+  return spawnSync(process.execPath, node, { cwd: root, encoding: 'utf8' })
 }
 
 const schema = `extend schema
@@ -110,7 +110,7 @@ beforeEach(() => {
 })
 
 function typecheck(): string {
-  return spawnSync(bin('tsc'), ['-p', '.'], { cwd: root, encoding: 'utf8' }).stdout
+  return spawnSync(join(repository, 'node_modules/.bin/tsc'), ['-p', '.'], { cwd: root, encoding: 'utf8' }).stdout
 }
 
 describe('behalf types', () => {

@@ -1,8 +1,14 @@
 import { defineLoader, oneByKey, scalars, type SubgraphContext } from '@behalf/subgraph'
-import { approvalById, approvalsOf, resolveApproval } from './approvals.ts'
-import { auditEvents } from './audit-events.ts'
+import {
+  approvalById,
+  approvalsOf,
+  auditEvents,
+  delegationById,
+  delegationsOf,
+  resolveApproval,
+  revokeDelegation,
+} from '@behalf/subgraph/trust'
 import type { Database } from './database.ts'
-import { delegationById, delegationsOf, revokeDelegation } from './delegations.ts'
 import type { Resolvers } from './generated/schema.ts'
 
 type Context = SubgraphContext<Database>
