@@ -15,7 +15,8 @@ behalf check [--root <directory>] [--against <file>] [--json]
     Compares apps/* with the graph that was released last (default: <root>/graph.released.json): what was loosened, what
     breaks, what else is worth a look. Exit code 1 where something was loosened or breaks, 2 where it cannot compare.
 behalf types [--root <directory>]
-    Writes what TypeScript has to know of each app's schema, for its resolvers: apps/<app>/src/generated/schema.ts.
+    Writes what TypeScript has to know of each app's schema for its resolvers (apps/<app>/src/generated/schema.ts), and
+    what editors have to know of all of them (generated/graph.graphql).
 behalf keys <receiver> [--epoch <n>]
     Prints the receiver's BEHALF_CONTEXT_KEYS, derived from BEHALF_ROOT_KEY: of the epoch (default: ${firstEpoch}) and the one before.
 behalf revoke --subject <usr_...> [--issuer <url>]

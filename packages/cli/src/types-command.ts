@@ -1,16 +1,21 @@
 import { existsSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join, relative, resolve } from 'node:path'
-import { CompositionError, findApps, type App } from '@behalf/composition'
+import { CompositionError, editorSchemas, findApps, type App } from '@behalf/composition'
 import { GraphQLError } from 'graphql'
 import { reportProblem } from './report-problem.ts'
 import type { Terminal } from './run.ts'
 import { resolverTypes } from './types/resolver-types.ts'
 
 /** In the app. */
-const target = 'src/generated/schema.ts'
+const generated = 'src/generated'
+/** In the root. */
+const graphFile = 'generated/graph.graphql'
 
-/** Writes the types of every app's resolvers. Resolves to the exit code. */
+/**
+ * Writes the types of every app's resolvers, and what editors have to know: the composed schema, and the definitions of
+ * directives that each schema links. Resolves to the exit code.
+ */
 export async function typesCommand(options: { readonly root: string }, terminal: Terminal): Promise<number> {
   const root = resolve(terminal.cwd, options.root)
   let apps: readonly App[]
@@ -32,18 +37,31 @@ export async function typesCommand(options: { readonly root: string }, terminal:
       code = 1
     }
   }
-  terminal.out(`types     ${apps.length}: apps/*/${target}`)
+  terminal.out(`types     ${apps.length}: apps/*/${generated}/schema.ts`)
+  try {
+    const { graph, definitions } = editorSchemas({ root })
+    await update(join(root, graphFile), graph)
+    for (const [directory, text] of definitions) await update(join(directory, generated, 'definitions.graphql'), text)
+    terminal.out(`schema    ${graphFile}`)
+  } catch (error) {
+    if (!(error instanceof CompositionError)) throw error
+    // Types of resolvers are of one schema each, and needed to mend the others.
+    terminal.out(`schema    as it was: ${error.message} Say what they are with: npm run compose`)
+  }
   return code
 }
 
 async function writeTypes({ directory, schema }: App): Promise<void> {
-  const path = join(directory, target)
   const text = await resolverTypes({
     sdl: await readFile(schema, 'utf8'),
     hasDatabase: existsSync(join(directory, 'src/database.ts')),
     models: await exportsOf(join(directory, 'src/models.ts')),
   })
-  // An editor, or a watcher, is told of what changed only.
+  await update(join(directory, generated, 'schema.ts'), text)
+}
+
+/** An editor, or a watcher, is told of what changed only. */
+async function update(path: string, text: string): Promise<void> {
   if ((await readFile(path, 'utf8').catch(() => null)) === text) return
   await mkdir(dirname(path), { recursive: true })
   await writeFile(path, text)
