@@ -86,7 +86,7 @@ describe('the file of issuers', () => {
 })
 
 describe.each(['add-an-issuer', 'roles-and-scopes'])('docs/guides/%s.md', (guide) => {
-  const text = readFileSync(join(import.meta.dirname, `../../../docs/guides/${guide}.md`), 'utf8')
+  const text = readFileSync(join(import.meta.dirname, `../../../../docs/guides/${guide}.md`), 'utf8')
   const examples = Array.from(text.matchAll(/```json\n(.*?)```/gs), ([, json = '']) => json)
 
   it('has examples that are accepted', () => {
