@@ -8,7 +8,6 @@ export const redirectUri = 'http://127.0.0.1/callback'
 
 const client = (id: string): ClientMetadata => ({
   client_id: id,
-  application_type: 'native',
   redirect_uris: [redirectUri],
   grant_types: ['authorization_code'],
   response_types: ['code'],

@@ -33,21 +33,27 @@ const children: ChildProcess[] = []
 async function start(name: string, port: number, env: Record<string, string>) {
   const child = fork(join(root, 'apps', name, 'main.ts'), { env: { LOG_LEVEL: 'warn', ...env } })
   children.push(child)
-  child.once('exit', stop)
-  const ready = () =>
-    fetch(`http://127.0.0.1:${port}/readyz`).then(
-      ({ ok }) => ok,
-      () => false,
-    )
-  while (child.exitCode === null && !(await ready())) await setTimeout(50)
+  child.once('exit', (code) => stop(code ?? 1))
+  while (!(await isReady(port))) await setTimeout(50)
 }
 
-async function stop(): Promise<never> {
-  for (const child of children) if (child.connected) child.disconnect()
-  await Promise.all(children.map((child) => child.exitCode ?? child.signalCode ?? once(child, 'exit')))
-  process.exit()
+const isReady = (port: number) =>
+  fetch(`http://127.0.0.1:${port}/readyz`).then(
+    ({ ok }) => ok,
+    () => false,
+  )
+
+let stopping = false
+async function stop(code: number): Promise<void> {
+  if (stopping) return
+  stopping = true
+  const running = children.filter((child) => child.exitCode === null && child.signalCode === null)
+  const ended = running.map((child) => once(child, 'exit'))
+  for (const child of running) child.disconnect()
+  await Promise.all(ended)
+  process.exit(code)
 }
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, stop)
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void stop(0))
 
 const gatewayDatabase = await databaseOf(authoritySchema)
 for (const name of ['practice', 'lab'] as const)
