@@ -33,6 +33,7 @@ describe('the configuration', () => {
       limits: { operation: {}, user: {}, tenant: {}, anonymous: {}, streams: {} },
       trustedProxies: [],
       introspection: true,
+      documents: { trusted: {}, only: false },
       model: null,
       logLevel: 'info',
       otlpEndpoint: null,

@@ -4,6 +4,7 @@ import { logLevel, otlpEndpoint, port, postgresUrl, readEnvironment, type Enviro
 import { z } from 'zod'
 import type { IssuerConfig } from '../authenticate/issuer.ts'
 import { bounds, rates } from './limit-variables.ts'
+import { documentsFile } from './read-documents.ts'
 import { issuersFile } from './read-issuers.ts'
 
 const list = z.string().transform((text) =>
@@ -49,16 +50,29 @@ const variables = z.object({
   LIMIT_STREAMS: bounds('user', 'anonymous', 'all'),
   TRUSTED_PROXIES: addresses.default([]),
   INTROSPECTION: z.enum(['on', 'off']).default('on'),
+  TRUSTED_DOCUMENTS: documentsFile.default({}),
+  TRUSTED_DOCUMENTS_ONLY: z.enum(['on', 'off']).default('off'),
   MODEL_CONTEXT: z.enum(['on', 'off']).default('off'),
   MODEL_FACTS: list.default([]),
   LOG_LEVEL: logLevel.default('info'),
   OTEL_EXPORTER_OTLP_ENDPOINT: otlpEndpoint,
 })
 
+/** A slip that would have every client refused. */
+const nothingTrusted = {
+  path: ['TRUSTED_DOCUMENTS'],
+  error: 'not set, or empty: with TRUSTED_DOCUMENTS_ONLY nothing would be executed',
+}
+
 const ofOneIssuer = ['OIDC_ISSUER', 'INTERACTIVE_CLIENTS', 'TENANT_CLAIM'] as const
 
 /** Who is trusted is said in one place: what is set beside `ISSUERS` would be passed over in silence. */
 const environment = variables
+  .refine(
+    ({ TRUSTED_DOCUMENTS, TRUSTED_DOCUMENTS_ONLY }) =>
+      TRUSTED_DOCUMENTS_ONLY !== 'on' || Object.keys(TRUSTED_DOCUMENTS).length > 0,
+    nothingTrusted,
+  )
   .refine(({ OIDC_ISSUER, ISSUERS }) => OIDC_ISSUER !== undefined || ISSUERS !== undefined, {
     path: ['OIDC_ISSUER'],
     error: 'not set, and neither is ISSUERS',
@@ -109,6 +123,7 @@ export function readGatewayConfig(env: Environment) {
     },
     trustedProxies: given.TRUSTED_PROXIES,
     introspection: given.INTROSPECTION === 'on',
+    documents: { trusted: given.TRUSTED_DOCUMENTS, only: given.TRUSTED_DOCUMENTS_ONLY === 'on' },
     model: given.MODEL_CONTEXT === 'on' ? { facts: given.MODEL_FACTS } : null,
     logLevel: given.LOG_LEVEL,
     otlpEndpoint: given.OTEL_EXPORTER_OTLP_ENDPOINT,
