@@ -1,5 +1,6 @@
-import { ApolloServer, type ApolloServerPlugin } from '@apollo/server'
+import { ApolloServer, type ApolloServerPlugin, type GraphQLRequestListener } from '@apollo/server'
 import {
+  ApolloServerPluginCacheControlDisabled,
   ApolloServerPluginInlineTraceDisabled,
   ApolloServerPluginLandingPageDisabled,
   ApolloServerPluginSchemaReportingDisabled,
@@ -48,6 +49,7 @@ export async function startGraphQLServer(options: {
     parseOptions: { maxTokens: operationLimits.tokens },
     stopOnTerminationSignals: false,
     plugins: [
+      ApolloServerPluginCacheControlDisabled(),
       ApolloServerPluginInlineTraceDisabled(),
       ApolloServerPluginLandingPageDisabled(),
       ApolloServerPluginSchemaReportingDisabled(),
@@ -62,11 +64,11 @@ export async function startGraphQLServer(options: {
 }
 
 /** Every answer says its `txn`, what a dry run would have denied, and no other extension. */
-const finishAnswer = (
+function finishAnswer(
   log: Logger,
   mode: AuthorizationMode,
-): ApolloServerPlugin<RequestContext & Record<string, unknown>> => ({
-  requestDidStart: async () => ({
+): ApolloServerPlugin<RequestContext & Record<string, unknown>> {
+  const listener: GraphQLRequestListener<RequestContext & Record<string, unknown>> = {
     // Apollo Server has no code for either.
     didResolveOperation: async ({
       operation,
@@ -96,8 +98,9 @@ const finishAnswer = (
       const { data, errors: [refusal] = [] } = body.singleResult
       if (data === undefined && refusal) contextValue.record.refusal = String(refusal.extensions?.['code'])
     },
-  }),
-})
+  }
+  return { requestDidStart: async () => listener }
+}
 
 const requestError = (code: ErrorCode, message: string = errorTable[code].message) =>
   new GraphQLError(message, { extensions: { code, http: { status: errorTable[code].status } } })

@@ -67,7 +67,7 @@ export function addGraphQLRoute(
       httpGraphQLRequest: {
         method: request.method,
         headers: negotiationHeaders(request),
-        search: new URL(request.url, 'http://gateway').search,
+        search: searchOf(request.url),
         body: Buffer.isBuffer(request.body) ? parseJson(request.body) : undefined,
       },
       context: async () => ({ ...caller, approval: null, txn, trace: traceOf(request) }),
@@ -87,6 +87,12 @@ export function addGraphQLRoute(
 function withTransaction(text: string, txn: string): string {
   const answer: unknown = JSON.parse(text)
   return JSON.stringify({ ...(typeof answer === 'object' && answer), extensions: { txn } })
+}
+
+/** The query of a path as clients send it, from its question mark on. */
+function searchOf(url: string): string {
+  const at = url.indexOf('?')
+  return at === -1 ? '' : new URL(url, 'http://gateway').search
 }
 
 function codeOf(text: string): string {
