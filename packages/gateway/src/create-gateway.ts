@@ -18,6 +18,7 @@ import type { Authority } from './authority.ts'
 import { followGraph, type GraphStatus } from './graph/follow-graph.ts'
 import { type GraphParts, serveGraph } from './graph/serve-graph.ts'
 import { createApp } from './http/create-app.ts'
+import { compressAnswers } from './http/compress-answers.ts'
 import { createAdmission } from './http/admission.ts'
 import { createFindDocument, type DocumentOptions } from './http/documents.ts'
 import { addGraphQLRoute } from './http/graphql-route.ts'
@@ -210,6 +211,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     contentTypes: ['application/json'],
     writeError: writeGraphQLError(metadataUrl),
   })
+  compressAnswers(publicApp)
   const authenticate = createAuthenticate({ issuers: trusted, authority, agentScopes })
   const requestAudit = createRequestAudit({ audit, counter })
   const admit = createAdmission({ authenticate, guard, rates, audit: requestAudit })
