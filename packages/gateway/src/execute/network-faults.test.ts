@@ -92,6 +92,8 @@ describe('between the gateway and a subgraph', () => {
       const { body } = await gateway.ask('mutation { rename(name: "x") { id } }')
       expect(body).toMatchObject({ data: { rename: null }, errors: [{ extensions: { code: 'SUBGRAPH_UNAVAILABLE' } }] })
       expect(users.received.length).toBe(mode === 'cut' ? 1 : 0)
+      // Nor was it sent again and refused for that (P4).
+      expect(users.refused).toEqual([])
       proxy.mode = 'pass'
     }
   })
