@@ -93,14 +93,15 @@ export function addGraphQLRoute(
 
 /** What was asked, with the text of the document that it names. */
 function withDocument({ body, url }: FastifyRequest, findDocument: FindDocument) {
-  const { search, searchParams } = new URL(url, 'http://gateway')
   if (Buffer.isBuffer(body)) {
+    const search = searchOf(url)
     const parsed = parseJson(body)
     // Whatever else it is, is refused where it is read.
     if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return { search, body: parsed }
     const query = findDocument(parsed)
     return { search, body: query === null ? parsed : { ...parsed, query, extensions: null } }
   }
+  const { search, searchParams } = new URL(url, 'http://gateway')
   const extensions = searchParams.get('extensions')
   const query = findDocument({
     query: searchParams.get('query'),
@@ -133,6 +134,12 @@ const wrongOperation: ReadonlySet<string> = new Set<ErrorCode>([
 function withTransaction(text: string, txn: string): string {
   const answer: unknown = JSON.parse(text)
   return JSON.stringify({ ...(typeof answer === 'object' && answer), extensions: { txn } })
+}
+
+/** The query of a path as clients send it, from its question mark on. */
+function searchOf(url: string): string {
+  const at = url.indexOf('?')
+  return at === -1 ? '' : new URL(url, 'http://gateway').search
 }
 
 function codeOf(text: string): string {
