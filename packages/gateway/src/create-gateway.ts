@@ -68,6 +68,11 @@ export interface GatewayOptions {
   }) => Registry
   /** Serves the tools at `/mcp` too, where issuers have an audience for it that is a URL. */
   readonly mcp?: McpEndpoint
+  /**
+   * A page of an interactive client where users decide what agents ask, the approval's id in its query as `approval`. Clients of
+   * MCP that can send their user to a page do. Default: none; users are told to go to the gateway's own origin.
+   */
+  readonly approvalsUrl?: string | undefined
   /** Whether an agent may have a scope for a user. Default: any that it was granted. */
   readonly agentScopes?: AgentScopes
   /** A function for each name that subgraphs use in `@policy`. */
@@ -273,6 +278,8 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       audit: toolAudit,
       issuers,
       agentScopes,
+      rounds: tickets,
+      approvalsUrl: options.approvalsUrl,
     })
 
   const agents = agentsByWorkload(graph)

@@ -14,7 +14,7 @@ export function addMcp(
     endpoint,
     requests,
     ...options
-  }: Omit<Parameters<typeof createToolsOf>[0], 'decideAt'> & {
+  }: Omit<Parameters<typeof createToolsOf>[0], 'home'> & {
     readonly admit: Admit
     readonly endpoint: McpEndpoint
     readonly requests: RequestAudit
@@ -28,6 +28,6 @@ export function addMcp(
   )
   if (metadata === undefined) return
   addResourceMetadata(app, metadata)
-  const decideAt = new URL('/', metadata.document.resource).href
-  addMcpRoute(app, { admit, endpoint, metadata, audit: requests, toolsOf: createToolsOf({ ...options, decideAt }) })
+  const home = new URL('/', metadata.document.resource).href
+  addMcpRoute(app, { admit, endpoint, metadata, audit: requests, toolsOf: createToolsOf({ ...options, home }) })
 }
