@@ -5,8 +5,9 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { RequestAudit } from '../audit/audit-requests.ts'
 import { ignoredHeaders } from '../audit/ignored-headers.ts'
 import { RequestRecord } from '../audit/request-record.ts'
-import type { GraphQLServer } from '../execute/graphql-server.ts'
 import type { RequestContext } from '../execute/request-context.ts'
+import type { ServedGraph } from '../graph/serve-graph.ts'
+import type { ServedGraphs } from '../graph/served-graphs.ts'
 import type { Admit } from './admission.ts'
 import type { FindDocument } from './documents.ts'
 import { goneSignal } from './gone-signal.ts'
@@ -20,11 +21,11 @@ export function addGraphQLRoute(
   options: {
     readonly admit: Admit
     readonly findDocument: FindDocument
-    readonly server: GraphQLServer
+    readonly graphs: ServedGraphs
     readonly audit: RequestAudit
   },
 ): void {
-  const { admit, findDocument, server, audit } = options
+  const { admit, findDocument, graphs, audit } = options
 
   /** A span of the client's trace, if it has one. Its attributes name the transaction, and nobody. */
   async function handle(request: FastifyRequest, reply: FastifyReply): Promise<string> {
@@ -41,9 +42,10 @@ export function addGraphQLRoute(
     const record = new RequestRecord(request.id)
     const ignored = ignoredHeaders(request.raw.rawHeaders)
     const { principal, address } = await inSpan('admit', {}, () => admit(request, 'graphql'))
+    using taken = graphs.take()
     let status = 500
     try {
-      const answer = await answerTo(request, { principal, address, record, signal: goneSignal(reply) })
+      const answer = await answerTo(request, taken.graph, { principal, address, record, signal: goneSignal(reply) })
       status = answer.status
       if (status >= 400) record.refusal ??= codeOf(answer.text)
       reply.code(status).headers(answer.headers)
@@ -62,6 +64,7 @@ export function addGraphQLRoute(
 
   async function answerTo(
     request: FastifyRequest,
+    { server }: ServedGraph,
     caller: Pick<RequestContext, 'principal' | 'address' | 'record' | 'signal'>,
   ) {
     const { id: txn } = request
@@ -90,14 +93,15 @@ export function addGraphQLRoute(
 
 /** What was asked, with the text of the document that it names. */
 function withDocument({ body, url }: FastifyRequest, findDocument: FindDocument) {
-  const { search, searchParams } = new URL(url, 'http://gateway')
   if (Buffer.isBuffer(body)) {
+    const search = searchOf(url)
     const parsed = parseJson(body)
     // Whatever else it is, is refused where it is read.
     if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return { search, body: parsed }
     const query = findDocument(parsed)
     return { search, body: query === null ? parsed : { ...parsed, query, extensions: null } }
   }
+  const { search, searchParams } = new URL(url, 'http://gateway')
   const extensions = searchParams.get('extensions')
   const query = findDocument({
     query: searchParams.get('query'),
@@ -130,6 +134,12 @@ const wrongOperation: ReadonlySet<string> = new Set<ErrorCode>([
 function withTransaction(text: string, txn: string): string {
   const answer: unknown = JSON.parse(text)
   return JSON.stringify({ ...(typeof answer === 'object' && answer), extensions: { txn } })
+}
+
+/** The query of a path as clients send it, from its question mark on. */
+function searchOf(url: string): string {
+  const at = url.indexOf('?')
+  return at === -1 ? '' : new URL(url, 'http://gateway').search
 }
 
 function codeOf(text: string): string {

@@ -1,31 +1,30 @@
-import { AppError, type DelegationGrant, type Graph, type Principal, type ToolOutcome } from '@behalf/identity'
-import type { ToolAudit } from '../audit/audit-tools.ts'
+import { AppError, type DelegationGrant, type Principal, type ToolOutcome } from '@behalf/identity'
 import type { AgentScopes } from '../authenticate/agent-scopes.ts'
 import type { IssuerConfig } from '../authenticate/issuer.ts'
 import { principalOfClient } from '../authenticate/principal.ts'
 import type { Authority } from '../authority.ts'
+import type { ServedGraph } from '../graph/serve-graph.ts'
 import type { RateLimits } from '../limits/rate-limits.ts'
-import type { CanGain, Registry } from '../registry.ts'
+import type { CanGain } from '../registry.ts'
 import type { RevocationGuard } from '../revocation/revocation-guard.ts'
 import type { McpOutcome, McpTools } from './mcp-endpoint.ts'
 
 /** The tools of whoever shows a token of a client's, under the delegation of that client. @throws {AppError} `SESSION_ENDED` */
-export type ToolsOf = (principal: Principal, request: { readonly txn: string }) => Promise<McpTools>
+export type ToolsOf = (
+  principal: Principal,
+  request: { readonly txn: string; readonly graph: Pick<ServedGraph, 'tools' | 'registry' | 'toolAudit'> },
+) => Promise<McpTools>
 
 export function createToolsOf(options: {
   readonly authority: Pick<Authority, 'delegateToClient'>
   readonly guard: RevocationGuard
-  readonly registry: Registry
-  readonly tools: Graph['tools']
   readonly rates: RateLimits
-  readonly audit: Pick<ToolAudit, 'refused'>
   readonly issuers: readonly IssuerConfig[]
   readonly agentScopes: AgentScopes
   /** Where a user decides what an agent asks. */
   readonly decideAt: string
 }): ToolsOf {
-  const { authority, guard, registry, tools, rates, audit, issuers, agentScopes, decideAt } = options
-  const schemas = new Map(tools.map(({ name, outputSchema }) => [name, outputSchema]))
+  const { authority, guard, rates, issuers, agentScopes, decideAt } = options
 
   /** What neither the issuer may grant nor an agent may have for this user, no sign-in gives. */
   function gains(principal: Principal): CanGain {
@@ -33,7 +32,7 @@ export function createToolsOf(options: {
     return (scope) => agentScopes(principal, scope) && ofIssuer?.includes(scope) !== false
   }
 
-  return async (principal, { txn }) => {
+  return async (principal, { txn, graph: { tools, registry, toolAudit } }) => {
     const delegation = await authority.delegateToClient(grantOf(principal, txn))
     if (delegation === null) throw new AppError('SESSION_ENDED')
     const client = principalOfClient(principal, delegation)
@@ -48,11 +47,12 @@ export function createToolsOf(options: {
         try {
           await rates.toolCall(client)
         } catch (error) {
-          if (error instanceof AppError) audit.refused(client, call, { txn, code: error.code })
+          if (error instanceof AppError) toolAudit.refused(client, call, { txn, code: error.code })
           throw error
         }
         const outcome = await registry.call(client, call, txn, { canGain, signal })
-        return outcome.ok ? { ...outcome, outputSchema: schemas.get(name) ?? {} } : failureOf(outcome, decideAt)
+        if (!outcome.ok) return failureOf(outcome, decideAt)
+        return { ...outcome, outputSchema: tools.find((tool) => tool.name === name)?.outputSchema ?? {} }
       },
     }
   }
