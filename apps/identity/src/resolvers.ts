@@ -1,8 +1,15 @@
 import { defineLoader, oneByKey, scalars, type SubgraphContext } from '@behalf/subgraph'
-import { approvalById, approvalsOf, resolveApproval, type Resolution } from './approvals.ts'
-import { auditEvents } from './audit-events.ts'
+import {
+  approvalById,
+  approvalsOf,
+  auditEvents,
+  delegationById,
+  delegationsOf,
+  resolveApproval,
+  revokeDelegation,
+  type Resolution,
+} from '@behalf/subgraph/trust'
 import type { Database } from './database.ts'
-import { delegationById, delegationsOf, revokeDelegation } from './delegations.ts'
 
 type Context = SubgraphContext<Database>
 type Row = Database['users']

@@ -33,6 +33,7 @@ import { createSubgraphFetches } from './execute/subgraph-fetches.ts'
 import { readGraph } from './graph-file.ts'
 import { createApp } from './http/create-app.ts'
 import { createAdmission } from './http/admission.ts'
+import { createFindDocument, type DocumentOptions } from './http/documents.ts'
 import { addGraphQLRoute } from './http/graphql-route.ts'
 import { addLogoutRoutes } from './http/logout-routes.ts'
 import { addResourceMetadata, describeResource } from './http/resource-metadata.ts'
@@ -76,6 +77,8 @@ export interface GatewayOptions {
   readonly authorization?: { readonly mode: AuthorizationMode }
   /** Whether clients may ask for the schema. Not a control: do not hide behind it. Default true. */
   readonly introspection?: boolean
+  /** Documents that clients name, and whether they may send others. Default: none are known, and any may be sent. */
+  readonly documents?: DocumentOptions
   readonly limits?: Partial<GatewayLimits>
   /**
    * Addresses and networks (`10.0.0.0/8`) of proxies in front, whose `X-Forwarded-For` says where a request comes from.
@@ -148,6 +151,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     agentScopes = anyAgentScope,
     authorization: { mode } = { mode: 'filter' },
     introspection = true,
+    documents = { trusted: {} },
     model = null,
     log = pino(),
   } = options
@@ -230,7 +234,8 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const authenticate = createAuthenticate({ issuers: trusted, authority, agentScopes })
   const requestAudit = createRequestAudit({ audit, counter })
   const admit = createAdmission({ authenticate, guard, rates, audit: requestAudit })
-  addGraphQLRoute(publicApp, { admit, server, audit: requestAudit })
+  const findDocument = createFindDocument(documents)
+  addGraphQLRoute(publicApp, { admit, findDocument, server, audit: requestAudit })
   const streams = addStreams(publicApp, {
     graph,
     urlOf: (name) => subgraphUrls[name] ?? urls.get(name) ?? '',
@@ -239,6 +244,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     maxEventBytes: limits.subgraphResponseBytes,
     signer,
     admit,
+    findDocument,
     server,
     guard,
     revocations: authority.revocations,

@@ -190,7 +190,10 @@ export const errorTable = {
   GRAPHQL_PARSE_FAILED: { status: 400, message: 'The operation cannot be parsed.', model: null },
   GRAPHQL_VALIDATION_FAILED: { status: 400, message: 'The operation does not fit the schema.', model: null },
   OPERATION_RESOLUTION_FAILURE: { status: 400, message: 'Which operation to run cannot be told.', model: null },
-  PERSISTED_QUERY_NOT_SUPPORTED: { status: 200, message: 'PersistedQueryNotSupported', model: null },
+  // The message that clients look for before they send the text.
+  PERSISTED_QUERY_NOT_FOUND: { status: 200, message: 'PersistedQueryNotFound', model: null },
+  DOCUMENT_UNKNOWN: { status: 404, message: 'There is no trusted document of this id.', model: null },
+  DOCUMENT_NOT_TRUSTED: { status: 403, message: 'Only trusted documents are executed here.', model: null },
   BAD_USER_INPUT: {
     status: 400,
     fromSubgraph: true,

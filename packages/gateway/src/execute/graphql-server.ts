@@ -45,7 +45,8 @@ export async function startGraphQLServer(options: {
     hideSchemaDetailsFromClientErrors: !introspection,
     // CSRF is a matter of cookies; the only credential here is a bearer token.
     csrfPrevention: false,
-    persistedQueries: false,
+    // Of clients, that sent them before; by a hash of what was sent, so that nobody can put another text in its place.
+    persistedQueries: { ttl: null },
     parseOptions: { maxTokens: operationLimits.tokens },
     stopOnTerminationSignals: false,
     plugins: [

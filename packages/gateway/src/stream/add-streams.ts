@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import type { RequestAudit } from '../audit/audit-requests.ts'
 import type { GraphQLServer } from '../execute/graphql-server.ts'
 import type { Admit } from '../http/admission.ts'
+import type { FindDocument } from '../http/documents.ts'
 import { createStreamLimits, type StreamLimits } from '../limits/stream-limits.ts'
 import type { RevocationGuard } from '../revocation/revocation-guard.ts'
 import { createAskSubgraph } from './ask-subgraph.ts'
@@ -28,6 +29,7 @@ export function addStreams(
     /** Bytes of one event. */
     readonly maxEventBytes: number
     readonly admit: Admit
+    readonly findDocument: FindDocument
     readonly server: GraphQLServer
     readonly guard: RevocationGuard
     readonly revocations: Revocations

@@ -9,6 +9,7 @@ import { describeCause } from '../describe-cause.ts'
 import type { GraphQLServer } from '../execute/graphql-server.ts'
 import type { RequestContext } from '../execute/request-context.ts'
 import type { Admit } from '../http/admission.ts'
+import type { FindDocument } from '../http/documents.ts'
 import { traceOf } from '../http/trace-of.ts'
 import type { LimitedCaller } from '../limits/rate-limits.ts'
 import type { TakeStream } from '../limits/stream-limits.ts'
@@ -40,6 +41,7 @@ export function addStreamRoute(
   app: FastifyInstance,
   options: {
     readonly admit: Admit
+    readonly findDocument: FindDocument
     readonly server: GraphQLServer
     readonly take: TakeStream
     readonly open: OpenStreams
@@ -49,7 +51,7 @@ export function addStreamRoute(
     readonly clock?: () => number
   },
 ): void {
-  const { admit, server, take, open, ask, audit, times, clock = Date.now } = options
+  const { admit, findDocument, server, take, open, ask, audit, times, clock = Date.now } = options
 
   async function handle(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const { id: txn, method } = request
@@ -63,7 +65,7 @@ export function addStreamRoute(
     let asked: StreamRequest
     let leave = () => {}
     try {
-      asked = readStreamRequest(request)
+      asked = readStreamRequest(request, findDocument)
       const release = take(caller)
       leave = release
       const forget = open.add(caller.principal, end)

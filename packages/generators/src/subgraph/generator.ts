@@ -33,7 +33,7 @@ export default function generateSubgraph(tree: Tree, { name, port }: SubgraphOpt
   if (neighbour) throw new Error(`Port ${own} is that of ${neighbour.name}. Nothing was changed.`)
 
   const { className, propertyName } = names(name)
-  generateFiles(tree, fileURLToPath(new URL('files', import.meta.url)), directory, {
+  generateFiles(tree, fileURLToPath(new URL('../../src/subgraph/files', import.meta.url)), directory, {
     name,
     Name: className,
     property: propertyName,

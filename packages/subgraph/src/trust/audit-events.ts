@@ -1,8 +1,6 @@
 import { AppError } from '@behalf/identity'
-import { readConnection, type ConnectionArguments, type Page, type SubgraphContext } from '@behalf/subgraph'
-import type { Database } from './database.ts'
-
-type Context = SubgraphContext<Database>
+import { readConnection, type ConnectionArguments, type Page } from '../connection.ts'
+import { trustDatabase, type TrustContext, type TrustDatabase } from './trust-database.ts'
 
 const columns = [
   'id',
@@ -20,7 +18,7 @@ const columns = [
 ] as const
 
 /** Row-level security shows a person their own, and an agent none. */
-function eventsOf(db: Context['db'], subject: string, { limit, position }: Page) {
+function eventsOf(db: TrustDatabase, subject: string, { limit, position }: Page) {
   let query = db.selectFrom('behalf.audit_event').select(columns).where('subject', '=', subject)
   if (position !== null) {
     if (!/^\d{1,18}$/.test(position.id)) throw new AppError('BAD_USER_INPUT', '"after" is not a cursor of this list.')
@@ -29,12 +27,15 @@ function eventsOf(db: Context['db'], subject: string, { limit, position }: Page)
   return query.orderBy('at', 'desc').orderBy('id', 'desc').limit(limit).execute()
 }
 
-/** Resolves `User.auditEvents`: the caller's own, newest first; of nobody else, whoever asks. */
-export async function auditEvents(user: { readonly id: string }, page: ConnectionArguments, { db, identity }: Context) {
-  if (user.id !== identity.subject) return null
+/**
+ * Resolves a user's `auditEvents`: the caller's own, newest first; of nobody else, whoever asks. A migration of the subgraph
+ * says `select behalf.show_audit_to('<its name>')`.
+ */
+export async function auditEvents(user: { readonly id: string }, page: ConnectionArguments, context: TrustContext) {
+  if (user.id !== context.identity.subject) return null
   return readConnection(
     page,
-    (wanted) => eventsOf(db, user.id, wanted),
+    (wanted) => eventsOf(trustDatabase(context), user.id, wanted),
     ({ at, id }) => ({ at, id }),
   )
 }

@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { IssuerConfig } from '@behalf/gateway'
 import { ConfigurationError } from '@behalf/process'
 import { afterAll, describe, expect, it } from 'vitest'
-import { readConfig } from './config.ts'
+import type { IssuerConfig } from '../authenticate/issuer.ts'
+import { readGatewayConfig as readConfig } from './read-gateway-config.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'behalf-issuers-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -86,7 +86,7 @@ describe('the file of issuers', () => {
 })
 
 describe.each(['add-an-issuer', 'roles-and-scopes'])('docs/guides/%s.md', (guide) => {
-  const text = readFileSync(join(import.meta.dirname, `../../../docs/guides/${guide}.md`), 'utf8')
+  const text = readFileSync(join(import.meta.dirname, `../../../../docs/guides/${guide}.md`), 'utf8')
   const examples = Array.from(text.matchAll(/```json\n(.*?)```/gs), ([, json = '']) => json)
 
   it('has examples that are accepted', () => {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { readConfig } from './config.ts'
+import { readGatewayConfig as readConfig } from './read-gateway-config.ts'
 
 const rootKey = randomBytes(32).toString('base64url')
 const required = {
@@ -33,6 +33,7 @@ describe('the configuration', () => {
       limits: { operation: {}, user: {}, tenant: {}, anonymous: {}, streams: {} },
       trustedProxies: [],
       introspection: true,
+      documents: { trusted: {}, only: false },
       model: null,
       logLevel: 'info',
       otlpEndpoint: null,

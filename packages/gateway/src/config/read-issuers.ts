@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs'
-import type { IssuerConfig } from '@behalf/gateway'
 import { z } from 'zod'
+import type { IssuerConfig } from '../authenticate/issuer.ts'
+import { jsonFile } from './json-file.ts'
 
 const text = z.string().min(1)
 const list = z.array(text).readonly()
@@ -28,21 +28,5 @@ const issuer = z.strictObject({
   logoutEnds: z.enum(['session', 'subject']).exactOptional(),
 }) satisfies z.ZodType<Omit<IssuerConfig, 'audiences'>>
 
-/** A path of a JSON file with a list of issuers, read; each fault says where in the file it is. */
-export const issuersFile = z
-  .string()
-  .transform((path, { addIssue }) => {
-    try {
-      return { path, content: JSON.parse(readFileSync(path, 'utf8')) as unknown }
-    } catch (error) {
-      // The message of a parser quotes the file.
-      addIssue(error instanceof SyntaxError ? `${path} is not JSON` : `${path} cannot be read`)
-      return z.NEVER
-    }
-  })
-  .transform(({ path, content }, { addIssue }) => {
-    const { data, error } = z.array(issuer).min(1).safeParse(content)
-    for (const { path: place, message } of error?.issues ?? [])
-      addIssue(`in ${path}, at ${['$', ...place].join('.')}: ${message}`)
-    return data ?? z.NEVER
-  })
+/** A path of a JSON file with a list of issuers, read. */
+export const issuersFile = jsonFile(z.array(issuer).min(1))

@@ -1,9 +1,7 @@
 import { AppError, type ApprovalState, type ErrorCode } from '@behalf/identity'
-import { pageSize, type SubgraphContext } from '@behalf/subgraph'
 import { sql } from 'kysely'
-import type { Database } from './database.ts'
-
-type Context = SubgraphContext<Database>
+import { pageSize } from '../connection.ts'
+import { trustDatabase, type TrustContext } from './trust-database.ts'
 
 const state = sql<ApprovalState>`authority.approval_state(decision, used_at, ended_at, expires_at)`
 const columns = [
@@ -19,22 +17,29 @@ const columns = [
   state.as('state'),
 ] as const
 
-/** What agents ask a user for, the newest first; null to anybody else, support included. */
+/**
+ * What agents ask a user for, the newest first; null to anybody else, support included. A migration of the subgraph says
+ * `select authority.show_approvals_to('<its name>')`.
+ */
 export async function approvalsOf(
   userId: string,
   { first, state: wanted }: { first?: number | null; state?: ApprovalState | null },
-  { db, identity }: Context,
+  context: TrustContext,
 ) {
   const size = pageSize(first)
-  if (userId !== identity.subject) return null
-  const all = db.selectFrom('authority.approval').select(columns).where('subject', '=', userId)
+  if (userId !== context.identity.subject) return null
+  const all = trustDatabase(context).selectFrom('authority.approval').select(columns).where('subject', '=', userId)
   const some = wanted == null ? all : all.where(state, '=', wanted)
   return some.orderBy('created_at', 'desc').orderBy('id').limit(size).execute()
 }
 
 /** Row-level security shows a person their own, and an agent none. */
-export async function approvalById(id: string, { db }: Context) {
-  const row = await db.selectFrom('authority.approval').select(columns).where('id', '=', id).executeTakeFirst()
+export async function approvalById(id: string, context: Pick<TrustContext, 'db'>) {
+  const row = await trustDatabase(context)
+    .selectFrom('authority.approval')
+    .select(columns)
+    .where('id', '=', id)
+    .executeTakeFirst()
   return row ?? null
 }
 
@@ -44,13 +49,19 @@ export interface Resolution {
   readonly decision: 'APPROVE' | 'REJECT'
 }
 
-/** Passes on how the caller decides, with their ticket: what the gateway will believe is that. */
-export async function resolveApproval({ id, argumentsHash, decision }: Resolution, context: Context) {
-  const { db, ticket, identity } = context
+/**
+ * Resolves a Mutation field with `@approves`: passes on how the caller decides, with their ticket. What the gateway will
+ * believe is that.
+ *
+ * @throws {AppError} `APPROVAL_UNKNOWN`, `APPROVAL_MISMATCH`, `APPROVAL_ALREADY_RESOLVED`, `APPROVAL_EXPIRED`,
+ *   `DELEGATION_ENDED`
+ */
+export async function resolveApproval({ id, argumentsHash, decision }: Resolution, context: TrustContext) {
+  const { ticket, identity } = context
   if (ticket === null) throw new AppError('INTERNAL', undefined, { cause: 'no ticket for resolveApproval' })
   const { rows } = await sql<{ outcome: Extract<ErrorCode, `${'APPROVAL' | 'DELEGATION'}_${string}`> | 'OK' | null }>`
     select authority.resolve_approval(${id}, ${argumentsHash}, ${decision}, ${ticket}, ${identity.txn}::uuid) as outcome
-  `.execute(db)
+  `.execute(trustDatabase(context))
   const outcome = rows[0]?.outcome ?? null
   if (outcome === null) throw new AppError('APPROVAL_UNKNOWN')
   if (outcome !== 'OK') throw new AppError(outcome)
