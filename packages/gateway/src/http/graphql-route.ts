@@ -109,7 +109,7 @@ export function addGraphQLRoute(
 /** What was asked, with the text of the document that it names. */
 function withDocument({ body, url }: FastifyRequest, findDocument: FindDocument) {
   if (Buffer.isBuffer(body)) {
-    const search = searchOf(url)
+    const search = url.includes('?') ? new URL(url, 'http://gateway').search : ''
     const parsed = parseJson(body)
     // Whatever else it is, is refused where it is read.
     if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return { search, body: parsed }
