@@ -4,6 +4,8 @@ import {
   type DelegationGrant,
   errorTable,
   type Graph,
+  type McpRound,
+  type McpTools,
   type Principal,
   type ToolOutcome,
 } from '@behalf/identity'
@@ -16,7 +18,6 @@ import type { RateLimits } from '../limits/rate-limits.ts'
 import type { CanGain, Registry } from '../registry.ts'
 import type { RevocationGuard } from '../revocation/revocation-guard.ts'
 import type { Round, TicketSealer } from '../agent/ticket.ts'
-import type { McpRound, McpTools } from './mcp-endpoint.ts'
 
 /** The tools of whoever shows a token of a client's, under the delegation of that client. @throws {AppError} `SESSION_ENDED` */
 export type ToolsOf = (principal: Principal, request: { readonly txn: string }) => Promise<McpTools>
