@@ -66,6 +66,7 @@ const ofOneIssuer = ['OIDC_ISSUER', 'INTERACTIVE_CLIENTS', 'TENANT_CLAIM'] as co
 const gatewayVariables = [
   'AUTHORIZATION_MODE',
   'INTROSPECTION',
+  'APPROVALS_URL',
   'LIMIT_OPERATION',
   'LIMIT_USER',
   'LIMIT_TENANT',
