@@ -18,7 +18,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   '@behalf/process': [],
   '@behalf/authority': ['@behalf/identity', '@behalf/postgres'],
   '@behalf/composition': ['@behalf/identity'],
-  '@behalf/gateway': ['@behalf/identity'],
+  '@behalf/gateway': ['@behalf/identity', '@behalf/process'],
   '@behalf/subgraph': ['@behalf/identity', '@behalf/postgres', '@behalf/process'],
   '@behalf/tools': ['@behalf/identity'],
   '@behalf/mcp': ['@behalf/identity', '@behalf/tools'],
@@ -136,6 +136,14 @@ describe('trust stays in few places', () => {
   })
 })
 
+interface Manifest {
+  readonly version: string
+  readonly private?: boolean
+  readonly dependencies?: Readonly<Record<string, string>>
+  readonly devDependencies?: Readonly<Record<string, string>>
+}
+const isOurs = (name: string) => name.startsWith('@behalf/')
+
 describe('what is installed', () => {
   const copies = (name: string) =>
     globSync(`node_modules/**/${name}/package.json`, { cwd: root }).filter((path) =>
@@ -146,25 +154,32 @@ describe('what is installed', () => {
     expect(copies(name)).toEqual([`node_modules/${name}/package.json`])
   })
 
-  it('is pinned exactly', () => {
-    const manifests = [
-      'package.json',
-      'test/package.json',
-      ...globSync('{apps,packages}/*/package.json', { cwd: root }),
-    ]
-    const loose = manifests.flatMap((path) => {
-      const { dependencies = {}, devDependencies = {} } = JSON.parse(readFileSync(join(root, path), 'utf8')) as Record<
-        string,
-        Record<string, string>
-      >
-      return Object.entries({ ...dependencies, ...devDependencies })
-        .filter(
-          ([name, version]) =>
-            !/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version) && !(name.startsWith('@behalf/') && version === '*'),
-        )
-        .map(([name]) => `${path}: ${name}`)
+  const manifests = (pattern: string) =>
+    globSync(pattern, { cwd: root }).map((path) => {
+      const manifest = JSON.parse(readFileSync(join(root, path), 'utf8')) as Manifest
+      const { dependencies = {}, devDependencies = {} } = manifest
+      return { path, manifest, all: Object.entries({ ...dependencies, ...devDependencies }) }
     })
+
+  it('is pinned exactly, but what apps and tests have of this repository', () => {
+    const isExact = (version: string) => /^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version)
+    const loose = manifests('{.,test,apps/*,packages/*}/package.json').flatMap(({ path, manifest, all }) =>
+      all
+        .filter(([name, version]) => !isExact(version) && !(manifest.private && isOurs(name) && version === '*'))
+        .map(([name]) => `${path}: ${name}`),
+    )
     expect(loose).toEqual([])
+  })
+
+  it('is of one version where it is published, which npm resolves to what is here', () => {
+    const published = manifests('packages/*/package.json')
+    expect(published.length).toBeGreaterThan(10)
+    expect(published.filter(({ manifest }) => manifest.private).map(({ path }) => path)).toEqual([])
+    const versions = published.flatMap(({ manifest, all }) => [
+      manifest.version,
+      ...all.filter(([name]) => isOurs(name)).map(([, version]) => version),
+    ])
+    expect([...new Set(versions)]).toEqual([expect.stringMatching(/^\d+\.\d+\.\d+$/)])
   })
 
   it('names no registry host in the lock file', () => {

@@ -85,7 +85,11 @@ describe('docs/reference/audit-events.md', () => {
 describe('docs/reference/config.md', () => {
   const names = (text: string, pattern: RegExp) => new Set(Array.from(text.matchAll(pattern), ([, name = '']) => name))
   const documented = names(reference('config.md'), /`([A-Z][A-Z0-9_]+)`/g)
-  const sources = [...globSync('apps/*/src/config.ts', { cwd: root }), 'packages/subgraph/src/read-subgraph-config.ts']
+  const sources = [
+    ...globSync('apps/*/src/config.ts', { cwd: root }),
+    'packages/gateway/src/config/read-gateway-config.ts',
+    'packages/subgraph/src/read-subgraph-config.ts',
+  ]
   const read = new Map(
     sources.map((path) => [path, names(readFileSync(join(root, path), 'utf8'), /^\s+([A-Z][A-Z0-9_]+): /gm)]),
   )

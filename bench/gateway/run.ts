@@ -158,6 +158,7 @@ function graphOf(supergraph: string) {
       'User.balance': { ...rule, scopes: [['profile']] },
     },
     subjects: {},
+    owners: {},
     tools: [],
   }
 }

@@ -7,7 +7,7 @@ export async function writePingGraph(folder: string): Promise<string> {
   const subgraphs = { ping: { facts: [], scopes: [], timeoutMs: 1000 } }
   await writeFile(
     path,
-    JSON.stringify({ format: 1, hash: 'h', supergraph, subgraphs, rules: {}, subjects: {}, tools: [] }),
+    JSON.stringify({ format: 1, hash: 'h', supergraph, subgraphs, rules: {}, subjects: {}, owners: {}, tools: [] }),
   )
   return path
 }

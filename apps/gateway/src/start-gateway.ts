@@ -28,6 +28,7 @@ export async function startGateway(config: Config): Promise<{ close(): Promise<v
     limits: config.limits,
     trustedProxies: config.trustedProxies,
     introspection: config.introspection,
+    documents: config.documents,
     model: config.model,
     authority,
     registry: createRegistry,

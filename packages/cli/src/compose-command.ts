@@ -1,7 +1,8 @@
 import { rename, writeFile } from 'node:fs/promises'
 import { relative, resolve } from 'node:path'
-import { CompositionError, compose, type Problem } from '@behalf/composition'
+import { CompositionError, compose } from '@behalf/composition'
 import type { Graph } from '@behalf/identity'
+import { reportProblem } from './report-problem.ts'
 import type { Terminal } from './run.ts'
 
 export async function composeCommand(
@@ -12,7 +13,7 @@ export async function composeCommand(
   const path = options.out === undefined ? resolve(root, 'graph.json') : resolve(terminal.cwd, options.out)
   try {
     const { graph, warnings } = await compose({ root })
-    for (const warning of warnings) report(warning, 'warning: ', terminal)
+    for (const warning of warnings) reportProblem(warning, 'warning: ', terminal)
     try {
       await replace(path, `${JSON.stringify(graph, null, 2)}\n`)
     } catch (error) {
@@ -25,7 +26,7 @@ export async function composeCommand(
     return 0
   } catch (error) {
     if (!(error instanceof CompositionError)) throw error
-    for (const problem of error.problems) report(problem, '', terminal)
+    for (const problem of error.problems) reportProblem(problem, '', terminal)
     terminal.error(error.message)
     return 1
   }
@@ -36,11 +37,6 @@ async function replace(path: string, text: string): Promise<void> {
   const draft = `${path}.${process.pid}.tmp`
   await writeFile(draft, text)
   await rename(draft, path)
-}
-
-function report({ file, line, code, message, advice }: Problem, kind: string, terminal: Terminal): void {
-  terminal.error(`${file}:${line}  ${kind}${code} ${message.trim().replaceAll(/\s*\n\s*/g, ' ')}`)
-  terminal.error(`    ${advice}`)
 }
 
 function summary(graph: Graph): string[] {

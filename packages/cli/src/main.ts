@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --conditions=@behalf/source
+#!/usr/bin/env node
 import { readConfig } from './config.ts'
 import { run } from './run.ts'
 

@@ -11,6 +11,12 @@ export interface Terminal {
 
 const usage = `behalf compose [--root <directory>] [--out <file>]
     Composes apps/* into one artefact, proves what it promises, and writes it (default: <root>/graph.json).
+behalf check [--root <directory>] [--against <file>] [--json]
+    Compares apps/* with the graph that was released last (default: <root>/graph.released.json): what was loosened, what
+    breaks, what else is worth a look. Exit code 1 where something was loosened or breaks, 2 where it cannot compare.
+behalf types [--root <directory>]
+    Writes what TypeScript has to know of each app's schema for its resolvers (apps/<app>/src/generated/schema.ts), and
+    what editors have to know of all of them (generated/graph.graphql).
 behalf keys <receiver> [--epoch <n>]
     Prints the receiver's BEHALF_CONTEXT_KEYS, derived from BEHALF_ROOT_KEY: of the epoch (default: ${firstEpoch}) and the one before.
 behalf revoke --subject <usr_...> [--issuer <url>]
@@ -33,6 +39,7 @@ export async function run(args: readonly string[], config: Config, terminal: Ter
       options: {
         root: { type: 'string' },
         out: { type: 'string' },
+        against: { type: 'string' },
         epoch: { type: 'string' },
         subject: { type: 'string' },
         issuer: { type: 'string' },
@@ -56,6 +63,17 @@ export async function run(args: readonly string[], config: Config, terminal: Ter
     if (command === 'compose' && rest.length === 0 && only('root', 'out')) {
       const { composeCommand } = await import('./compose-command.ts')
       return await composeCommand({ root: values.root ?? '.', out: values.out }, terminal)
+    }
+    if (command === 'check' && rest.length === 0 && only('root', 'against', 'json')) {
+      const { checkCommand } = await import('./check-command.ts')
+      return await checkCommand(
+        { root: values.root ?? '.', against: values.against, json: values.json === true },
+        terminal,
+      )
+    }
+    if (command === 'types' && rest.length === 0 && only('root')) {
+      const { typesCommand } = await import('./types-command.ts')
+      return await typesCommand({ root: values.root ?? '.' }, terminal)
     }
     if (command === 'keys' && rest.length === 1 && only('epoch')) {
       const { keysCommand } = await import('./keys-command.ts')

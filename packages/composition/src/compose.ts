@@ -73,6 +73,7 @@ export async function compose({ root }: { readonly root: string }): Promise<Comp
     subgraphs: Object.fromEntries(subgraphs.map((subgraph) => [subgraph.app.name, subgraphFacts(subgraph)])),
     rules: Object.fromEntries(Object.entries(rules).toSorted(([a], [b]) => compare(a, b))),
     subjects,
+    owners: ownerships.said,
     tools,
   }
   return { graph: { ...graph, hash: canonicalHash(graph) }, warnings: problems.warnings }

@@ -1,7 +1,7 @@
-import { readOwnership, type Ownership } from '@behalf/identity'
+import { readOwnership, type Graph, type Ownership } from '@behalf/identity'
 import { Kind } from 'graphql'
 import type { Declarations, Declared, ObjectNode } from './declarations.ts'
-import type { Problems } from './problem.ts'
+import { compare, type Problems } from './problem.ts'
 import { conjoin } from './scope-sets.ts'
 
 const claims = new Set(['sub', 'tenant'])
@@ -13,6 +13,8 @@ type TypeOwnership = Ownership & { readonly principal: boolean }
 export interface Ownerships {
   /** By object type of the composed graph; absent where nobody says. */
   readonly of: ReadonlyMap<string, TypeOwnership>
+  /** By object type and subgraph: what each says, in the order of the types' names. */
+  readonly said: Graph['owners']
   /** By object type: the subgraphs' declarations that should say and do not. */
   readonly unsaid: ReadonlyMap<string, readonly Declared<ObjectNode>[]>
 }
@@ -24,14 +26,15 @@ export interface Ownerships {
 export function mergeOwnership(declarations: Declarations, problems: Problems): Ownerships {
   const ownerships = new Map<string, TypeOwnership>()
   const unsaid = new Map<string, readonly Declared<ObjectNode>[]>()
+  const bySubgraph: [string, Graph['owners'][string]][] = []
   for (const [type, nodes] of declarations.objects) {
     if (nodes.some(({ root }) => root !== null)) continue
     const missing: Declared<ObjectNode>[] = []
-    const said: { ownership: Ownership; node: ObjectNode }[] = []
-    for (const inSubgraph of Map.groupBy(nodes, ({ subgraph }) => subgraph).values()) {
+    const said: { ownership: Ownership; node: ObjectNode; subgraph: string }[] = []
+    for (const [subgraph, inSubgraph] of Map.groupBy(nodes, (node) => node.subgraph)) {
       const statements = inSubgraph.flatMap(({ node }) => {
         const ownership = readOwnership(node)
-        return ownership ? [{ ownership, node }] : []
+        return ownership ? [{ ownership, node, subgraph }] : []
       })
       checkOnce(type, inSubgraph, problems)
       said.push(...statements.slice(0, 1))
@@ -40,6 +43,7 @@ export function mergeOwnership(declarations: Declarations, problems: Problems): 
     if (missing.length > 0) unsaid.set(type, missing)
     const [first, ...others] = said
     if (!first) continue
+    bySubgraph.push([type, Object.fromEntries(said.map(({ subgraph, ownership }) => [subgraph, ownership]))])
     for (const { ownership, node } of others) {
       const message = `${type} is ${describe(ownership)} here and ${describe(first.ownership)} in another subgraph.`
       if (!agree(first.ownership, ownership)) problems.add('OWNERSHIP_DISAGREES', node, message)
@@ -57,7 +61,7 @@ export function mergeOwnership(declarations: Declarations, problems: Problems): 
     const strictest = said.toSorted((a, b) => strictness[b.ownership.kind] - strictness[a.ownership.kind])[0] ?? first
     ownerships.set(type, { ...strictest.ownership, principal })
   }
-  return { of: ownerships, unsaid }
+  return { of: ownerships, unsaid, said: Object.fromEntries(bySubgraph.toSorted(([a], [b]) => compare(a, b))) }
 }
 
 /**

@@ -190,7 +190,10 @@ export const errorTable = {
   GRAPHQL_PARSE_FAILED: { status: 400, message: 'The operation cannot be parsed.', model: null },
   GRAPHQL_VALIDATION_FAILED: { status: 400, message: 'The operation does not fit the schema.', model: null },
   OPERATION_RESOLUTION_FAILURE: { status: 400, message: 'Which operation to run cannot be told.', model: null },
-  PERSISTED_QUERY_NOT_SUPPORTED: { status: 200, message: 'PersistedQueryNotSupported', model: null },
+  // The message that clients look for before they send the text.
+  PERSISTED_QUERY_NOT_FOUND: { status: 200, message: 'PersistedQueryNotFound', model: null },
+  DOCUMENT_UNKNOWN: { status: 404, message: 'There is no trusted document of this id.', model: null },
+  DOCUMENT_NOT_TRUSTED: { status: 403, message: 'Only trusted documents are executed here.', model: null },
   BAD_USER_INPUT: {
     status: 400,
     fromSubgraph: true,
@@ -211,6 +214,11 @@ export const errorTable = {
     status: 401,
     fromSubgraph: true,
     message: 'The time of this stream is over, as that of its access token. Continue with a new one.',
+    model: null,
+  },
+  GRAPH_CHANGED: {
+    status: 409,
+    message: 'What this stream shows is no longer in the graph, or no longer for you to see. Subscribe again.',
     model: null,
   },
   STREAM_TOO_SLOW: { status: 408, message: 'Events came faster than they were read.', model: null },

@@ -1,4 +1,5 @@
 import type { SubjectRule } from './bind-subjects.ts'
+import type { Ownership } from './directives.ts'
 
 /**
  * `graph.json`, the one artefact of `behalf compose`: what the gateway loads at start.
@@ -15,6 +16,8 @@ export interface Graph {
   readonly rules: Readonly<Record<string, FieldRule>>
   /** By coordinate of an argument or input field, such as `Query.user(id:)` or `TransferInput.userId`: `@subject`. */
   readonly subjects: Readonly<Record<string, readonly SubjectRule[]>>
+  /** By object type, and by subgraph that gives it fields: whose its objects are. Each subgraph checks its own. */
+  readonly owners: Readonly<Record<string, Readonly<Record<string, Ownership>>>>
   /** Sorted by name. */
   readonly tools: readonly ToolDefinition[]
 }

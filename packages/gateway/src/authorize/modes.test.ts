@@ -171,7 +171,7 @@ describe('reject', () => {
     })
     expect(await ask(query, {}, { on: true })).toMatchObject({ status: 403 })
     expect(await ask(query, { scope: 'profile' }, { on: true })).toMatchObject({ status: 200 })
-    expect(await ask(query, {}, {})).toMatchObject({ status: 400 })
+    expect((await ask(query, {}, {})).body).toMatchObject({ errors: [{ extensions: { code: 'BAD_USER_INPUT' } }] })
   })
 })
 

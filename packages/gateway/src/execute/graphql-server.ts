@@ -22,17 +22,23 @@ import type { RateLimits } from '../limits/rate-limits.ts'
 
 export type GraphQLServer = ApolloServer<RequestContext & Record<string, unknown>>
 
-/** Apollo Server over the supergraph; it knows principals, and never a credential. What a caller may not see is not planned. */
-export async function startGraphQLServer(options: {
+export interface GraphQLServerOptions {
   readonly supergraph: string
   readonly authorization: Omit<AuthorizationOptions, 'log'>
   readonly subgraph: (subgraph: { readonly name: string; readonly url: string }) => Subgraph
   readonly guard: RevocationGuard
   readonly introspection: boolean
   readonly operationLimits: OperationLimits
-  readonly rates: RateLimits
+  readonly rates: Pick<RateLimits, 'cost'>
   readonly log: Logger
-}): Promise<GraphQLServer> {
+}
+
+/**
+ * Apollo Server over the supergraph; it knows principals, and never a credential. What a caller may not see is not planned.
+ *
+ * @throws what is wrong with the supergraph.
+ */
+export async function startGraphQLServer(options: GraphQLServerOptions): Promise<GraphQLServer> {
   const { supergraph, authorization, subgraph, guard, introspection, operationLimits, rates, log } = options
   const gateway = createPlanGateway({ supergraph, subgraph })
   const server: GraphQLServer = new ApolloServer<RequestContext & Record<string, unknown>>({
@@ -44,7 +50,8 @@ export async function startGraphQLServer(options: {
     hideSchemaDetailsFromClientErrors: !introspection,
     // CSRF is a matter of cookies; the only credential here is a bearer token.
     csrfPrevention: false,
-    persistedQueries: false,
+    // Of clients, that sent them before; by a hash of what was sent, so that nobody can put another text in its place.
+    persistedQueries: { ttl: null },
     parseOptions: { maxTokens: operationLimits.tokens },
     stopOnTerminationSignals: false,
     plugins: [

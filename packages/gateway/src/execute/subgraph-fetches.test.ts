@@ -6,7 +6,16 @@ import { agent } from '../authorize/fixtures.ts'
 import type { Fetch } from './plan/run.ts'
 import { createSubgraphFetches } from './subgraph-fetches.ts'
 
-const graph: Graph = { format: 1, hash: '', supergraph: '', subgraphs: {}, rules: {}, subjects: {}, tools: [] }
+const graph: Graph = {
+  format: 1,
+  hash: '',
+  supergraph: '',
+  subgraphs: {},
+  rules: {},
+  subjects: {},
+  owners: {},
+  tools: [],
+}
 const approval: Approval = { id: 'apr_1', field: 'cancelOrder' }
 
 /** What the context token of such a fetch is made of. */

@@ -1,13 +1,15 @@
 import { HeaderMap } from '@apollo/server'
-import { AppError } from '@behalf/identity'
+import { AppError, type ErrorCode } from '@behalf/identity'
 import { type Span, SpanKind } from '@opentelemetry/api'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { RequestAudit } from '../audit/audit-requests.ts'
 import { ignoredHeaders } from '../audit/ignored-headers.ts'
 import { RequestRecord } from '../audit/request-record.ts'
-import type { GraphQLServer } from '../execute/graphql-server.ts'
 import type { RequestContext } from '../execute/request-context.ts'
+import type { ServedGraph } from '../graph/serve-graph.ts'
+import type { ServedGraphs } from '../graph/served-graphs.ts'
 import type { Admit } from './admission.ts'
+import type { FindDocument } from './documents.ts'
 import { goneSignal } from './gone-signal.ts'
 import { parseJson } from './parse-json.ts'
 import { traceOf } from './trace-of.ts'
@@ -16,9 +18,14 @@ import { inSpan, traceOfClient } from '../tracing.ts'
 /** `/graphql`: the credential ends in `admit`; of the client's headers, execution sees trace context only. */
 export function addGraphQLRoute(
   app: FastifyInstance,
-  options: { readonly admit: Admit; readonly server: GraphQLServer; readonly audit: RequestAudit },
+  options: {
+    readonly admit: Admit
+    readonly findDocument: FindDocument
+    readonly graphs: ServedGraphs
+    readonly audit: RequestAudit
+  },
 ): void {
-  const { admit, server, audit } = options
+  const { admit, findDocument, graphs, audit } = options
 
   /** A span of the client's trace, if it has one. Its attributes name the transaction, and nobody. */
   async function handle(request: FastifyRequest, reply: FastifyReply): Promise<string> {
@@ -35,9 +42,10 @@ export function addGraphQLRoute(
     const record = new RequestRecord(request.id)
     const ignored = ignoredHeaders(request.raw.rawHeaders)
     const { principal, address } = await inSpan('admit', {}, () => admit(request, 'graphql'))
+    using taken = graphs.take()
     let status = 500
     try {
-      const answer = await answerTo(request, { principal, address, record, signal: goneSignal(reply) })
+      const answer = await answerTo(request, taken.graph, { principal, address, record, signal: goneSignal(reply) })
       status = answer.status
       if (status >= 400) record.refusal ??= codeOf(answer.text)
       reply.code(status).headers(answer.headers)
@@ -56,6 +64,7 @@ export function addGraphQLRoute(
 
   async function answerTo(
     request: FastifyRequest,
+    { server }: ServedGraph,
     caller: Pick<RequestContext, 'principal' | 'address' | 'record' | 'signal'>,
   ) {
     const { id: txn } = request
@@ -67,8 +76,7 @@ export function addGraphQLRoute(
       httpGraphQLRequest: {
         method: request.method,
         headers: negotiationHeaders(request),
-        search: new URL(request.url, 'http://gateway').search,
-        body: Buffer.isBuffer(request.body) ? parseJson(request.body) : undefined,
+        ...withDocument(request, findDocument),
       },
       context: async () => ({ ...caller, approval: null, txn, trace: traceOf(request) }),
     })
@@ -77,11 +85,49 @@ export function addGraphQLRoute(
     // Apollo Server's own cache policy must not replace ours.
     headers.delete('cache-control')
     const text = status < 400 ? body.string : withTransaction(body.string, txn)
-    return { status, headers: Object.fromEntries(headers), text }
+    return { status: statusFor(headers, status, text), headers: Object.fromEntries(headers), text }
   }
 
   app.all('/graphql', handle)
 }
+
+/** What was asked, with the text of the document that it names. */
+function withDocument({ body, url }: FastifyRequest, findDocument: FindDocument) {
+  const { search, searchParams } = new URL(url, 'http://gateway')
+  if (Buffer.isBuffer(body)) {
+    const parsed = parseJson(body)
+    // Whatever else it is, is refused where it is read.
+    if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return { search, body: parsed }
+    const query = findDocument(parsed)
+    return { search, body: query === null ? parsed : { ...parsed, query, extensions: null } }
+  }
+  const extensions = searchParams.get('extensions')
+  const query = findDocument({
+    query: searchParams.get('query'),
+    documentId: searchParams.get('documentId'),
+    extensions: extensions === null ? null : parseJson(Buffer.from(extensions)),
+  })
+  if (query === null) return { search, body: undefined }
+  searchParams.set('query', query)
+  searchParams.delete('extensions')
+  return { search: `?${searchParams.toString()}`, body: undefined }
+}
+
+/**
+ * In `application/json`, a status other than 200 says that what answered need not be a GraphQL server: what is wrong with
+ * an operation is only in the answer (GraphQL over HTTP, 6.4.1). Limits are not of the operation's correctness.
+ */
+const statusFor = (headers: ReadonlyMap<string, string>, status: number, text: string): number =>
+  status === 400 && headers.get('content-type')?.startsWith('application/json') && wrongOperation.has(codeOf(text))
+    ? 200
+    : status
+
+const wrongOperation: ReadonlySet<string> = new Set<ErrorCode>([
+  'GRAPHQL_PARSE_FAILED',
+  'GRAPHQL_VALIDATION_FAILED',
+  'OPERATION_RESOLUTION_FAILURE',
+  'BAD_USER_INPUT',
+])
 
 /** What Apollo Server refuses before there is an operation passes no plugin that could say the `txn`. */
 function withTransaction(text: string, txn: string): string {

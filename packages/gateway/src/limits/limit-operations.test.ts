@@ -76,7 +76,7 @@ describe('[P15] an operation that asks for too much is refused, no subgraph is a
     expect(await ask(2 ** 31 - 1)).toMatchObject(tooComplex('cost 23622320118, at most 120'))
     expect(await ask(null)).toMatchObject({ status: 200 })
     expect(await ask(-5)).toMatchObject({ status: 200 })
-    expect(await ask('all')).toMatchObject({ status: 400 })
+    expect((await ask('all')).text).toContain('BAD_USER_INPUT')
     const one = 'query($n: Int) { people(first: $n) { id } }'
     expect((await gateway.ask(one, { variables: { n: 'all' } })).text).toContain('BAD_USER_INPUT')
   })
@@ -135,7 +135,7 @@ describe('by default', () => {
     ['a fragment of itself', '{ viewer { ...F } } fragment F on User { ...F }'],
   ])('[P15] %s: refused, and the next is answered', async (_what, query) => {
     const answer = await plain.ask(query)
-    expect(answer.status).toBe(400)
+    expect(answer.body.data).toBeUndefined()
     expect(answer.text).toMatch(/OPERATION_TOO_COMPLEX|GRAPHQL_VALIDATION_FAILED/)
     expect(await plain.ask('{ chatBackend }')).toMatchObject({ status: 200 })
   })

@@ -22,7 +22,7 @@ export function limitOperations(options: {
     requestDidStart: async () => ({
       async didResolveOperation({ schema, document, operation, request: { variables = {} }, contextValue }) {
         // Said by another plugin.
-        if (operation === undefined) return
+        if (operation === undefined || contextValue.isCounted) return
         try {
           const measures = known.get(operation) ?? measureOperation(schema, document, operation)
           known.set(operation, measures)

@@ -3,32 +3,32 @@ import {
   type AskedApproval,
   type DelegationGrant,
   errorTable,
-  type Graph,
   type McpRound,
   type McpTools,
   type Principal,
   type ToolOutcome,
 } from '@behalf/identity'
-import type { ToolAudit } from '../audit/audit-tools.ts'
 import type { AgentScopes } from '../authenticate/agent-scopes.ts'
 import type { IssuerConfig } from '../authenticate/issuer.ts'
 import { principalOfClient } from '../authenticate/principal.ts'
 import type { Authority } from '../authority.ts'
+import type { ServedGraph } from '../graph/serve-graph.ts'
 import type { RateLimits } from '../limits/rate-limits.ts'
-import type { CanGain, Registry } from '../registry.ts'
+import type { CanGain } from '../registry.ts'
 import type { RevocationGuard } from '../revocation/revocation-guard.ts'
 import type { Round, TicketSealer } from '../agent/ticket.ts'
 
 /** The tools of whoever shows a token of a client's, under the delegation of that client. @throws {AppError} `SESSION_ENDED` */
-export type ToolsOf = (principal: Principal, request: { readonly txn: string }) => Promise<McpTools>
+export type ToolsOf = (
+  principal: Principal,
+  request: { readonly txn: string; readonly graph: ServingGraph },
+) => Promise<McpTools>
+type ServingGraph = Pick<ServedGraph, 'tools' | 'registry' | 'toolAudit'>
 
 export function createToolsOf(options: {
   readonly authority: Pick<Authority, 'delegateToClient'>
   readonly guard: RevocationGuard
-  readonly registry: Registry
-  readonly tools: Graph['tools']
   readonly rates: RateLimits
-  readonly audit: Pick<ToolAudit, 'refused'>
   readonly issuers: readonly IssuerConfig[]
   readonly agentScopes: AgentScopes
   readonly rounds: Pick<TicketSealer, 'sealRound' | 'openRound'>
@@ -37,8 +37,7 @@ export function createToolsOf(options: {
   /** A page where the user, signed in as themselves, decides the one in its `approval`. */
   readonly approvalsUrl?: string | undefined
 }): ToolsOf {
-  const { authority, guard, registry, tools, rates, audit, issuers, agentScopes, rounds, home, approvalsUrl } = options
-  const schemas = new Map(tools.map(({ name, outputSchema }) => [name, outputSchema]))
+  const { authority, guard, rates, issuers, agentScopes, rounds, home, approvalsUrl } = options
 
   /** What neither the issuer may grant nor an agent may have for this user, no sign-in gives. */
   function gains(principal: Principal): CanGain {
@@ -65,8 +64,13 @@ export function createToolsOf(options: {
     return { decideAt: page.href, state: await rounds.sealRound(round, new Date(expiresAt)) }
   }
 
-  async function call(client: Principal, canGain: CanGain, txn: string, name: string, given: unknown, round: McpRound) {
-    const { signal, state } = round
+  /** One round of a call, in the graph that is served now. */
+  async function callIn(
+    { registry, toolAudit }: ServingGraph,
+    caller: { readonly client: Principal; readonly canGain: CanGain; readonly txn: string },
+    { name, given, signal, state }: McpRound & { readonly name: string; readonly given: unknown },
+  ) {
+    const { client, canGain, txn } = caller
     const request = { name, arguments: given, call: null }
     try {
       await rates.toolCall(client)
@@ -75,13 +79,13 @@ export function createToolsOf(options: {
       return await registry.call(client, request, txn, { canGain, signal, ...(expected && { expected }) })
     } catch (error) {
       if (!(error instanceof AppError)) throw error
-      audit.refused(client, request, { txn, code: error.code })
+      toolAudit.refused(client, request, { txn, code: error.code })
       if (error.code !== 'APPROVAL_MISMATCH') throw error
       return { ok: false, error: { code: error.code, message: errorTable.APPROVAL_MISMATCH.model } } as const
     }
   }
 
-  return async (principal, { txn }) => {
+  return async (principal, { txn, graph }) => {
     const delegation = await authority.delegateToClient(grantOf(principal, txn))
     if (delegation === null) throw new AppError('SESSION_ENDED')
     const client = principalOfClient(principal, delegation)
@@ -90,10 +94,11 @@ export function createToolsOf(options: {
 
     return {
       txn,
-      list: () => registry.catalogue(client, txn, canGain),
+      list: () => graph.registry.catalogue(client, txn, canGain),
       async call(name, given, round) {
-        const outcome = await call(client, canGain, txn, name, given, round)
-        if (outcome.ok) return { ...outcome, outputSchema: schemas.get(name) ?? {} }
+        const outcome = await callIn(graph, { client, canGain, txn }, { ...round, name, given })
+        if (outcome.ok)
+          return { ...outcome, outputSchema: graph.tools.find((tool) => tool.name === name)?.outputSchema ?? {} }
         if (outcome.error.code === 'TOOL_UNKNOWN') return null
         requireNoOtherToken(outcome)
         const { error, approval } = outcome

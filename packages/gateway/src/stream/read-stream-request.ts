@@ -1,5 +1,6 @@
 import { AppError } from '@behalf/identity'
 import { z } from 'zod'
+import type { FindDocument } from '../http/documents.ts'
 import { parseJson } from '../http/parse-json.ts'
 
 /** GraphQL over HTTP, "Request Parameters". */
@@ -10,7 +11,8 @@ export interface StreamRequest {
 }
 
 const schema = z.object({
-  query: z.string(),
+  query: z.string().nullish(),
+  documentId: z.string().nullish(),
   operationName: z.string().nullish(),
   // As it is: z.record would leave out what a client named `__proto__`.
   variables: z
@@ -21,17 +23,18 @@ const schema = z.object({
 /**
  * The body of a POST, or, for EventSource, which can send none, the parameters of a GET.
  *
- * @throws {AppError} `BAD_REQUEST`
+ * @throws {AppError} `BAD_REQUEST`, and what `findDocument` throws
  */
-export function readStreamRequest(request: {
-  readonly method: string
-  readonly url: string
-  readonly body: unknown
-}): StreamRequest {
+export function readStreamRequest(
+  request: { readonly method: string; readonly url: string; readonly body: unknown },
+  findDocument: FindDocument,
+): StreamRequest {
   const parsed = schema.safeParse(request.method === 'GET' ? readParameters(request.url) : readBody(request.body))
   if (!parsed.success)
     throw new AppError('BAD_REQUEST', 'Send "query", and if need be "variables" and "operationName".')
-  const { query, operationName, variables } = parsed.data
+  const { operationName, variables } = parsed.data
+  const query = findDocument(parsed.data) ?? parsed.data.query
+  if (query == null) throw new AppError('BAD_REQUEST', 'Send "query", or "documentId".')
   return { query, ...(operationName != null && { operationName }), variables: variables ?? {} }
 }
 
@@ -42,6 +45,7 @@ function readParameters(url: string): Record<string, unknown> {
   const variables = searchParams.get('variables')
   return {
     query: searchParams.get('query'),
+    documentId: searchParams.get('documentId'),
     operationName: searchParams.get('operationName'),
     variables: variables === null ? null : parseJson(Buffer.from(variables)),
   }

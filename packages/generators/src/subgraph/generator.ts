@@ -33,7 +33,7 @@ export default function generateSubgraph(tree: Tree, { name, port }: SubgraphOpt
   if (neighbour) throw new Error(`Port ${own} is that of ${neighbour.name}. Nothing was changed.`)
 
   const { className, propertyName } = names(name)
-  generateFiles(tree, fileURLToPath(new URL('files', import.meta.url)), directory, {
+  generateFiles(tree, fileURLToPath(new URL('../../src/subgraph/files', import.meta.url)), directory, {
     name,
     Name: className,
     property: propertyName,
@@ -41,7 +41,11 @@ export default function generateSubgraph(tree: Tree, { name, port }: SubgraphOpt
     port: own,
     userOwner: userOwner(apps),
   })
-  return finish(tree.root, ['npm install --no-audit --no-fund', `npm run format --if-present -- ${directory}`])
+  return finish(tree.root, [
+    'npm install --no-audit --no-fund',
+    `npm run format --if-present -- ${directory}`,
+    'npm run types --if-present',
+  ])
 }
 
 /** Whose a `User` is has to be the same in every subgraph. */

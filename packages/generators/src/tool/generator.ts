@@ -31,7 +31,7 @@ export default function generateTool(tree: Tree, { name, app, field }: ToolOptio
   }
 
   const found = findField(own.schema, name, field ?? null)
-  generateFiles(tree, fileURLToPath(new URL('files', import.meta.url)), own.directory, {
+  generateFiles(tree, fileURLToPath(new URL('../../src/tool/files', import.meta.url)), own.directory, {
     name,
     app,
     fileName: names(name).fileName,
