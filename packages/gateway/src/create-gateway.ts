@@ -54,6 +54,11 @@ export interface GatewayOptions {
   readonly registry: GraphParts['registry']
   /** Serves the tools at `/mcp` too, where issuers have an audience for it that is a URL. */
   readonly mcp?: McpEndpoint
+  /**
+   * A page of an interactive client where users decide what agents ask, the approval's id in its query as `approval`. Clients of
+   * MCP that can send their user to a page do. Default: none; users are told to go to the gateway's own origin.
+   */
+  readonly approvalsUrl?: string | undefined
   /** Whether an agent may have a scope for a user. Default: any that it was granted. */
   readonly agentScopes?: AgentScopes
   /** A function for each name that subgraphs use in `@policy`. */
@@ -250,6 +255,8 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       rates,
       issuers,
       agentScopes,
+      rounds: tickets,
+      approvalsUrl: options.approvalsUrl,
     })
 
   const internalApp = createApp({
