@@ -68,7 +68,7 @@ export function createPlanGateway(options: {
         const size = source.length + 1
         const known = operations.get(key)
         const parts = { supergraph, overrideLabels, subgraphOf, isOfType, plans }
-        const execute = known ?? compileOperation({ document, operation, key, size }, parts)
+        const execute = known ?? compileOperation({ document, operation, labels: overrideLabels, size }, parts)
         if (!known) operations.set(key, execute, { size })
         try {
           return await inSpan('gateway.execute', {}, () => execute(request.variables ?? {}, context as RequestContext))
