@@ -11,7 +11,7 @@ import { startSubgraphs } from './subgraphs.ts'
 
 export const contestants = ['behalf', 'stock', 'hive', 'hive-rust', 'bare'] as const
 export type Contestant = (typeof contestants)[number]
-export const workloads = ['fixed', 'users', 'distinct', 'literals', 'new'] as const
+export const workloads = ['fixed', 'users', 'distinct', 'literals', 'new', 'alone'] as const
 export type Workload = (typeof workloads)[number]
 
 export interface Sample {
@@ -21,6 +21,8 @@ export interface Sample {
   readonly perSecond: number
   /** Microseconds of the gateway's CPU time for each request. */
   readonly cpu: number
+  /** Milliseconds that half of the requests took at most. */
+  readonly p50: number
   readonly wrong: number
 }
 
@@ -31,11 +33,13 @@ const ticks = 100
 /** @param only - contestants to run; the order alternates from run to run. */
 export async function measureGateways(options: {
   readonly runs: number
-  /** Of each workload, after as many at the start: what is not compiled yet is not measured. */
+  /** Of each workload. */
   readonly requests: number
   readonly only: readonly Contestant[]
   readonly of: readonly Workload[]
-}): Promise<readonly Sample[]> {
+  /** Told after each run of all that was measured so far: a machine may be wanted back before the last. */
+  readonly save: (samples: readonly Sample[], runs: number) => void
+}): Promise<void> {
   const { publicKey, privateKey } = await generateKeyPair('ES256', { extractable: true })
   const jwk = { ...(await exportJWK(publicKey)), kid: 'bench', alg: 'ES256', use: 'sig' }
   const subgraphs = await startSubgraphs({ keys: [jwk] })
@@ -70,6 +74,7 @@ export async function measureGateways(options: {
     distinct: () => request(`Of${fresh++ % 1000}`, tokens[0]),
     literals: () => request('Literals', tokens[0], { fields: withLiteral(String(fresh++)), expected }),
     new: () => request('New', tokens[0], selectionOf(fresh++)),
+    alone: () => request('Fixed', tokens[0]),
   }
 
   const samples: Sample[] = []
@@ -80,16 +85,17 @@ export async function measureGateways(options: {
         const { url, child } = await start(contestant, contest)
         try {
           const warm = { url, connections: 64, next: next.fixed }
-          await load({ ...warm, requests: options.requests })
+          await load({ ...warm, requests: 2500 })
           for (const workload of options.of) {
             // Nothing is kept of what is asked.
-            if (contestant === 'bare' && workload !== options.of[0]) continue
-            const asked = { url, connections: 64, next: next[workload] }
+            if (contestant === 'bare' && workload !== 'fixed' && workload !== 'alone') continue
+            const asked = { url, connections: workload === 'alone' ? 1 : 64, next: next[workload] }
             await load({ ...asked, requests: warmUp[workload] })
             const before = cpuOf(child.pid)
-            const { seconds, wrong, requests } = await load({ ...asked, requests: options.requests })
+            const requested = workload === 'alone' ? options.requests / 4 : options.requests
+            const { seconds, p50, wrong, requests } = await load({ ...asked, requests: requested })
             const cpu = ((cpuOf(child.pid) - before) * 1_000_000) / requests
-            const sample = { contestant, workload, run, perSecond: requests / seconds, cpu, wrong }
+            const sample = { contestant, workload, run, perSecond: requests / seconds, cpu, p50, wrong }
             console.log(
               `${run} ${contestant} ${workload} ${sample.perSecond.toFixed(0)}/s ${cpu.toFixed(0)} us ${wrong} wrong`,
             )
@@ -99,16 +105,23 @@ export async function measureGateways(options: {
           child.kill()
         }
       }
+      options.save(samples, run + 1)
     }
   } finally {
     subgraphs.close()
     rmSync(folder, { recursive: true, force: true })
   }
-  return samples
 }
 
-/** Every user and every operation twice, so that nobody is seen for the first time while it is measured. */
-const warmUp: Record<Workload, number> = { fixed: 500, users: 2000, distinct: 2000, literals: 500, new: 500 }
+/** Every user and every operation, so that nobody is seen for the first time while it is measured. */
+const warmUp: Record<Workload, number> = {
+  fixed: 500,
+  users: 1500,
+  distinct: 1500,
+  literals: 500,
+  new: 500,
+  alone: 100,
+}
 
 const request = (name: string, token = '', asked = { fields, expected: expected as object }) => ({
   body: JSON.stringify({ query: `query ${name} ${asked.fields}`, operationName: name }),
