@@ -24,17 +24,23 @@ import type { RateLimits } from '../limits/rate-limits.ts'
 
 export type GraphQLServer = ApolloServer<RequestContext & Record<string, unknown>>
 
-/** Apollo Server over the supergraph; it knows principals, and never a credential. What a caller may not see is not planned. */
-export async function startGraphQLServer(options: {
+export interface GraphQLServerOptions {
   readonly supergraph: string
   readonly authorization: Omit<AuthorizationOptions, 'log'>
   readonly subgraph: (subgraph: { readonly name: string; readonly url: string }) => Subgraph
   readonly guard: RevocationGuard
   readonly introspection: boolean
   readonly operationLimits: OperationLimits
-  readonly rates: RateLimits
+  readonly rates: Pick<RateLimits, 'cost'>
   readonly log: Logger
-}): Promise<GraphQLServer> {
+}
+
+/**
+ * Apollo Server over the supergraph; it knows principals, and never a credential. What a caller may not see is not planned.
+ *
+ * @throws what is wrong with the supergraph.
+ */
+export async function startGraphQLServer(options: GraphQLServerOptions): Promise<GraphQLServer> {
   const { supergraph, authorization, subgraph, guard, introspection, operationLimits, rates, log } = options
   const gateway = createPlanGateway({ supergraph, subgraph })
   const known = createKnownDocuments({ maxTokens: operationLimits.tokens })

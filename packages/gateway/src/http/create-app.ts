@@ -43,9 +43,11 @@ export function createApp(options: {
   readonly trustedProxies?: readonly string[]
   readonly contentTypes: readonly string[]
   readonly ready: () => Promise<void>
+  /** What `/readyz?verbose` says besides. */
+  readonly details?: () => object
   readonly writeError: WriteError
 }): FastifyInstance {
-  const { log, maxBodyBytes, trustedProxies = [], contentTypes, ready, writeError } = options
+  const { log, maxBodyBytes, trustedProxies = [], contentTypes, ready, details, writeError } = options
 
   async function refuse(error: Error, request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const known = error instanceof AppError ? error : toAppError(error)
@@ -98,12 +100,13 @@ export function createApp(options: {
   })
 
   app.get('/healthz', async () => ({ status: 'ok' }))
-  app.get('/readyz', async (_request, reply) => {
+  app.get<{ Querystring: { verbose?: unknown } }>('/readyz', async ({ query }, reply) => {
     const isReady = await ready().then(
       () => true,
       (cause: unknown) => log.warn({ reason: describeCause(cause) }, 'not ready'),
     )
-    await reply.code(isReady ? 200 : 503).send({ status: isReady ? 'ready' : 'not ready' })
+    const more = query.verbose === undefined ? undefined : details?.()
+    await reply.code(isReady ? 200 : 503).send({ status: isReady ? 'ready' : 'not ready', ...more })
   })
   return app
 }

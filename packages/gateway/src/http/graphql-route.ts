@@ -6,8 +6,9 @@ import { LRUCache } from 'lru-cache'
 import type { RequestAudit } from '../audit/audit-requests.ts'
 import { ignoredHeaders } from '../audit/ignored-headers.ts'
 import { RequestRecord } from '../audit/request-record.ts'
-import type { GraphQLServer } from '../execute/graphql-server.ts'
 import type { RequestContext } from '../execute/request-context.ts'
+import type { ServedGraph } from '../graph/serve-graph.ts'
+import type { ServedGraphs } from '../graph/served-graphs.ts'
 import type { Admit } from './admission.ts'
 import type { FindDocument } from './documents.ts'
 import { goneSignal } from './gone-signal.ts'
@@ -22,11 +23,11 @@ export function addGraphQLRoute(
   options: {
     readonly admit: Admit
     readonly findDocument: FindDocument
-    readonly server: GraphQLServer
+    readonly graphs: ServedGraphs
     readonly audit: RequestAudit
   },
 ): void {
-  const { admit, findDocument, server, audit } = options
+  const { admit, findDocument, graphs, audit } = options
 
   /** A span of the client's trace, if it has one. Its attributes name the transaction, and nobody. */
   async function handle(request: FastifyRequest, reply: FastifyReply): Promise<string> {
@@ -43,9 +44,10 @@ export function addGraphQLRoute(
     const record = new RequestRecord(request.id)
     const ignored = ignoredHeaders(request.raw.rawHeaders)
     const { principal, address } = await inSpan('admit', {}, () => admit(request, 'graphql'))
+    using taken = graphs.take()
     let status = 500
     try {
-      const answer = await answerTo(request, { principal, address, record, signal: goneSignal(reply) })
+      const answer = await answerTo(request, taken.graph, { principal, address, record, signal: goneSignal(reply) })
       status = answer.status
       if (status >= 400) record.refusal ??= codeOf(answer.text)
       reply.code(status).headers(answer.headers)
@@ -67,6 +69,7 @@ export function addGraphQLRoute(
 
   async function answerTo(
     request: FastifyRequest,
+    { server }: ServedGraph,
     caller: Pick<RequestContext, 'principal' | 'address' | 'record' | 'signal'>,
   ) {
     const { id: txn, method } = request

@@ -21,7 +21,7 @@ export function limitOperations(options: {
   const listener: GraphQLRequestListener<RequestContext & Record<string, unknown>> = {
     async didResolveOperation({ schema, document, operation, request: { variables = {} }, contextValue }) {
       // Said by another plugin.
-      if (operation === undefined) return
+      if (operation === undefined || contextValue.isCounted) return
       try {
         let measures = known.get(operation)
         if (measures === undefined) known.set(operation, (measures = measureOperation(schema, document, operation)))
