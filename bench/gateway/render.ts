@@ -64,8 +64,8 @@ export function renderGateways(result: Result): string {
   return `# Performance
 
 Written by \`npm run bench -- gateway\` in [bench/](../../bench), from \`bench/results/gateway.json\`. Measured ${measured.slice(0, 10)}
-with Node ${node} on ${machine}: ${runs} runs of ${requests} requests each after a
-warm-up, in alternating order, 64 connections. Load average of the machine at the end: ${load?.toFixed(1)}.
+with Node ${node} on ${machine}: ${runs} runs of ${requests} requests of each kind after a
+warm-up; all gateways are there from the beginning and are asked in turn, in alternating order; 64 connections. Load average of the machine at the end: ${load?.toFixed(1)}.
 
 One query, \`viewer\` and then the viewer's orders and balance in parallel: three requests to subgraphs. The gateway has one
 core; what asks, and subgraphs that answer from memory, have the other. Every answer was compared with what it has to be:

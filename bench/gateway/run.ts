@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
@@ -27,13 +27,14 @@ export interface Sample {
 }
 
 const audience = 'https://bench.example/graphql'
-/** Kernel ticks in a second (`getconf CLK_TCK`). */
-const ticks = 100
 
-/** @param only - contestants to run; the order alternates from run to run. */
+/**
+ * All are there from the beginning, and are asked in turn, so that what else the machine does is everybody's. The order
+ * alternates from run to run.
+ */
 export async function measureGateways(options: {
   readonly runs: number
-  /** Of each workload. */
+  /** Of each workload, of each contestant, in each run. */
   readonly requests: number
   readonly only: readonly Contestant[]
   readonly of: readonly Workload[]
@@ -78,44 +79,50 @@ export async function measureGateways(options: {
   }
 
   const samples: Sample[] = []
+  const started: Started[] = []
+  // Nothing is kept there of what is asked.
+  const asks = (contestant: Contestant) =>
+    options.of.filter((workload) => contestant !== 'bare' || workload === 'fixed' || workload === 'alone')
+  const ask = (url: string, workload: Workload, requests: number) =>
+    load({ url, connections: workload === 'alone' ? 1 : 64, next: next[workload], requests })
   try {
+    for (const contestant of options.only) {
+      const one = await start(contestant, contest)
+      started.push(one)
+      for (const workload of asks(contestant)) await ask(one.url, workload, warmUp[workload])
+    }
     for (let run = 0; run < options.runs; run++) {
-      const order = run % 2 === 0 ? options.only : options.only.toReversed()
-      for (const contestant of order) {
-        const { url, child } = await start(contestant, contest)
-        try {
-          const warm = { url, connections: 64, next: next.fixed }
-          await load({ ...warm, requests: 2500 })
-          for (const workload of options.of) {
-            // Nothing is kept of what is asked.
-            if (contestant === 'bare' && workload !== 'fixed' && workload !== 'alone') continue
-            const asked = { url, connections: workload === 'alone' ? 1 : 64, next: next[workload] }
-            await load({ ...asked, requests: warmUp[workload] })
-            const before = cpuOf(child.pid)
-            const requested = workload === 'alone' ? options.requests / 4 : options.requests
-            const { seconds, p50, wrong, requests } = await load({ ...asked, requests: requested })
-            const cpu = ((cpuOf(child.pid) - before) * 1_000_000) / requests
-            const sample = { contestant, workload, run, perSecond: requests / seconds, cpu, p50, wrong }
-            console.log(
-              `${run} ${contestant} ${workload} ${sample.perSecond.toFixed(0)}/s ${cpu.toFixed(0)} us ${wrong} wrong`,
-            )
-            samples.push(sample)
-          }
-        } finally {
-          child.kill()
+      for (const workload of options.of)
+        for (const { contestant, url, child } of run % 2 === 0 ? started : started.toReversed()) {
+          if (!asks(contestant).includes(workload)) continue
+          const before = cpuOf(child.pid)
+          const { seconds, p50, wrong, requests } = await ask(
+            url,
+            workload,
+            options.requests / (workload === 'alone' ? 4 : 1),
+          )
+          const cpu = ((cpuOf(child.pid) - before) * 1_000_000) / requests
+          const sample = { contestant, workload, run, perSecond: requests / seconds, cpu, p50, wrong }
+          console.log(
+            `${run} ${contestant} ${workload} ${sample.perSecond.toFixed(0)}/s ${cpu.toFixed(0)} us ${wrong} wrong`,
+          )
+          samples.push(sample)
         }
-      }
       options.save(samples, run + 1)
     }
   } finally {
+    for (const { child } of started) child.kill()
     subgraphs.close()
     rmSync(folder, { recursive: true, force: true })
   }
 }
 
-/** Every user and every operation, so that nobody is seen for the first time while it is measured. */
+/**
+ * Before anything is measured: what is not compiled yet is not, nor is a user or an operation that is seen for the first
+ * time where they are said to be known.
+ */
 const warmUp: Record<Workload, number> = {
-  fixed: 500,
+  fixed: 3000,
   users: 1500,
   distinct: 1500,
   literals: 500,
@@ -129,8 +136,14 @@ const request = (name: string, token = '', asked = { fields, expected: expected 
   expected: JSON.stringify(asked.expected),
 })
 
+interface Started {
+  readonly contestant: Contestant
+  readonly url: string
+  readonly child: ChildProcess
+}
+
 /** On the first core; what asks, and the subgraphs, are on the second. */
-async function start(contestant: Contestant, contest: Contest): Promise<{ url: string; child: ChildProcess }> {
+async function start(contestant: Contestant, contest: Contest): Promise<Started> {
   const script = join(import.meta.dirname, 'contestants', `${contestant}.ts`)
   const profile = process.env['PROFILE'] === contestant ? ['--cpu-prof', '--cpu-prof-dir=/tmp/behalf-profile'] : []
   const child = spawn('taskset', ['-c', '0', process.execPath, '--conditions=@behalf/source', ...profile, script], {
@@ -146,15 +159,16 @@ async function start(contestant: Contestant, contest: Contest): Promise<{ url: s
     })
     child.once('exit', (code) => reject(new Error(`${contestant} ended with ${code}: ${text.slice(-500)}`)))
   })
-  return { url, child }
+  return { contestant, url, child }
 }
 
-/** Seconds of CPU time of a process and the processes that it started (`proc(5)`). */
+/** Seconds of CPU time of a process and the processes that it started (Linux, `scheduler/sched-stats`): nanoseconds each. */
 function cpuOf(pid: number | undefined): number {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean)
-  const [, rest = ''] = /\) (.*)$/s.exec(readFileSync(`/proc/${pid}/stat`, 'utf8')) ?? []
-  const columns = rest.split(' ')
-  const own = (Number(columns[11]) + Number(columns[12])) / ticks
+  const threads = readdirSync(`/proc/${pid}/task`).map((thread) =>
+    readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8'),
+  )
+  const own = threads.reduce((sum, line) => sum + Number(line.split(' ')[0]) / 1e9, 0)
   return children.reduce((sum, child) => sum + cpuOf(Number(child)), own)
 }
 

@@ -14,8 +14,8 @@ import { createIsOfType } from './type-conditions.ts'
 type GatewayInterface = ApolloServerOptionsWithGateway<BaseContext>['gateway']
 
 /** Of what is kept: plans, and characters of their operations, each of which stands for some 250 bytes. */
-const planBounds = { max: 2000, maxSize: 500_000 }
-const operationBounds = { max: 2000, maxSize: 5_000_000 }
+const planBounds = { max: 5000, maxSize: 500_000 }
+const operationBounds = { max: 5000, maxSize: 5_000_000 }
 
 /**
  * A gateway for Apollo Server that plans with Apollo's planner and executes the plans itself. Contexts are
