@@ -21,6 +21,8 @@ export interface ReloadOptions {
   /** Apps that the gateway reaches where this process cannot move them. */
   readonly fixed: ReadonlySet<string>
   readonly show: (line: string) => void
+  /** There is nothing to do for now. */
+  readonly done: () => void
   /** Something that cannot go on. */
   readonly failed: (error: unknown) => void
 }
@@ -170,6 +172,7 @@ export function createReload(options: ReloadOptions): Reload {
         .catch((error: unknown) => void (isOver || options.failed(error)))
         .finally(() => {
           work = null
+          if (!isOver) options.done()
         })
     },
     async [Symbol.asyncDispose]() {

@@ -10,6 +10,8 @@ export interface SubgraphProcessesOptions {
   readonly portOf: (name: string) => number
   readonly plan: (app: App, port: number) => PlannedProcess
   readonly begin: (plan: ProcessPlan) => RunningProcess
+  /** As `begin`, where it is to answer as soon as it can. */
+  readonly beginBeside: (plan: ProcessPlan) => RunningProcess
   /** @throws Failure if it is not ready in time */
   readonly ready: (plan: PlannedProcess) => Promise<void>
   /** One that serves has ended by itself. */
@@ -44,10 +46,10 @@ interface Started {
 }
 
 export function createSubgraphProcesses(options: SubgraphProcessesOptions): SubgraphProcesses {
-  const { apps, portOf, plan, begin, ready, failed } = options
+  const { apps, portOf, plan, ready, failed } = options
   const serving = new Map<string, Started>()
 
-  function start(app: App, port: number): Started {
+  function start(app: App, port: number, begin: SubgraphProcessesOptions['begin']): Started {
     const planned = plan(app, port)
     return { plan: planned, process: begin(planned), url: subgraphUrl(port) }
   }
@@ -74,7 +76,7 @@ export function createSubgraphProcesses(options: SubgraphProcessesOptions): Subg
   return {
     urls: () => new Map(Array.from(serving, ([name, { url }]) => [name, url])),
     startAll() {
-      for (const app of apps) serve(app.name, start(app, portOf(app.name)))
+      for (const app of apps) serve(app.name, start(app, portOf(app.name), options.begin))
       return Array.from(serving.values(), (started) => started.plan)
     },
     async startBeside(names) {
@@ -83,7 +85,7 @@ export function createSubgraphProcesses(options: SubgraphProcessesOptions): Subg
       const failures = new Map<string, string>()
       await Promise.all(
         wanted.map(async (app) => {
-          const one = start(app, await freePort(portOf(app.name)))
+          const one = start(app, await freePort(portOf(app.name)), options.beginBeside)
           const failure = await answering(one)
           if (failure === null) started.set(app.name, one)
           else failures.set(app.name, failure)
