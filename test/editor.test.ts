@@ -3,7 +3,7 @@ import { existsSync, globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { findApps } from '@behalf/composition'
-import { buildSchema, GraphQLError, parse, validate, type GraphQLSchema } from 'graphql'
+import { buildSchema, type GraphQLError, parse, validate, type GraphQLSchema } from 'graphql'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { root } from './support/system.ts'
 

@@ -99,7 +99,7 @@ describe.runIf(process.platform === 'linux')('[P16] docs/get-started/your-first-
     await expect(architecture).resolves.toBeDefined()
   })
 
-  it('answers through the gateway and in the chat, and nobody else', async () => {
+  it('answers through the gateway, in the chat and over MCP, and nobody else', async () => {
     await using system: System = await startSystem({ root: clone })
     const { urls } = system
     const steps = after('npm start\n').slice(0, -1)
@@ -108,7 +108,7 @@ describe.runIf(process.platform === 'linux')('[P16] docs/get-started/your-first-
       command: step.command.replaceAll('http://127.0.0.1:4000', urls.gateway),
     }))
     const printed = await runSteps(here, { cwd: clone, env: { ...system.env, ...at.env } })
-    expect(printed).toHaveLength(4)
+    expect(printed).toHaveLength(5)
     expect(differences(steps, printed)).toEqual([])
   })
 

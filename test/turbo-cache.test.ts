@@ -75,7 +75,14 @@ describe('what is tested again', () => {
 
   it.each([
     ['apps/orders/src/resolvers.ts', ['@app/orders', '@behalf/test']],
-    ['docs/guides/testing.md', ['@behalf/test']],
+    ['docs/decisions/README.md', ['@behalf/test']],
+    // Tests beside the code that execute what pages show.
+    ['docs/concepts/limits.md', ['@behalf/gateway', '@behalf/postgres', '@behalf/test']],
+    [
+      'docs/guides/testing.md',
+      ['@behalf/authority', '@behalf/gateway', '@behalf/mcp', '@behalf/test', '@behalf/testing'],
+    ],
+    ['docs/spec/context-token.md', ['@behalf/identity', '@behalf/test']],
   ])('nothing else than has to do with %s', async (file, expected) => {
     expect(await touched(file)).toEqual(expected)
   })

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { authorityMigrations } from '@behalf/authority'
+import { authoritySchema } from '@behalf/authority'
 import { compose, findApps } from '@behalf/composition'
 import { deriveContextKeys, deriveWorkloadKey } from '@behalf/identity'
 import { provision } from '@behalf/postgres'
@@ -177,7 +177,7 @@ async function provisionAll(adminUrl: string): Promise<(role: string) => string>
     schema: name,
     migrations: join(directory, 'migrations'),
   }))
-  for (const part of [{ name: 'gateway', schema: 'authority', migrations: authorityMigrations }, ...apps]) {
+  for (const part of [authoritySchema, ...apps]) {
     const url = new URL(adminUrl)
     Object.assign(url, { username: part.name, password: randomBytes(24).toString('hex') })
     await provision({ adminUrl, ...part, password: url.password })

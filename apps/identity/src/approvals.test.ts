@@ -1,8 +1,15 @@
-import { type TestAnswer, testSubgraph, type TestSubgraph } from '@behalf/testing'
+import { authoritySchema } from '@behalf/authority'
+import {
+  type TestAnswer,
+  testSubgraph,
+  type TestSubgraph,
+  testApproval,
+  testDelegation,
+  testArgumentsHash,
+} from '@behalf/testing'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Database } from './database.ts'
-import { ask, authority, delegate, hashOf } from './delegation-fixture.ts'
 import { identity } from './subgraph.ts'
 
 const list =
@@ -15,18 +22,18 @@ const decide = `mutation ($id: ID!, $hash: String!, $decision: ApprovalDecision!
 describe('approvals', () => {
   let app: TestSubgraph<Database>
   beforeAll(async () => {
-    app = await testSubgraph<Database>(identity, { beside: [authority] })
+    app = await testSubgraph<Database>(identity, { beside: [authoritySchema] })
   })
   beforeEach(() => sql`truncate authority.approval, authority.delegation, authority.revocation`.execute(app.admin))
   afterAll(() => app?.close())
 
   const scopes = ['approvals:decide', 'delegations:manage']
   const as = (name: string, held = scopes) => app.as(name, { scopes: held })
-  const asked = async (options: Parameters<typeof ask>[2] = {}, name = 'ada') => {
-    const delegation = await delegate(app, `usr_${name}`)
-    return { delegation, id: await ask(app, delegation, options) }
+  const asked = async (options: Parameters<typeof testApproval>[2] = {}, name = 'ada') => {
+    const delegation = await testDelegation(app, `usr_${name}`)
+    return { delegation, id: await testApproval(app, delegation, options) }
   }
-  const resolve = (id: string, { by = as('ada'), hash = hashOf('ord_1'), decision = 'APPROVE' } = {}) =>
+  const resolve = (id: string, { by = as('ada'), hash = testArgumentsHash, decision = 'APPROVE' } = {}) =>
     by.run(decide, { id, hash, decision })
   const refused = (code: string) => ({
     data: { resolveApproval: null },
@@ -46,7 +53,7 @@ describe('approvals', () => {
           id,
           summary: 'Cancel order "ord_1"',
           tool: 'cancel_order',
-          argumentsHash: hashOf('ord_1'),
+          argumentsHash: testArgumentsHash,
           agent: 'assistant',
           createdAt: expect.stringMatching(/Z$/),
           expiresAt: expect.stringMatching(/Z$/),
@@ -89,7 +96,7 @@ describe('approvals', () => {
 
   test('[P9] are not decided with another hash: each refusal leaves it as it was', async () => {
     const { id } = await asked()
-    expect(await resolve(id, { hash: hashOf('ord_2') })).toMatchObject(refused('APPROVAL_MISMATCH'))
+    expect(await resolve(id, { hash: 'x'.repeat(43) })).toMatchObject(refused('APPROVAL_MISMATCH'))
     expect(await stateOf(id)).toBe('PENDING')
     expect((await resolve(id)).errors).toEqual([])
   })

@@ -1,19 +1,19 @@
-import { attackSubgraph } from '@behalf/testing'
+import { authoritySchema } from '@behalf/authority'
+import { attackSubgraph, testApproval, testDelegation } from '@behalf/testing'
 import { sql } from 'kysely'
 import type { Database } from './database.ts'
-import { ask, authority, delegate } from './delegation-fixture.ts'
 import { identity } from './subgraph.ts'
 
 attackSubgraph<Database>(identity, {
   mine: 'ada',
   theirs: 'ben',
-  beside: [authority],
+  beside: [authoritySchema],
   async prepare(app, { name, subject, tenant }) {
     await app.admin
       .insertInto('users')
       .values({ id: subject, tenant, name, email: `${name}@acme.example`, tier: 'premium' })
       .execute()
-    await ask(app, await delegate(app, subject), { summary: `Cancel the order of ${name}` })
+    await testApproval(app, await testDelegation(app, subject), { summary: `Cancel the order of ${name}` })
     await sql`
       insert into behalf.audit_event (source, at, subject, what, target, outcome)
       values ('gateway', now(), ${subject}, 'field.denied', ${`field of ${name}`}, 'UNAUTHENTICATED')

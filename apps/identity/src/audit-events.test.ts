@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto'
+import { authoritySchema } from '@behalf/authority'
 import { testSubgraph, type TestSubgraph } from '@behalf/testing'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Database } from './database.ts'
-import { authority } from './delegation-fixture.ts'
 import { identity } from './subgraph.ts'
 
 let app: TestSubgraph<Database>
 beforeAll(async () => {
-  app = await testSubgraph<Database>(identity, { beside: [authority] })
+  app = await testSubgraph<Database>(identity, { beside: [authoritySchema] })
 })
 afterAll(() => app?.close())
 beforeEach(async () => {

@@ -1,8 +1,8 @@
-import { type TestAnswer, testSubgraph, type TestSubgraph } from '@behalf/testing'
+import { authoritySchema } from '@behalf/authority'
+import { type TestAnswer, testSubgraph, type TestSubgraph, testDelegation } from '@behalf/testing'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Database } from './database.ts'
-import { authority, delegate } from './delegation-fixture.ts'
 import { identity } from './subgraph.ts'
 
 const list = `query ($first: Int) { viewer { delegations(first: $first) {
@@ -12,7 +12,7 @@ const end = 'mutation ($id: ID!) { revokeDelegation(id: $id) { id agent revokedA
 describe('delegations', () => {
   let app: TestSubgraph<Database>
   beforeAll(async () => {
-    app = await testSubgraph<Database>(identity, { beside: [authority] })
+    app = await testSubgraph<Database>(identity, { beside: [authoritySchema] })
     await app.admin
       .insertInto('users')
       .values([
@@ -35,8 +35,8 @@ describe('delegations', () => {
       .length === 1
 
   test('[P11] are shown to the user who made them, and to nobody else', async () => {
-    const own = await delegate(app, 'usr_ada')
-    await delegate(app, 'usr_ben')
+    const own = await testDelegation(app, 'usr_ada')
+    await testDelegation(app, 'usr_ben')
     expect(await ada().run(list)).toEqual({
       status: 200,
       data: {
@@ -61,7 +61,7 @@ describe('delegations', () => {
   })
 
   test('[P11] are not shown to support, who sees the user', async () => {
-    const id = await delegate(app, 'usr_ada')
+    const id = await testDelegation(app, 'usr_ada')
     const support = app.as('sam', { scopes: ['profile', 'users:read', ...scopes] })
     const someone = '{ user(id: "usr_ada") { name delegations { id } } }'
     expect(await support.run(someone)).toMatchObject({ data: { user: { name: 'Ada', delegations: null } }, errors: [] })
@@ -70,7 +70,7 @@ describe('delegations', () => {
   })
 
   test('[P8] [P11] are neither shown to an agent nor ended by one, approved or not', async () => {
-    const id = await delegate(app, 'usr_ada')
+    const id = await testDelegation(app, 'usr_ada')
     const agent = ada().agent({ tool: 'end_it' })
     for (const caller of [agent, agent.approved('revokeDelegation')]) {
       expect(await caller.run(list)).toMatchObject({
@@ -86,7 +86,7 @@ describe('delegations', () => {
   })
 
   test('[P6] need the scope for it', async () => {
-    const id = await delegate(app, 'usr_ada')
+    const id = await testDelegation(app, 'usr_ada')
     const without = app.as('ada', { scopes: ['profile'] })
     for (const [query, path] of [
       [list, ['viewer', 'delegations']],
@@ -99,7 +99,7 @@ describe('delegations', () => {
   })
 
   test('[P11] are ended by their user, at once and once', async () => {
-    const [id, other] = [await delegate(app, 'usr_ada'), await delegate(app, 'usr_ada', { agent: 'other' })]
+    const [id, other] = [await testDelegation(app, 'usr_ada'), await testDelegation(app, 'usr_ada', { agent: 'other' })]
     const ended = await ada().run(end, { id })
     expect(ended).toEqual({
       status: 200,
@@ -113,7 +113,7 @@ describe('delegations', () => {
   })
 
   test('[P7] [P11] of somebody else are not ended: it is as if they did not exist', async () => {
-    const id = await delegate(app, 'usr_ben')
+    const id = await testDelegation(app, 'usr_ben')
     const nobodys = { status: 200, data: { revokeDelegation: null }, errors: [] }
     expect(await ada().run(end, { id })).toEqual(nobodys)
     expect(await ada().run(end, { id: 'dlg_unknown' })).toEqual(nobodys)
@@ -122,7 +122,7 @@ describe('delegations', () => {
   })
 
   test('that are over are shown as they are', async () => {
-    const id = await delegate(app, 'usr_ada', { expiresIn: '-1 second' })
+    const id = await testDelegation(app, 'usr_ada', { expiresIn: '-1 second' })
     expect((await ada().run(end, { id })).data).toEqual({
       revokeDelegation: { id, agent: 'assistant', revokedAt: null },
     })
@@ -131,7 +131,7 @@ describe('delegations', () => {
   })
 
   test('are at most as many as were asked for, 100 at most', async () => {
-    for (let made = 0; made < 3; made++) await delegate(app, 'usr_ada')
+    for (let made = 0; made < 3; made++) await testDelegation(app, 'usr_ada')
     expect(idsOf(await ada().run(list, { first: 2 }))).toHaveLength(2)
     expect((await ada().run(list, { first: 101 })).errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }])
   })

@@ -1,8 +1,8 @@
+import { authoritySchema } from '@behalf/authority'
 import { testSubgraph, type TestSubgraph } from '@behalf/testing'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Database } from './database.ts'
-import { authority } from './delegation-fixture.ts'
 import { identity } from './subgraph.ts'
 
 const me = '{ viewer { id name email tenant tier } }'
@@ -14,7 +14,7 @@ describe('identity', () => {
   let app: TestSubgraph<Database>
 
   beforeAll(async () => {
-    app = await testSubgraph<Database>(identity, { beside: [authority] })
+    app = await testSubgraph<Database>(identity, { beside: [authoritySchema] })
     await app.admin
       .insertInto('users')
       .values([

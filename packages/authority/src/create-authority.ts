@@ -14,8 +14,11 @@ import { createRevocationFeed } from './revocations/revocation-feed.ts'
 import { revoke } from './revocations/revoke.ts'
 import { useOnce } from './use-once.ts'
 
-/** Folder of the migrations, for `provision({ name: 'gateway', schema: 'authority', ... })`. */
+/** Folder of the migrations. */
 export const authorityMigrations = fileURLToPath(new URL('../migrations', import.meta.url))
+
+/** The gateway's role and schema: for `provision`, and for tests of a subgraph that is shown some of its rows. */
+export const authoritySchema = { name: 'gateway', schema: 'authority', migrations: authorityMigrations } as const
 
 export interface AuthorityOptions {
   /** Of role `gateway`, or of an administrator whom row-level security does not hold. */

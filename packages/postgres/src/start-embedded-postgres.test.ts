@@ -161,6 +161,11 @@ describe('a database that persists', () => {
   })
 })
 
+it('makes the folders above its own, through which its user can pass', async () => {
+  await using database = await startEmbeddedPostgres({ dataDir: join(dataDir, 'of/postgres'), persistent: false })
+  expect(await directoryOf(database.url)).toBe(join(dataDir, 'of/postgres'))
+})
+
 it('says so when its port is taken', async () => {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { chown, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { embeddedBinaries, type Binaries } from './embedded-binaries.ts'
 import { passableDataDir } from './passage.ts'
 import { clearForeignLock, run, startPostmaster, type Postmaster } from './postmaster.ts'
@@ -43,6 +43,8 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions = {}): Prom
   const passwordFile = join(dataDir, 'behalf-password')
   let postmaster: Postmaster
   try {
+    // What is above it is passed through by the user that PostgreSQL runs as.
+    await mkdir(dirname(dataDir), { recursive: true, mode: 0o711 })
     await mkdir(dataDir, { recursive: true, mode: 0o700 })
     if (user.uid !== undefined && user.gid !== undefined) await chown(dataDir, user.uid, user.gid)
     if (!(await exists(join(dataDir, 'PG_VERSION'))))

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import { authorityMigrations } from '@behalf/authority'
+import { authoritySchema } from '@behalf/authority'
 import { provision } from '@behalf/postgres'
 import { startEmbeddedPostgres } from '@behalf/postgres/embedded'
 import pg from 'pg'
@@ -89,7 +89,7 @@ export async function provisionAll(
   apps: readonly { readonly name: string; readonly directory: string }[],
 ): Promise<Databases> {
   const wanted = [
-    { name: 'gateway', schema: 'authority', migrations: authorityMigrations },
+    authoritySchema,
     ...apps.map((app) => ({ name: app.name, schema: app.name, migrations: join(app.directory, 'migrations') })),
   ].map((each) => [each.name, { ...each, adminUrl, password: randomBytes(24).toString('base64url') }] as const)
   const roles = new Map(wanted)
