@@ -38,7 +38,7 @@ const inEffect = async (file: string) => {
   return printed
 }
 
-async function ask(query: string): Promise<Record<string, any>> {
+async function ask(query: string): Promise<Record<string, unknown>> {
   const { status, body } = await system.graphql(token, query)
   expect({ status, errors: body.errors }).toEqual({ status: 200, errors: undefined })
   return body.data ?? {}
@@ -164,7 +164,7 @@ describe('while npm start runs, and is used without a pause,', () => {
 
   it('of another app it says that it needs another start', async () => {
     await write('apps/loyalty/behalf.json', '{ "name": "loyalty", "schema": "schema.graphql", "port": 4105 }')
-    await until('apps/loyalty is new. Stop and start again for it.')
+    expect(await until('apps/loyalty is new')).toContain('apps/loyalty is new. Stop and start again for it.')
     await rm(join(clone, 'apps/loyalty'), { recursive: true })
   })
 

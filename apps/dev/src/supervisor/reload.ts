@@ -44,14 +44,14 @@ export function createReload(options: ReloadOptions): Reload {
   const waiting = new Map<string, AppFile>()
   const leaving = new Set<Promise<void>>()
   let problems: readonly Problem[] = []
-  let isOver = false
+  const over = new AbortController()
   let work: Promise<void> | null = null
 
   /** What did not take effect: it is tried again together with the next change. */
   const held = new Map<string, AppFile>()
 
   async function run(): Promise<void> {
-    while (waiting.size > 0 && !isOver) {
+    while (waiting.size > 0 && !over.signal.aborted) {
       const files = [...waiting.values()]
       waiting.clear()
       const begun = performance.now()
@@ -169,14 +169,14 @@ export function createReload(options: ReloadOptions): Reload {
       for (const file of [...held.values(), ...files]) waiting.set(file.path, file)
       held.clear()
       work ??= run()
-        .catch((error: unknown) => void (isOver || options.failed(error)))
+        .catch((error: unknown) => void (over.signal.aborted || options.failed(error)))
         .finally(() => {
           work = null
-          if (!isOver) options.done()
+          if (!over.signal.aborted) options.done()
         })
     },
     async [Symbol.asyncDispose]() {
-      isOver = true
+      over.abort()
       await work
       await Promise.all(leaving)
     },

@@ -23,5 +23,6 @@ process.channel?.ref()
 for (const name of Object.keys(dependencies)) await import(pathToFileURL(resolve(name)).href)
 const { script, env } = await role
 process.channel?.unref()
+// oxlint-disable-next-line node/no-process-env -- it is written, for the configuration of the script to read
 Object.assign(process.env, env)
 await import(pathToFileURL(script).href)

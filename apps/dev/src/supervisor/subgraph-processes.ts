@@ -34,8 +34,8 @@ export interface Beside {
 export interface SubgraphProcesses extends AsyncDisposable {
   /** Of those that serve, by name. */
   urls(): ReadonlyMap<string, string>
-  /** Starts all of them for the first time; does not wait until they answer. */
-  startAll(): readonly PlannedProcess[]
+  /** Starts the first one of an app; does not wait until it answers. */
+  start(name: string): PlannedProcess
   startBeside(names: Iterable<string>): Promise<Beside>
 }
 
@@ -56,9 +56,9 @@ export function createSubgraphProcesses(options: SubgraphProcessesOptions): Subg
 
   function serve(name: string, started: Started): void {
     serving.set(name, started)
-    void started.process.ended.then(({ stopped, story }) => {
-      if (!stopped && serving.get(name) === started) failed(new Failure(story))
-    })
+    void started.process.ended.then(
+      ({ stopped, story }) => stopped || serving.get(name) !== started || failed(new Failure(story)),
+    )
   }
 
   async function answering(started: Started): Promise<string | null> {
@@ -75,9 +75,12 @@ export function createSubgraphProcesses(options: SubgraphProcessesOptions): Subg
 
   return {
     urls: () => new Map(Array.from(serving, ([name, { url }]) => [name, url])),
-    startAll() {
-      for (const app of apps) serve(app.name, start(app, portOf(app.name), options.begin))
-      return Array.from(serving.values(), (started) => started.plan)
+    start(name) {
+      const app = apps.find((each) => each.name === name)
+      if (!app) throw new Error(`There is no app "${name}".`)
+      const started = start(app, portOf(name), options.begin)
+      serve(name, started)
+      return started.plan
     },
     async startBeside(names) {
       const wanted = apps.filter(({ name }) => [...names].includes(name))

@@ -6,7 +6,7 @@ import { portVariable, type Config } from '../config.ts'
 import { demoUsers } from '../seed/demo-users.ts'
 import type { AppFile } from './app-files.ts'
 import type { RunningProcess } from './child-process.ts'
-import { openDatabase, provisionAll } from './database.ts'
+import { createDatabases, openDatabase } from './database.ts'
 import { Failure } from './failure.ts'
 import { endLeftovers, findLastRun, recordDatabase, recordRun, stopLeftoverPostgres } from './last-run.ts'
 import { createProcesses } from './processes.ts'
@@ -99,7 +99,7 @@ export async function supervise({ config, root, apps, signal, show }: Supervisio
   const { adminUrl, lost } = await step('PostgreSQL', opening)
   void lost.then((reason) => failure.abort(reason))
   running.use(await recordDatabase(dataDir, adminUrl))
-  const databases = await step('migrations', finishing(provisionAll(adminUrl, apps)))
+  const databases = createDatabases(adminUrl, apps)
   const plan = planSystem({ config, root, databaseUrl: (role) => databases.urlOf(role), graphFile })
   const subgraphs = running.use(
     createSubgraphProcesses({
@@ -112,7 +112,10 @@ export async function supervise({ config, root, apps, signal, show }: Supervisio
       failed: (reason) => failure.abort(reason),
     }),
   )
-  const started = subgraphs.startAll()
+  const started: PlannedProcess[] = []
+  // Each as soon as it has its tables: to load it takes longer than the tables of the next one.
+  const migrations = databases.migrateAll((name) => halted.aborted || started.push(subgraphs.start(name)))
+  await step('migrations', finishing(migrations))
   const { seed } = await import('../seed/seed.ts')
   const seeded = step('seed', finishing(seed({ adminUrl, issuer: config.issuer })))
   seeded.catch(() => undefined)

@@ -14,8 +14,8 @@ const write = async (file: string, text: string) => {
   await mkdir(dirname(join(root, file)), { recursive: true })
   await writeFile(join(root, file), text)
 }
-const untilTold = (...expected: string[]) =>
-  vi.waitFor(() => expect(told.map(({ part, path }) => `${part} ${path}`)).toEqual(expected), { timeout: 20_000 })
+const changes = () => told.map(({ part, path }) => `${part} ${path}`)
+const patient = { timeout: 20_000 }
 
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'behalf-watch-'))
@@ -53,9 +53,11 @@ afterEach(async () => {
 
 test('tells of every file by which an app is made, and what of it it is', async () => {
   await write('apps/orders/src/a.graphql', 'other')
-  await untilTold('schema apps/orders/src/a.graphql')
+  await expect.poll(changes, patient).toEqual(['schema apps/orders/src/a.graphql'])
   await write('apps/orders/src/deep/other.ts', 'other')
-  await untilTold('schema apps/orders/src/a.graphql', 'code apps/orders/src/deep/other.ts')
+  await expect
+    .poll(changes, patient)
+    .toEqual(['schema apps/orders/src/a.graphql', 'code apps/orders/src/deep/other.ts'])
 })
 
 test.each([
@@ -65,16 +67,16 @@ test.each([
   ['manifest', 'apps/orders/behalf.json'],
 ])('tells of %s, also where they are new', async (part, file) => {
   await write(file, 'new')
-  await untilTold(`${part} ${file}`)
+  await expect.poll(changes, patient).toEqual([`${part} ${file}`])
 })
 
 test('tells of what an editor puts in the place of a file, and of what is gone', async () => {
   await write('apps/orders/src/main.ts~', 'other')
   await rename(join(root, 'apps/orders/src/main.ts~'), join(root, 'apps/orders/src/main.ts'))
-  await vi.waitFor(() => expect(told.map(({ path }) => path)).toContain('apps/orders/src/main.ts'), { timeout: 20_000 })
+  await vi.waitFor(() => expect(told.map(({ path }) => path)).toContain('apps/orders/src/main.ts'), patient)
   told.length = 0
   await rm(join(root, 'apps/orders/src/deep'), { recursive: true })
-  await untilTold('code apps/orders/src/deep/other.ts')
+  await expect.poll(changes, patient).toEqual(['code apps/orders/src/deep/other.ts'])
 })
 
 test('tells of nothing that runs nowhere, nor of what is as it was', async () => {
@@ -90,15 +92,15 @@ test('tells of nothing that runs nowhere, nor of what is as it was', async () =>
   await utimes(join(root, 'apps/orders/src/main.ts'), 1, 1)
   await write('apps/orders/src/main.ts', 'as it was')
   await write('apps/orders/tools/t.graphql', 'other')
-  await untilTold('tools apps/orders/tools/t.graphql')
+  await expect.poll(changes, patient).toEqual(['tools apps/orders/tools/t.graphql'])
 })
 
 test('tells of an app that was not there, once', async () => {
   await write('apps/other/src/main.ts', 'new')
   await write('apps/other/behalf.json', 'new')
-  await vi.waitFor(() => expect(appeared).toEqual(['apps/other']), { timeout: 20_000 })
+  await vi.waitFor(() => expect(appeared).toEqual(['apps/other']), patient)
   await write('apps/other/behalf.json', 'other')
   await write('apps/orders/tools/t.graphql', 'other')
-  await untilTold('tools apps/orders/tools/t.graphql')
+  await expect.poll(changes, patient).toEqual(['tools apps/orders/tools/t.graphql'])
   expect(appeared).toEqual(['apps/other'])
 })
