@@ -11,6 +11,7 @@ let system: System
 let token: string
 const load = { answered: 0, failures: [] as unknown[], isOver: false, workers: [] as Promise<void>[] }
 
+const slow = { timeout: 90_000, interval: 50 }
 const read = (file: string) => readFile(join(clone, file), 'utf8')
 async function write(file: string, text: string) {
   await mkdir(dirname(join(clone, file)), { recursive: true })
@@ -100,6 +101,12 @@ describe('while npm start runs, and is used without a pause,', () => {
     await inEffect(orders)
     await vi.waitFor(async () =>
       expect(await ask('{ deliveryTerms { carrier } }')).toEqual({ deliveryTerms: { carrier: 'DHL' } }),
+    )
+    // And TypeScript and editors know of it.
+    await vi.waitFor(async () => expect(await read('generated/graph.graphql')).toContain('carrier: String!\n}'), slow)
+    await vi.waitFor(
+      async () => expect(await read('apps/orders/src/generated/schema.ts')).toContain('readonly carrier: Scalars'),
+      slow,
     )
   })
 

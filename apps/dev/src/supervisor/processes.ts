@@ -6,6 +6,8 @@ export interface Processes extends AsyncDisposable {
   begin(plan: ProcessPlan): RunningProcess
   /** As `begin`, of a subgraph, out of the spare process if there is one. */
   beginFromSpare(plan: ProcessPlan): RunningProcess
+  /** Has something done beside the system, of which nobody waits for the end. */
+  runAside(plan: ProcessPlan): void
   /** Sees that there is a spare process, which has loaded what the app in this folder depends on. */
   keepSpare(like: string): void
 }
@@ -23,6 +25,7 @@ export function createProcesses(options: {
   const { logs, show, started } = options
   const logged = new Set<string>()
   let spare: Spare | null = null
+  let aside: RunningProcess | null = null
 
   function begin(plan: ProcessPlan, from: Spare | null): RunningProcess {
     const logFile = join(logs, `${plan.name}.log`)
@@ -41,11 +44,18 @@ export function createProcesses(options: {
       spare = null
       return begin(plan, taken)
     },
+    runAside(plan) {
+      const before = aside
+      aside = begin(plan, null)
+      void before?.[Symbol.asyncDispose]()
+    },
     keepSpare(like) {
       if (spare?.child.connected === true) return
       spare = startSpare(like)
       if (spare.child.pid !== undefined) started(spare.child.pid)
     },
-    [Symbol.asyncDispose]: async () => spare?.end(),
+    async [Symbol.asyncDispose]() {
+      await Promise.all([spare?.end(), aside?.[Symbol.asyncDispose]()])
+    },
   }
 }

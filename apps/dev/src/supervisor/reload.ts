@@ -21,8 +21,8 @@ export interface ReloadOptions {
   /** Apps that the gateway reaches where this process cannot move them. */
   readonly fixed: ReadonlySet<string>
   readonly show: (line: string) => void
-  /** There is nothing to do for now. */
-  readonly done: () => void
+  /** There is nothing to do for now, after what has taken effect. */
+  readonly done: (files: readonly AppFile[]) => void
   /** Something that cannot go on. */
   readonly failed: (error: unknown) => void
 }
@@ -50,7 +50,8 @@ export function createReload(options: ReloadOptions): Reload {
   /** What did not take effect: it is tried again together with the next change. */
   const held = new Map<string, AppFile>()
 
-  async function run(): Promise<void> {
+  async function run(): Promise<readonly AppFile[]> {
+    const effective: AppFile[] = []
     while (waiting.size > 0 && !over.signal.aborted) {
       const files = [...waiting.values()]
       waiting.clear()
@@ -58,8 +59,23 @@ export function createReload(options: ReloadOptions): Reload {
       const left = new Set(await apply(files))
       for (const file of left) held.set(file.path, file)
       const done = files.filter((file) => !left.has(file))
+      effective.push(...done)
       if (done.length > 0) show(`${describe(done)}: in effect (${((performance.now() - begun) / 1000).toFixed(1)} s)`)
     }
+    return effective
+  }
+
+  function begin(): void {
+    work ??= run()
+      .then(
+        (files) => void (over.signal.aborted || options.done(files)),
+        (error: unknown) => void (over.signal.aborted || options.failed(error)),
+      )
+      .finally(() => {
+        work = null
+        // Told of between the last look and this.
+        if (waiting.size > 0 && !over.signal.aborted) begin()
+      })
   }
 
   /** @returns the files that could not take effect */
@@ -168,12 +184,7 @@ export function createReload(options: ReloadOptions): Reload {
     changed(files) {
       for (const file of [...held.values(), ...files]) waiting.set(file.path, file)
       held.clear()
-      work ??= run()
-        .catch((error: unknown) => void (over.signal.aborted || options.failed(error)))
-        .finally(() => {
-          work = null
-          if (!over.signal.aborted) options.done()
-        })
+      begin()
     },
     async [Symbol.asyncDispose]() {
       over.abort()

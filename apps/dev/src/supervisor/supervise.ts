@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { access, constants, mkdir } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
 import { compose, withUrls, type App } from '@behalf/composition'
@@ -127,6 +128,15 @@ export async function supervise({ config, root, apps, signal, show }: Supervisio
 
   const [{ directory: like } = { directory: root }] = apps
   const keepSpare = () => processes.keepSpare(like)
+  // For whoever writes resolvers and tools; nothing runs by them.
+  const makeTypes = () =>
+    processes.runAside({
+      name: 'types',
+      script: join(root, 'packages/cli/src/main.ts'),
+      args: ['types', '--root', root],
+      env: config.system,
+    })
+  if (!existsSync(join(root, 'generated/graph.graphql'))) makeTypes()
   reload = running.use(
     createReload({
       root,
@@ -136,7 +146,10 @@ export async function supervise({ config, root, apps, signal, show }: Supervisio
       databases,
       fixed: new Set(config.subgraphUrls.keys()),
       show,
-      done: keepSpare,
+      done(files) {
+        keepSpare()
+        if (files.some(({ part }) => part === 'schema' || part === 'manifest')) makeTypes()
+      },
       failed: (reason) => failure.abort(reason),
     }),
   )
