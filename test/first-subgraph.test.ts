@@ -25,7 +25,17 @@ const clone = await mkdtemp(join(tmpdir(), 'behalf-clone-'))
 const at = { cwd: clone, env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '' } }
 
 /** What git ignores, and git's own. */
-const left = new Set(['node_modules', '.git', '.turbo', '.behalf', '.reports', '.nx', 'dist', 'graph.json'])
+const left = new Set([
+  'node_modules',
+  '.git',
+  '.turbo',
+  '.behalf',
+  '.reports',
+  '.nx',
+  'dist',
+  'graph.json',
+  'generated',
+])
 
 beforeAll(async () => {
   const isSource = (path: string) => !left.has(basename(path))
@@ -42,6 +52,7 @@ const apply = async (diff: string) => {
   await writeFile(join(clone, 'change.diff'), diff)
   await run('git', ['apply', 'change.diff'], at)
 }
+const typecheck = () => run('npx', ['tsc', '-p', 'apps/loyalty'], at)
 const replace = async (file: string, text: string, by: string) => {
   const path = join(clone, 'apps/loyalty', file)
   const old = await readFile(path, 'utf8')
@@ -70,10 +81,13 @@ const differences = (of: readonly Step[], printed: readonly string[]) =>
 
 describe.runIf(process.platform === 'linux')('[P16] docs/get-started/your-first-subgraph.md', () => {
   it('makes a subgraph whose tests are green, and one with a field and a tool', async () => {
-    const [generate, test, tool] = before('npm start\n')
+    const [generate, test, types, tool] = before('npm start\n')
     await runSteps([generate, test] as Step[], at)
+    await expect(typecheck()).resolves.toBeDefined()
     await apply(diffs[0] ?? '')
-    await runSteps([tool] as Step[], at)
+    // There is no such field yet.
+    await expect(typecheck()).rejects.toMatchObject({ stdout: expect.stringContaining('resolvers.ts') as string })
+    await runSteps([types, tool] as Step[], at)
     const [, shown] = /^```graphql\n(.*?)^```$/ms.exec(markdown) ?? []
     expect(await readFile(join(clone, 'apps/loyalty/tools/get_points.graphql'), 'utf8')).toBe(shown)
   })

@@ -4,15 +4,14 @@ import {
   pageSize,
   readConnection,
   scalars,
-  type ConnectionArguments,
   type Page,
   type SubgraphContext,
 } from '@behalf/subgraph'
 import type { Database } from './database.ts'
-import { payeeOf, transfer, type TransferInput } from './transfer.ts'
+import type { Resolvers } from './generated/schema.ts'
+import { payeeOf, transfer } from './transfer.ts'
 
 type Context = SubgraphContext<Database>
-type Reference = { readonly id: string }
 
 const balances = defineLoader(async (userIds: readonly string[], { db }: Context) => {
   const rows = await db
@@ -52,21 +51,21 @@ function entriesOf(db: Context['db'], userId: string, { limit, position }: Page)
 export const resolvers = {
   ...scalars,
   Mutation: {
-    transfer: (_root: unknown, { input }: { input: TransferInput }, context: Context) => transfer(input, context),
+    transfer: (_root, { input }, context) => transfer(input, context),
   },
   Transfer: {
-    payee: (made: { payeeId: string }, _arguments: unknown, context: Context) => payeeOf(made, context),
+    payee: (made, _arguments, context) => payeeOf(made, context),
   },
   User: {
-    __resolveReference: ({ id }: Reference): Reference => ({ id }),
-    balance: (user: Reference, _arguments: unknown, context: Context) => balances(context).load(user.id),
-    transactions: (user: Reference, page: ConnectionArguments, { db }: Context) =>
+    __resolveReference: ({ id }) => ({ id }),
+    balance: (user, _arguments, context) => balances(context).load(user.id),
+    transactions: (user, page, { db }) =>
       readConnection(
         page,
         (wanted) => entriesOf(db, user.id, wanted),
         (entry) => ({ at: entry.bookedAt, id: entry.id }),
       ),
-    payees: (user: Reference, { first }: Pick<ConnectionArguments, 'first'>, { db }: Context) =>
+    payees: (user, { first }, { db }) =>
       db
         .selectFrom('payees')
         .select(['id', 'user_id as userId', 'name'])
@@ -76,4 +75,4 @@ export const resolvers = {
         .limit(pageSize(first))
         .execute(),
   },
-}
+} satisfies Resolvers

@@ -2,24 +2,13 @@ import { AppError, type ErrorCode } from '@behalf/identity'
 import type { SubgraphContext } from '@behalf/subgraph'
 import { sql } from 'kysely'
 import type { Database } from './database.ts'
+import type { TransferInput } from './generated/schema.ts'
+import type { Transfer } from './models.ts'
 
 type Context = SubgraphContext<Database>
 
-export interface TransferInput {
-  readonly payeeId: string
-  readonly amount: string
-  readonly idempotencyKey?: string | null
-}
-
-interface Row {
-  readonly id: string | null
-  readonly userId: string
-  readonly payeeId: string
-  readonly amount: string
-  readonly currency: string
-  readonly balanceAfter: string
-  readonly bookedAt: Date
-}
+/** What `transfer_to_payee` gives: nothing where there is no such payee. */
+type Row = Transfer | { readonly id: null }
 
 /** SQLSTATEs of `transfer_to_payee`. */
 const codes: Readonly<Record<string, ErrorCode>> = {
@@ -34,7 +23,10 @@ const codes: Readonly<Record<string, ErrorCode>> = {
  *
  * @throws {AppError} `INSUFFICIENT_FUNDS`, `IDEMPOTENCY_MISMATCH`, `BAD_USER_INPUT`
  */
-export async function transfer({ payeeId, amount, idempotencyKey }: TransferInput, { db, identity }: Context) {
+export async function transfer(
+  { payeeId, amount, idempotencyKey }: TransferInput,
+  { db, identity }: Context,
+): Promise<Transfer | null> {
   const key = identity.actor === null ? idempotencyKey : `call:${identity.actor.call}`
   if (!key || key.length > 128) throw new AppError('BAD_USER_INPUT', 'Send an "idempotencyKey" of 1 to 128 characters.')
   if (!/^\d{1,18}(\.\d{1,2})?$/.test(amount) || Number(amount) === 0)

@@ -7,9 +7,9 @@ import {
   delegationsOf,
   resolveApproval,
   revokeDelegation,
-  type Resolution,
 } from '@behalf/subgraph/trust'
 import type { Database } from './database.ts'
+import type { Resolvers } from './generated/schema.ts'
 
 type Context = SubgraphContext<Database>
 type Row = Database['users']
@@ -34,30 +34,27 @@ const column =
 export const resolvers = {
   DateTime: scalars.DateTime,
   Query: {
-    viewer: (_root: unknown, _arguments: unknown, { identity }: Context): User => ({ id: identity.subject }),
-    user: (_root: unknown, { id }: { id: string }, context: Context): Promise<User | null> => users(context).load(id),
-    approval: (_root: unknown, { id }: { id: string }, context: Context) => approvalById(id, context),
+    viewer: (_root, _arguments, { identity }) => ({ id: identity.subject }),
+    user: (_root, { id }, context) => users(context).load(id),
+    approval: (_root, { id }, context) => approvalById(id, context),
   },
   Mutation: {
-    revokeDelegation: (_root: unknown, { id }: { id: string }, context: Context) => revokeDelegation(id, context),
-    resolveApproval: (_root: unknown, given: Resolution, context: Context) => resolveApproval(given, context),
+    revokeDelegation: (_root, { id }, context) => revokeDelegation(id, context),
+    resolveApproval: (_root, given, context) => resolveApproval(given, context),
   },
   User: {
     // The row and not its key alone: with the tenant, without which nobody is shown to support.
-    __resolveReference: ({ id }: User, context: Context): Promise<User | null> => users(context).load(id),
+    __resolveReference: ({ id }, context) => users(context).load(id),
     name: column('name'),
     email: column('email'),
     tenant: column('tenant'),
     tier: column('tier'),
-    delegations: (user: User, page: { first?: number | null }, context: Context) =>
-      delegationsOf(user.id, page, context),
-    approvals: (user: User, asked: Parameters<typeof approvalsOf>[1], context: Context) =>
-      approvalsOf(user.id, asked, context),
+    delegations: (user, page, context) => delegationsOf(user.id, page, context),
+    approvals: (user, asked, context) => approvalsOf(user.id, asked, context),
     auditEvents,
   },
   Approval: {
-    __resolveReference: ({ id }: { id: string }, context: Context) => approvalById(id, context),
-    delegation: ({ delegationId }: { delegationId: string }, _arguments: unknown, context: Context) =>
-      delegationById(delegationId, context),
+    __resolveReference: ({ id }, context) => approvalById(id, context),
+    delegation: ({ delegationId }, _arguments, context) => delegationById(delegationId, context),
   },
-}
+} satisfies Resolvers

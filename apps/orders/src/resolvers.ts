@@ -4,16 +4,15 @@ import {
   oneByKey,
   readConnection,
   scalars,
-  type ConnectionArguments,
   type Page,
   type SubgraphContext,
 } from '@behalf/subgraph'
 import { cancelOrder } from './cancel-order.ts'
 import type { Database } from './database.ts'
 import { deliveryTerms } from './delivery-terms.ts'
+import type { Resolvers } from './generated/schema.ts'
 
 type Context = SubgraphContext<Database>
-type Reference = { readonly id: string }
 
 const orderColumns = ['id', 'user_id as userId', 'status', 'placed_at as placedAt', 'total', 'currency'] as const
 
@@ -64,17 +63,15 @@ function ordersOf(db: Context['db'], userId: string, { limit, position }: Page) 
 export const resolvers = {
   ...scalars,
   Query: {
-    order: (_root: unknown, { id }: Reference, context: Context) => orders(context).load(id),
-    deliveryTerms: (_root: unknown, _arguments: unknown, { identity }: Context) =>
-      deliveryTerms(identity.facts['tier']),
+    order: (_root, { id }, context) => orders(context).load(id),
+    deliveryTerms: (_root, _arguments, { identity }) => deliveryTerms(identity.facts['tier']),
   },
   Mutation: {
-    cancelOrder: (_root: unknown, given: Parameters<typeof cancelOrder>[0], context: Context) =>
-      cancelOrder(given, context),
+    cancelOrder: (_root, given, context) => cancelOrder(given, context),
   },
   User: {
-    __resolveReference: ({ id }: Reference): Reference => ({ id }),
-    orders: (user: Reference, page: ConnectionArguments, { db }: Context) =>
+    __resolveReference: ({ id }) => ({ id }),
+    orders: (user, page, { db }) =>
       readConnection(
         page,
         (wanted) => ordersOf(db, user.id, wanted),
@@ -82,8 +79,8 @@ export const resolvers = {
       ),
   },
   Order: {
-    __resolveReference: ({ id }: Reference, context: Context) => orders(context).load(id),
-    items: (order: Reference, _arguments: unknown, context: Context) => items(context).load(order.id),
-    shipment: (order: Reference, _arguments: unknown, context: Context) => shipments(context).load(order.id),
+    __resolveReference: ({ id }, context) => orders(context).load(id),
+    items: (order, _arguments, context) => items(context).load(order.id),
+    shipment: (order, _arguments, context) => shipments(context).load(order.id),
   },
-}
+} satisfies Resolvers

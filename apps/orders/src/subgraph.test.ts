@@ -226,7 +226,10 @@ describe('orders', () => {
     })
     const context = { db } as unknown as SubgraphContext<Database>
     const { items, shipment } = resolvers.Order
-    const found = Array.from({ length: 25 }, (_, index) => ({ id: `ord_ada${String(index).padStart(3, '0')}` }))
+    const found = Array.from({ length: 25 }, (_, index) => ({
+      id: `ord_ada${String(index).padStart(3, '0')}`,
+      userId: 'usr_ada',
+    }))
     const read = found.flatMap((one) => [items(one, {}, context), shipment(one, {}, context)])
     expect(await Promise.all(read)).toHaveLength(50)
     expect(queries).toBe(2)

@@ -14,6 +14,9 @@ const usage = `behalf compose [--root <directory>] [--out <file>]
 behalf check [--root <directory>] [--against <file>] [--json]
     Compares apps/* with the graph that was released last (default: <root>/graph.released.json): what was loosened, what
     breaks, what else is worth a look. Exit code 1 where something was loosened or breaks, 2 where it cannot compare.
+behalf types [--root <directory>]
+    Writes what TypeScript has to know of each app's schema for its resolvers (apps/<app>/src/generated/schema.ts), and
+    what editors have to know of all of them (generated/graph.graphql).
 behalf migrate [--root <directory>]
     Brings the database up to date for the gateway and apps/*: roles, schemas, tables. DATABASE_URL is the administrator's;
     GATEWAY_DATABASE_URL and <APP>_DATABASE_URL are what the processes are given, with the passwords that their roles get.
@@ -70,6 +73,10 @@ export async function run(args: readonly string[], config: Config, terminal: Ter
         { root: values.root ?? '.', against: values.against, json: values.json === true },
         terminal,
       )
+    }
+    if (command === 'types' && rest.length === 0 && only('root')) {
+      const { typesCommand } = await import('./types-command.ts')
+      return await typesCommand({ root: values.root ?? '.' }, terminal)
     }
     if (command === 'migrate' && rest.length === 0 && only('root')) {
       const { migrateCommand } = await import('./migrate-command.ts')

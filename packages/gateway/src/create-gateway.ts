@@ -1,22 +1,11 @@
 import { setTimeout } from 'node:timers/promises'
-import {
-  acceptedEpochs,
-  createContextSigner,
-  createEventCounter,
-  createWorkloadVerifier,
-  firstEpoch,
-  type Graph,
-  type Policies,
-  requirePolicies,
-} from '@behalf/identity'
+import { createContextSigner, createEventCounter, firstEpoch, type Policies } from '@behalf/identity'
 import pino, { type Logger } from 'pino'
 import { addAgentApi } from './agent/agent-api.ts'
-import { type ApproveCall, createApproveCall, createOpenProof } from './agent/approve-call.ts'
-import { createReadApproved } from './agent/read-approved.ts'
+import { createApproveCall, createOpenProof } from './agent/approve-call.ts'
 import { createTicketSealer } from './agent/ticket.ts'
 import { createAgentAudit } from './audit/audit-agents.ts'
 import { createRequestAudit } from './audit/audit-requests.ts'
-import { createToolAudit } from './audit/audit-tools.ts'
 import { createHashArguments } from './audit/hash-arguments.ts'
 import { createAuthenticate } from './authenticate/authenticate.ts'
 import { type AgentScopes, anyAgentScope } from './authenticate/agent-scopes.ts'
@@ -26,24 +15,22 @@ import { createIssuers } from './authenticate/issuers.ts'
 import { createLogoutTokenVerifier } from './authenticate/verify-logout-token.ts'
 import type { AuthorizationMode } from './authorize/authorization-mode.ts'
 import type { Authority } from './authority.ts'
-import { createExecuteTool, type ExecuteTool } from './execute/execute-tool.ts'
-import { startGraphQLServer } from './execute/graphql-server.ts'
-import { createSubgraphClient, type SubgraphClient } from './execute/subgraph-client.ts'
-import { createSubgraphFetches } from './execute/subgraph-fetches.ts'
-import { readGraph } from './graph-file.ts'
+import { followGraph, type GraphStatus } from './graph/follow-graph.ts'
+import { type GraphParts, serveGraph } from './graph/serve-graph.ts'
 import { createApp } from './http/create-app.ts'
+import { compressAnswers } from './http/compress-answers.ts'
 import { createAdmission } from './http/admission.ts'
 import { createFindDocument, type DocumentOptions } from './http/documents.ts'
 import { addGraphQLRoute } from './http/graphql-route.ts'
 import { addLogoutRoutes } from './http/logout-routes.ts'
 import { addResourceMetadata, describeResource } from './http/resource-metadata.ts'
+import { shedLoad } from './http/shed-load.ts'
 import { writeGraphQLError, writePlainError } from './http/write-errors.ts'
 import { defaultOperationLimits, type OperationLimits } from './limits/operation-limits.ts'
 import { createRateLimits, type RateLimitOptions } from './limits/rate-limits.ts'
 import type { StreamLimits } from './limits/stream-limits.ts'
 import { addMcp } from './mcp/add-mcp.ts'
 import type { McpEndpoint } from './mcp/mcp-endpoint.ts'
-import type { Registry } from './registry.ts'
 import { createRevocationGuard } from './revocation/revocation-guard.ts'
 import { addStreams } from './stream/add-streams.ts'
 import type { StreamTimes } from './stream/stream-route.ts'
@@ -51,6 +38,8 @@ import type { StreamTimes } from './stream/stream-route.ts'
 export interface GatewayOptions {
   /** Path of `graph.json`. */
   readonly graph: string
+  /** Whether another graph is served as soon as there is one in the file. Default true. */
+  readonly watchGraph?: boolean
   /** URLs of subgraphs by name, where they are not those of the graph. */
   readonly subgraphs?: Readonly<Record<string, string>>
   /** `BEHALF_ROOT_KEY`: at least 32 random bytes, base64url. */
@@ -62,13 +51,14 @@ export interface GatewayOptions {
   readonly issuers: readonly IssuerConfig[]
   readonly authority: Authority
   /** Makes the tool registry of the graph's tools and the way to run one. */
-  readonly registry: (parts: {
-    readonly tools: Graph['tools']
-    readonly execute: ExecuteTool
-    readonly approve: ApproveCall
-  }) => Registry
+  readonly registry: GraphParts['registry']
   /** Serves the tools at `/mcp` too, where issuers have an audience for it that is a URL. */
   readonly mcp?: McpEndpoint
+  /**
+   * A page of an interactive client where users decide what agents ask, the approval's id in its query as `approval`. Clients of
+   * MCP that can send their user to a page do. Default: none; users are told to go to the gateway's own origin.
+   */
+  readonly approvalsUrl?: string | undefined
   /** Whether an agent may have a scope for a user. Default: any that it was granted. */
   readonly agentScopes?: AgentScopes
   /** A function for each name that subgraphs use in `@policy`. */
@@ -101,6 +91,8 @@ export interface GatewayLimits extends RateLimitOptions {
   readonly bodyBytes: number
   /** Bytes of a subgraph's answer. Default 8 MiB. */
   readonly subgraphResponseBytes: number
+  /** Requests of clients under way; beyond, they are refused at once. Streams are not counted here. Default 1,000. */
+  readonly concurrentRequests: number
   /** Requests to one subgraph under way or waiting; beyond, they fail at once. Default 1,000. */
   readonly subgraphPending: number
   /** Milliseconds in which `/readyz` says no before connections are refused, so that nobody is sent here. Default 0. */
@@ -112,6 +104,7 @@ const defaultLimits: GatewayLimits = {
   streams: {},
   bodyBytes: 256 * 1024,
   subgraphResponseBytes: 8 * 1024 * 1024,
+  concurrentRequests: 1000,
   subgraphPending: 1000,
   drainDelay: 0,
 }
@@ -127,12 +120,17 @@ export interface Gateway {
     readonly url: string
     readonly internalUrl: string
   }>
+  /**
+   * Serves what is in the graph's file now, dropping nothing: whatever began before ends with the graph before, but for
+   * streams that would not be allowed any more. A graph that cannot be served leaves the one before, and is the `problem`.
+   * Resolves when whoever comes is served by the new one.
+   */
+  reload(): Promise<GraphStatus>
   /** Is no longer ready, lets running requests end, then closes. */
   close(): Promise<void>
 }
 
 const loopback = '127.0.0.1'
-const defaultTimeoutMs = 10_000
 
 /**
  * The edge: verifies credentials and drops them, plans and executes, and runs tools for agents.
@@ -153,69 +151,61 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     introspection = true,
     documents = { trusted: {} },
     model = null,
+    watchGraph = true,
     log = pino(),
   } = options
   const limits: GatewayLimits = { ...defaultLimits, ...options.limits }
-  const graph = readGraph(options.graph)
-  const subgraphUrls = options.subgraphs ?? {}
-  const unknown = Object.keys(subgraphUrls).find((name) => !Object.hasOwn(graph.subgraphs, name))
-  if (unknown !== undefined) throw new TypeError(`There is no subgraph "${unknown}" in ${options.graph}.`)
-  const { rules, subjects } = graph
-  requirePolicies(
-    'createGateway',
-    Object.values(rules).flatMap((rule) => rule.policies.flat()),
-    policies,
-  )
+  const trusted = createIssuers(issuers)
   if (mode === 'dry-run') log.warn('authorization is a dry run: only subgraphs enforce what they ask')
   const signer = createContextSigner({ rootKey, epoch, trustDomain })
   const tickets = createTicketSealer({ rootKey, epoch })
-  const readApproved = createReadApproved(graph)
+  const openProof = createOpenProof(tickets)
   const operationLimits = { ...defaultOperationLimits, ...limits.operation }
   const rates = createRateLimits({ limiter: authority.limiter, limits, maxCost: operationLimits.cost })
-  const clients: SubgraphClient[] = []
-  const urls = new Map<string, string>()
   const guard = createRevocationGuard(authority.revocations)
-  const metadata = describeResource(
-    issuers,
-    'graphql',
-    Object.values(rules).flatMap(({ scopes }) => scopes.flat()),
-  )
   const { audit } = authority
   const counter = createEventCounter(audit)
   // Of their own, so that nobody outside can crowd out what agents were refused.
   const agentCounter = createEventCounter(audit)
-  const toolAudit = createToolAudit({
-    audit,
-    counter: agentCounter,
-    graph,
-    hashArguments: createHashArguments({ rootKey, epoch }),
-  })
+  const metadataUrl = describeResource(issuers, 'graphql', [])?.url
 
-  const server = await startGraphQLServer({
-    supergraph: graph.supergraph,
-    authorization: {
-      rules,
-      subjects,
-      policies,
-      mode,
-      challengeOf: (refused) => challengeOf(refused, metadata?.url),
-    },
+  const parts: GraphParts = {
+    authorization: { policies, mode, challengeOf: (refused) => challengeOf(refused, metadataUrl) },
     guard,
     introspection,
     operationLimits,
     rates,
     log,
-    subgraph({ name, url }) {
-      urls.set(name, url)
-      const client = createSubgraphClient(subgraphUrls[name] ?? url, {
-        timeout: graph.subgraphs[name]?.timeoutMs ?? defaultTimeoutMs,
-        maxBytes: limits.subgraphResponseBytes,
-        maxPending: limits.subgraphPending,
-      })
-      clients.push(client)
-      return createSubgraphFetches({ name, graph, client, signer, tickets, readApproved, log })
+    subgraphUrls: options.subgraphs ?? {},
+    subgraphLimits: { maxBytes: limits.subgraphResponseBytes, maxPending: limits.subgraphPending },
+    signer,
+    tickets,
+    workloadKeys: { rootKey, epoch, trustDomain },
+    audit,
+    counter: agentCounter,
+    hashArguments: createHashArguments({ rootKey, epoch }),
+    approve: createApproveCall(authority.approvals, openProof),
+    registry: options.registry,
+  }
+  let isFirst = true
+  const followed = await followGraph({
+    path: options.graph,
+    isWatched: watchGraph,
+    async serve(graph) {
+      const unknown = Object.keys(parts.subgraphUrls).find((name) => !Object.hasOwn(graph.subgraphs, name))
+      if (unknown !== undefined) {
+        const message = `There is no subgraph "${unknown}" in ${options.graph}.`
+        // A graph may lose a subgraph while the gateway runs; one that never had it means a slip of the pen.
+        if (isFirst) throw new TypeError(message)
+        log.warn(message)
+      }
+      const served = await serveGraph(graph, parts)
+      isFirst = false
+      return served
     },
+    log,
   })
+  const { graphs } = followed
 
   let draining = false
   const ready = async () => {
@@ -224,28 +214,25 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     guard.requireKnown()
   }
   const http = { log, maxBodyBytes: limits.bodyBytes, ready }
+  const writePublicError = writeGraphQLError(metadataUrl)
   const publicApp = createApp({
     ...http,
     trustedProxies: options.trustedProxies ?? [],
     contentTypes: ['application/json'],
-    writeError: writeGraphQLError(metadata?.url),
+    writeError: writePublicError,
   })
-  const trusted = createIssuers(issuers)
+  shedLoad(publicApp, { most: limits.concurrentRequests, writeError: writePublicError })
+  compressAnswers(publicApp)
   const authenticate = createAuthenticate({ issuers: trusted, authority, agentScopes })
   const requestAudit = createRequestAudit({ audit, counter })
   const admit = createAdmission({ authenticate, guard, rates, audit: requestAudit })
   const findDocument = createFindDocument(documents)
-  addGraphQLRoute(publicApp, { admit, findDocument, server, audit: requestAudit })
+  addGraphQLRoute(publicApp, { admit, findDocument, graphs, audit: requestAudit })
   const streams = addStreams(publicApp, {
-    graph,
-    urlOf: (name) => subgraphUrls[name] ?? urls.get(name) ?? '',
-    timeoutOf: (name) => graph.subgraphs[name]?.timeoutMs ?? defaultTimeoutMs,
+    graphs,
     limits: limits.streams,
-    maxEventBytes: limits.subgraphResponseBytes,
-    signer,
     admit,
     findDocument,
-    server,
     guard,
     revocations: authority.revocations,
     audit: requestAudit,
@@ -256,34 +243,26 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     authority,
     audit: requestAudit,
   })
-  if (metadata !== undefined) addResourceMetadata(publicApp, metadata)
-
-  const openProof = createOpenProof(tickets)
-  const registry = toolAudit.audited(
-    options.registry({
-      tools: graph.tools,
-      execute: createExecuteTool(server, toolAudit.recordOf),
-      approve: createApproveCall(authority.approvals, openProof),
-    }),
-  )
+  addResourceMetadata(publicApp, () => describeResource(issuers, 'graphql', graphs.current.scopes))
   if (mcp !== undefined)
     addMcp(publicApp, {
       admit,
+      graphs,
       endpoint: mcp,
       requests: requestAudit,
       authority,
       guard,
-      registry,
-      tools: graph.tools,
       rates,
-      audit: toolAudit,
       issuers,
       agentScopes,
+      rounds: tickets,
+      approvalsUrl: options.approvalsUrl,
     })
 
-  const agents = agentsByWorkload(graph)
   const internalApp = createApp({
     ...http,
+    // Of files and schemas there is nothing to be seen from outside.
+    details: () => ({ graph: followed.status }),
     contentTypes: ['application/json', 'application/x-www-form-urlencoded'],
     writeError: writePlainError,
   })
@@ -291,32 +270,23 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     authority,
     guard,
     rates,
-    registry,
+    graphs,
     agentScopes,
     audit: createAgentAudit({ audit, counter: agentCounter }),
-    toolAudit,
     tickets,
     openProof,
-    workloads: createWorkloadVerifier({
-      rootKey,
-      epochs: acceptedEpochs(epoch),
-      workloads: [...agents.keys()],
-      trustDomain,
-    }),
     model: model && { signer, facts: model.facts },
-    agentsOf: (workload) => agents.get(workload) ?? [],
   })
 
   async function close(): Promise<void> {
     draining = true
     if (limits.drainDelay > 0) await setTimeout(limits.drainDelay)
-    await streams.close()
+    streams.close()
     await mcp?.close()
     await Promise.all([publicApp.close(), internalApp.close()] satisfies Promise<unknown>[])
     counter.flush()
     agentCounter.flush()
-    await server.stop()
-    await Promise.all(clients.map((client) => client.close()))
+    await followed.close()
   }
   let closing: Promise<void> | undefined
 
@@ -326,15 +296,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       const url = await publicApp.listen({ port, host })
       return { url, internalUrl }
     },
+    reload: () => followed.reload(),
     close: () => (closing ??= close()),
   }
-}
-
-/** Which agents run where, as `@delegates` says. */
-function agentsByWorkload({ rules }: Graph): ReadonlyMap<string, readonly string[]> {
-  const agents = new Map<string, string[]>()
-  for (const { delegates } of Object.values(rules)) {
-    if (delegates !== null) agents.set(delegates.subgraph, [...(agents.get(delegates.subgraph) ?? []), delegates.agent])
-  }
-  return agents
 }

@@ -3,6 +3,8 @@ export { createGateway, type Gateway, type GatewayLimits, type GatewayOptions } 
 export type { AgentScopes } from './authenticate/agent-scopes.ts'
 export type { IssuerConfig } from './authenticate/issuer.ts'
 export type { AuthorizationMode } from './authorize/authorization-mode.ts'
+export type { GraphStatus } from './graph/follow-graph.ts'
+export type { GraphProblem } from './graph/read-graph.ts'
 export type { Authority, Limit, Limiter, TakeAnswer } from './authority.ts'
 export type { McpEndpoint, McpOutcome, McpTools } from './mcp/mcp-endpoint.ts'
 export type { Registry } from './registry.ts'

@@ -216,6 +216,11 @@ export const errorTable = {
     message: 'The time of this stream is over, as that of its access token. Continue with a new one.',
     model: null,
   },
+  GRAPH_CHANGED: {
+    status: 409,
+    message: 'What this stream shows is no longer in the graph, or no longer for you to see. Subscribe again.',
+    model: null,
+  },
   STREAM_TOO_SLOW: { status: 408, message: 'Events came faster than they were read.', model: null },
   RATE_LIMITED: {
     status: 429,

@@ -55,7 +55,7 @@ export async function readConnection<Row>(
   { first, after }: ConnectionArguments,
   read: (page: Page) => Promise<readonly Row[]>,
   positionOf: (row: Row) => Position,
-): Promise<Connection<Row>> {
+): Promise<Connection<NoInfer<Row>>> {
   const size = pageSize(first)
   const position = after === null || after === undefined ? null : decodeCursor(after)
   const rows = await read({ limit: size + 1, position })

@@ -3,8 +3,8 @@ import type { SubgraphContext } from './request-context.ts'
 import type { SubscribeContext } from './subscribe-context.ts'
 
 /**
- * Resolvers by type and field. Each names the types of what it is given:
- * `order: (_parent: unknown, { id }: { id: string }, { db }: Context) => ...`.
+ * Resolvers by type and field. `behalf types` makes a closer type from the schema:
+ * `{ Query: { order: (_root, { id }, { db }) => ... } } satisfies Resolvers`.
  */
 export interface Resolvers<Tables> {
   readonly [typeName: string]: ObjectResolvers<Tables> | GraphQLScalarType | Readonly<Record<string, string | number>>

@@ -9,21 +9,20 @@ import {
   type OfferedTool,
   type Principal,
   type ToolDefinition,
-  type WorkloadVerifier,
   workloadTokenHeader,
 } from '@behalf/identity'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { AgentAudit } from '../audit/audit-agents.ts'
-import type { ToolAudit } from '../audit/audit-tools.ts'
 import type { AgentScopes } from '../authenticate/agent-scopes.ts'
 import { principalFromDelegation } from '../authenticate/principal.ts'
 import type { Authority } from '../authority.ts'
+import type { ServedGraph } from '../graph/serve-graph.ts'
+import type { ServedGraphs } from '../graph/served-graphs.ts'
 import { goneSignal } from '../http/gone-signal.ts'
 import { parseForm } from '../http/parse-form.ts'
 import { parseJson } from '../http/parse-json.ts'
 import type { RateLimits } from '../limits/rate-limits.ts'
-import type { Registry } from '../registry.ts'
 import type { RevocationGuard } from '../revocation/revocation-guard.ts'
 import { createOpenStreams } from '../stream/open-streams.ts'
 import type { OpenProof } from './approve-call.ts'
@@ -49,6 +48,12 @@ const resolvedRequest = z.object({ after: z.int().nonnegative() })
 /** For how long a request for what was resolved, or ended, waits where there is nothing. */
 const longestWaitMs = 25_000
 
+/** Who asks, and the agents that it may act as. */
+interface Workload {
+  readonly name: string
+  readonly agents: readonly string[]
+}
+
 /**
  * What an orchestrator may ask of the gateway, on the internal port: to make a delegation of a ticket (RFC 8693),
  * which tools a delegation may use, to run one, what became of approvals it waits for, and who its model server works for.
@@ -60,21 +65,16 @@ export function addAgentApi(
     readonly authority: Authority
     readonly guard: RevocationGuard
     readonly rates: RateLimits
-    readonly registry: Registry
+    readonly graphs: ServedGraphs
     readonly tickets: TicketSealer
     readonly openProof: OpenProof
-    readonly workloads: WorkloadVerifier
     /** Null where model servers are told nothing of who they work for. */
     readonly model: { readonly signer: ContextSigner; readonly facts: readonly string[] } | null
     readonly audit: AgentAudit
-    readonly toolAudit: Pick<ToolAudit, 'refused'>
     readonly agentScopes: AgentScopes
-    /** Agents that a workload may act as. */
-    readonly agentsOf: (workload: string) => readonly string[]
   },
 ): void {
-  const { authority, guard, rates, registry, tickets, openProof, workloads, model } = options
-  const { audit, toolAudit, agentScopes, agentsOf } = options
+  const { authority, guard, rates, graphs, tickets, openProof, model, audit, agentScopes } = options
   const { approvals } = authority
   const closing = new AbortController()
   const watched = createOpenStreams({ guard, revocations: authority.revocations })
@@ -98,10 +98,11 @@ export function addAgentApi(
     request: FastifyRequest,
     schema: z.ZodType<T>,
     parse: (body: Buffer) => unknown,
-  ): Promise<{ workload: string; asked: T }> {
+    { workloads, agentsOf }: ServedGraph = graphs.current,
+  ): Promise<{ workload: Workload; asked: T }> {
     const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
     const token = request.headers[workloadTokenHeader]
-    const workload = await orRefused(
+    const name = await orRefused(
       workloads.verify(
         typeof token === 'string' ? token : '',
         { method: request.method, path: request.url, body },
@@ -110,7 +111,7 @@ export function addAgentApi(
     )
     const asked = schema.safeParse(parse(body))
     if (!asked.success) throw new AppError('BAD_REQUEST', undefined, { cause: asked.error })
-    return { workload, asked: asked.data }
+    return { workload: { name, agents: agentsOf(name) }, asked: asked.data }
   }
 
   /** Whoever approves something grants their rights of that moment anew. */
@@ -124,11 +125,10 @@ export function addAgentApi(
   /** A delegation is used by the agent it was given to, and that agent only by the workload it runs on. */
   async function principalOf(
     { delegation: handle, run }: { readonly delegation: string; readonly run: string },
-    workload: string,
+    { name: workload, agents }: Workload,
     txn: string,
     recorded: 'use' | 'refusal' = 'use',
   ): Promise<Principal> {
-    const agents = agentsOf(workload)
     await renew(handle, agents)
     const delegation = await authority.useDelegation(handle, agents)
     const note = (outcome: 'OK' | ErrorCode) => audit.delegationUsed(delegation, { txn, workload, outcome })
@@ -144,7 +144,7 @@ export function addAgentApi(
 
   app.post(agentApiPaths.token, async (request) => {
     const { workload, asked } = await admit(request, exchangeRequest, parseForm)
-    const ticket = await orRefused(tickets.open(asked.subject_token, workload))
+    const ticket = await orRefused(tickets.open(asked.subject_token, workload.name))
     const { handle, delegation } = await orNoted(
       (code) => audit.ticketRefused(ticket, code),
       async () => {
@@ -164,13 +164,16 @@ export function addAgentApi(
   })
 
   app.post(agentApiPaths.listTools, async (request) => {
-    const { workload, asked } = await admit(request, listRequest, parseJson)
+    using taken = graphs.take()
+    const { workload, asked } = await admit(request, listRequest, parseJson, taken.graph)
     const principal = await principalOf(asked, workload, request.id)
-    return { tools: registry.catalogue(principal, request.id).map(offer) }
+    return { tools: taken.graph.registry.catalogue(principal, request.id).map(offer) }
   })
 
   app.post(agentApiPaths.callTool, async (request) => {
-    const { workload, asked } = await admit(request, callRequest, parseJson)
+    using taken = graphs.take()
+    const { registry, toolAudit } = taken.graph
+    const { workload, asked } = await admit(request, callRequest, parseJson, taken.graph)
     const { delegation, run, ...call } = asked
     const principal = await principalOf({ delegation, run }, workload, request.id)
     const { id: txn } = request
@@ -215,7 +218,7 @@ export function addAgentApi(
   app.post(agentApiPaths.resolvedApprovals, async (request, reply) => {
     const { workload, asked } = await admit(request, resolvedRequest, parseJson)
     const waited = AbortSignal.any([closing.signal, AbortSignal.timeout(longestWaitMs), goneSignal(reply)])
-    return { resolutions: await approvals.resolved(asked.after, agentsOf(workload), waited) }
+    return { resolutions: await approvals.resolved(asked.after, workload.agents, waited) }
   })
 }
 

@@ -1,5 +1,6 @@
-import { ApolloServer, type ApolloServerPlugin } from '@apollo/server'
+import { ApolloServer, type ApolloServerPlugin, type GraphQLRequestListener } from '@apollo/server'
 import {
+  ApolloServerPluginCacheControlDisabled,
   ApolloServerPluginInlineTraceDisabled,
   ApolloServerPluginLandingPageDisabled,
   ApolloServerPluginSchemaReportingDisabled,
@@ -22,17 +23,23 @@ import type { RateLimits } from '../limits/rate-limits.ts'
 
 export type GraphQLServer = ApolloServer<RequestContext & Record<string, unknown>>
 
-/** Apollo Server over the supergraph; it knows principals, and never a credential. What a caller may not see is not planned. */
-export async function startGraphQLServer(options: {
+export interface GraphQLServerOptions {
   readonly supergraph: string
   readonly authorization: Omit<AuthorizationOptions, 'log'>
   readonly subgraph: (subgraph: { readonly name: string; readonly url: string }) => Subgraph
   readonly guard: RevocationGuard
   readonly introspection: boolean
   readonly operationLimits: OperationLimits
-  readonly rates: RateLimits
+  readonly rates: Pick<RateLimits, 'cost'>
   readonly log: Logger
-}): Promise<GraphQLServer> {
+}
+
+/**
+ * Apollo Server over the supergraph; it knows principals, and never a credential. What a caller may not see is not planned.
+ *
+ * @throws what is wrong with the supergraph.
+ */
+export async function startGraphQLServer(options: GraphQLServerOptions): Promise<GraphQLServer> {
   const { supergraph, authorization, subgraph, guard, introspection, operationLimits, rates, log } = options
   const gateway = createPlanGateway({ supergraph, subgraph })
   const server: GraphQLServer = new ApolloServer<RequestContext & Record<string, unknown>>({
@@ -49,6 +56,7 @@ export async function startGraphQLServer(options: {
     parseOptions: { maxTokens: operationLimits.tokens },
     stopOnTerminationSignals: false,
     plugins: [
+      ApolloServerPluginCacheControlDisabled(),
       ApolloServerPluginInlineTraceDisabled(),
       ApolloServerPluginLandingPageDisabled(),
       ApolloServerPluginSchemaReportingDisabled(),
@@ -63,11 +71,11 @@ export async function startGraphQLServer(options: {
 }
 
 /** Every answer says its `txn`, what a dry run would have denied, and no other extension. */
-const finishAnswer = (
+function finishAnswer(
   log: Logger,
   mode: AuthorizationMode,
-): ApolloServerPlugin<RequestContext & Record<string, unknown>> => ({
-  requestDidStart: async () => ({
+): ApolloServerPlugin<RequestContext & Record<string, unknown>> {
+  const listener: GraphQLRequestListener<RequestContext & Record<string, unknown>> = {
     // Apollo Server has no code for either.
     didResolveOperation: async ({
       operation,
@@ -97,8 +105,9 @@ const finishAnswer = (
       const { data, errors: [refusal] = [] } = body.singleResult
       if (data === undefined && refusal) contextValue.record.refusal = String(refusal.extensions?.['code'])
     },
-  }),
-})
+  }
+  return { requestDidStart: async () => listener }
+}
 
 const requestError = (code: ErrorCode, message: string = errorTable[code].message) =>
   new GraphQLError(message, { extensions: { code, http: { status: errorTable[code].status } } })

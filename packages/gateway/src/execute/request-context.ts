@@ -24,4 +24,6 @@ export interface RequestContext {
   readonly record: RequestRecord
   /** Where a subscription goes once it is authorized; without it none is served. */
   readonly subscribe?: (subscription: AuthorizedSubscription) => void
+  /** Of a stream that may go on: what its operation asks for was counted when it began. */
+  readonly isCounted?: true
 }

@@ -40,6 +40,8 @@ export function describeResource(
   }
 }
 
-export function addResourceMetadata(app: FastifyInstance, { url, document }: ResourceMetadata): void {
-  app.get(new URL(url).pathname, async () => document)
+/** @param describe - as it is at the moment; always at the same place. */
+export function addResourceMetadata(app: FastifyInstance, describe: () => ResourceMetadata | undefined): void {
+  const metadata = describe()
+  if (metadata !== undefined) app.get(new URL(metadata.url).pathname, async () => describe()?.document)
 }

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import type { RequestAudit } from '../audit/audit-requests.ts'
+import type { ServedGraphs } from '../graph/served-graphs.ts'
 import type { Admit } from '../http/admission.ts'
 import { addResourceMetadata, describeResource } from '../http/resource-metadata.ts'
 import type { McpEndpoint } from './mcp-endpoint.ts'
@@ -11,23 +12,33 @@ export function addMcp(
   app: FastifyInstance,
   {
     admit,
+    graphs,
     endpoint,
     requests,
     ...options
-  }: Omit<Parameters<typeof createToolsOf>[0], 'decideAt'> & {
+  }: Omit<Parameters<typeof createToolsOf>[0], 'home'> & {
     readonly admit: Admit
+    readonly graphs: ServedGraphs
     readonly endpoint: McpEndpoint
     readonly requests: RequestAudit
   },
 ): void {
-  const { issuers, tools } = options
-  const metadata = describeResource(
-    issuers,
-    'mcp',
-    tools.flatMap(({ scopes }) => scopes.flat()),
-  )
+  const describe = () =>
+    describeResource(
+      options.issuers,
+      'mcp',
+      graphs.current.tools.flatMap(({ scopes }) => scopes.flat()),
+    )
+  const metadata = describe()
   if (metadata === undefined) return
-  addResourceMetadata(app, metadata)
-  const decideAt = new URL('/', metadata.document.resource).href
-  addMcpRoute(app, { admit, endpoint, metadata, audit: requests, toolsOf: createToolsOf({ ...options, decideAt }) })
+  addResourceMetadata(app, describe)
+  const home = new URL('/', metadata.document.resource).href
+  addMcpRoute(app, {
+    admit,
+    graphs,
+    endpoint,
+    metadata,
+    audit: requests,
+    toolsOf: createToolsOf({ ...options, home }),
+  })
 }

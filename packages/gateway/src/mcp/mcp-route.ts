@@ -6,6 +6,7 @@ import type { RequestAudit } from '../audit/audit-requests.ts'
 import { ignoredHeaders } from '../audit/ignored-headers.ts'
 import { RequestRecord } from '../audit/request-record.ts'
 import { challengeOf } from '../authenticate/challenge.ts'
+import type { ServedGraphs } from '../graph/served-graphs.ts'
 import type { Admit } from '../http/admission.ts'
 import type { WriteError } from '../http/create-app.ts'
 import { goneSignal } from '../http/gone-signal.ts'
@@ -27,13 +28,14 @@ export function addMcpRoute(
   app: FastifyInstance,
   options: {
     readonly admit: Admit
+    readonly graphs: ServedGraphs
     readonly toolsOf: ToolsOf
     readonly endpoint: McpEndpoint
     readonly metadata: ResourceMetadata
     readonly audit: RequestAudit
   },
 ): void {
-  const { admit, toolsOf, endpoint, metadata, audit } = options
+  const { admit, graphs, toolsOf, endpoint, metadata, audit } = options
   const resource = new URL(metadata.document.resource)
 
   async function handle(request: FastifyRequest, reply: FastifyReply): Promise<Readable | string> {
@@ -50,9 +52,11 @@ export function addMcpRoute(
     const record = new RequestRecord(request.id)
     const ignored = ignoredHeaders(request.raw.rawHeaders)
     const { principal } = await inSpan('admit', {}, () => admit(request, 'mcp'))
+    using serving = new DisposableStack()
+    const { graph } = serving.use(graphs.take())
     let status = 500
     try {
-      const tools = await toolsOf(principal, { txn: request.id })
+      const tools = await toolsOf(principal, { txn: request.id, graph })
       const response = await endpoint.serve(toWebRequest(request, goneSignal(reply)), bodyOf(request), tools)
       status = response.status
       reply.code(status)
@@ -60,7 +64,12 @@ export function addMcpRoute(
         const value = response.headers.get(name)
         if (value !== null) reply.header(name, value)
       }
-      return response.body === null ? '' : Readable.fromWeb(response.body)
+      if (response.body === null) return ''
+      const body = Readable.fromWeb(response.body)
+      // Calls may run until all of it is written.
+      const rest = serving.move()
+      body.once('close', () => rest.dispose())
+      return body
     } catch (error) {
       const { code, status: failed } = error instanceof AppError ? error : new AppError('INTERNAL')
       record.refusal = code

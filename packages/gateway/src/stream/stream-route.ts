@@ -6,16 +6,17 @@ import { ignoredHeaders } from '../audit/ignored-headers.ts'
 import { RequestRecord } from '../audit/request-record.ts'
 import type { AuthorizedSubscription } from '../authorize/authorize-subscription.ts'
 import { describeCause } from '../describe-cause.ts'
-import type { GraphQLServer } from '../execute/graphql-server.ts'
 import type { RequestContext } from '../execute/request-context.ts'
+import type { ServedGraph } from '../graph/serve-graph.ts'
+import type { ServedGraphs } from '../graph/served-graphs.ts'
 import type { Admit } from '../http/admission.ts'
 import type { FindDocument } from '../http/documents.ts'
 import { traceOf } from '../http/trace-of.ts'
 import type { LimitedCaller } from '../limits/rate-limits.ts'
 import type { TakeStream } from '../limits/stream-limits.ts'
 import { inSpan, traceOfClient } from '../tracing.ts'
-import type { AskSubgraph } from './ask-subgraph.ts'
 import { createEventWriter, type EventWriter } from './event-writer.ts'
+import { goesOn } from './goes-on.ts'
 import type { OpenStreams } from './open-streams.ts'
 import { readStreamRequest, type StreamRequest } from './read-stream-request.ts'
 
@@ -42,16 +43,15 @@ export function addStreamRoute(
   options: {
     readonly admit: Admit
     readonly findDocument: FindDocument
-    readonly server: GraphQLServer
+    readonly graphs: ServedGraphs
     readonly take: TakeStream
     readonly open: OpenStreams
-    readonly ask: AskSubgraph
     readonly audit: RequestAudit
     readonly times: StreamTimes
     readonly clock?: () => number
   },
 ): void {
-  const { admit, findDocument, server, take, open, ask, audit, times, clock = Date.now } = options
+  const { admit, findDocument, graphs, take, open, audit, times, clock = Date.now } = options
 
   async function handle(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const { id: txn, method } = request
@@ -87,21 +87,36 @@ export function addStreamRoute(
     reply.raw.once('close', close)
     if (reply.raw.destroyed) close()
     reply.hijack()
+    using taken = graphs.take()
     const writer = createEventWriter(reply.raw, { ...times, signal: over.signal })
     const attributes = { 'behalf.txn': txn, 'http.request.method': method, 'http.route': '/graphql/stream' }
     const context = { ...caller, txn, trace: traceOf(request), approval: null, record, signal: over.signal }
     // The span is of the beginning: a stream may last for a day.
-    const subscription = await inSpan(
+    const begun = await inSpan(
       `${method} /graphql/stream`,
       { kind: SpanKind.SERVER, attributes, parent: traceOfClient(context.trace) },
-      () => begin(asked, context, writer),
+      () => begin(taken.graph, asked, context, writer),
     ).catch((error: unknown) => fail(error, request, writer))
     ended(200)
-    if (subscription) await send(subscription, { ...context, caller, request, writer, end })
+    if (begun === null) return
+    const subscription = begun
+    async function endUnlessAllowedBy({ server }: ServedGraph): Promise<void> {
+      const isAllowed = await goesOn(server, asked, context, subscription).catch(() => false)
+      if (!isAllowed) end(new AppError('GRAPH_CHANGED'))
+    }
+    const forget = graphs.onReplaced(endUnlessAllowedBy)
+    try {
+      // While it began.
+      if (taken.graph !== graphs.current) await endUnlessAllowedBy(graphs.current)
+      await send(taken.graph, subscription, { ...context, caller, request, writer, end })
+    } finally {
+      forget()
+    }
   }
 
   /** The same way as an operation of `/graphql` up to where it would be planned. Null where there is no more to come. */
   async function begin(
+    { server }: ServedGraph,
     asked: StreamRequest,
     context: RequestContext,
     writer: EventWriter,
@@ -115,6 +130,7 @@ export function addStreamRoute(
   }
 
   async function send(
+    { ask }: ServedGraph,
     subscription: AuthorizedSubscription,
     stream: Pick<RequestContext, 'principal' | 'txn' | 'trace' | 'record'> & {
       readonly signal: AbortSignal

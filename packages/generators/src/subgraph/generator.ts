@@ -41,7 +41,11 @@ export default function generateSubgraph(tree: Tree, { name, port }: SubgraphOpt
     port: own,
     userOwner: userOwner(apps),
   })
-  return finish(tree.root, ['npm install --no-audit --no-fund', `npm run format --if-present -- ${directory}`])
+  return finish(tree.root, [
+    'npm install --no-audit --no-fund',
+    `npm run format --if-present -- ${directory}`,
+    'npm run types --if-present',
+  ])
 }
 
 /** Whose a `User` is has to be the same in every subgraph. */

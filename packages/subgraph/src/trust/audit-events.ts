@@ -1,4 +1,5 @@
 import { AppError } from '@behalf/identity'
+import type { NotNull } from 'kysely'
 import { readConnection, type ConnectionArguments, type Page } from '../connection.ts'
 import { trustDatabase, type TrustContext, type TrustDatabase } from './trust-database.ts'
 
@@ -24,7 +25,7 @@ function eventsOf(db: TrustDatabase, subject: string, { limit, position }: Page)
     if (!/^\d{1,18}$/.test(position.id)) throw new AppError('BAD_USER_INPUT', '"after" is not a cursor of this list.')
     query = query.where(({ eb, refTuple, tuple }) => eb(refTuple('at', 'id'), '<', tuple(position.at, position.id)))
   }
-  return query.orderBy('at', 'desc').orderBy('id', 'desc').limit(limit).execute()
+  return query.orderBy('at', 'desc').orderBy('id', 'desc').limit(limit).$narrowType<{ subject: NotNull }>().execute()
 }
 
 /**
