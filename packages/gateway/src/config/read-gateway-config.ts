@@ -128,7 +128,6 @@ export function readGatewayConfig(env: Environment) {
     introspection: given.INTROSPECTION === 'on',
     approvalsUrl: given.APPROVALS_URL,
     documents: { trusted: given.TRUSTED_DOCUMENTS, only: given.TRUSTED_DOCUMENTS_ONLY === 'on' },
-    approvalsUrl: given.APPROVALS_URL,
     model: given.MODEL_CONTEXT === 'on' ? { facts: given.MODEL_FACTS } : null,
     logLevel: given.LOG_LEVEL,
     otlpEndpoint: given.OTEL_EXPORTER_OTLP_ENDPOINT,
