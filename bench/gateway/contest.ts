@@ -4,6 +4,8 @@ export interface Contest {
   readonly supergraph: string
   /** Path of `graph.json`. */
   readonly graph: string
+  /** Path of another, in which nobody has to be somebody. */
+  readonly openGraph: string
   readonly urls: Readonly<Record<string, string>>
   readonly issuer: string
   readonly audience: string

@@ -13,8 +13,8 @@ export async function load(options: {
   readonly url: string
   readonly connections: number
   readonly requests: number
-  /** Body and token of the next request, and JSON that its answer has in it. */
-  readonly next: () => { readonly body: string; readonly token: string; readonly expected: string }
+  /** Body and token (null: without one) of the next request, and JSON that its answer has in it. */
+  readonly next: () => { readonly body: string; readonly token: string | null; readonly expected: string }
 }): Promise<Measured> {
   const { origin, pathname } = new URL(options.url)
   const pool = new Pool(origin, { connections: options.connections, headersTimeout: 20_000, bodyTimeout: 20_000 })
@@ -33,8 +33,7 @@ export async function load(options: {
         'application/json',
         'accept',
         'application/json',
-        'authorization',
-        `Bearer ${token}`,
+        ...(token === null ? [] : ['authorization', `Bearer ${token}`]),
       ]
       const chunks: Buffer[] = []
       pool.dispatch(

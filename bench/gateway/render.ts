@@ -14,6 +14,7 @@ interface Result {
 
 const titles: Record<Contestant, string> = {
   behalf: 'Behalf',
+  'behalf-open': 'Behalf without a credential or rules (it signs what it sends all the same)',
   stock: '@apollo/gateway 2.14.4, Apollo Server 5.5.1, the same security',
   hive: 'Hive Gateway 2.15.1 (JS planner), JWT and HMAC',
   'hive-rust': 'Hive Gateway 2.15.1 with router-runtime 1.4.23 (Rust planner), JWT and HMAC',

@@ -9,7 +9,7 @@ import { composeGraph, expected, fields, selectionOf, withLiteral } from './grap
 import { load } from './load.ts'
 import { startSubgraphs } from './subgraphs.ts'
 
-export const contestants = ['behalf', 'stock', 'hive', 'hive-rust', 'bare'] as const
+export const contestants = ['behalf', 'behalf-open', 'stock', 'hive', 'hive-rust', 'bare'] as const
 export type Contestant = (typeof contestants)[number]
 export const workloads = ['fixed', 'users', 'distinct', 'literals', 'new', 'alone'] as const
 export type Workload = (typeof workloads)[number]
@@ -48,10 +48,14 @@ export async function measureGateways(options: {
   const supergraph = join(folder, 'supergraph.graphql')
   const graph = join(folder, 'graph.json')
   writeFileSync(supergraph, composeGraph(subgraphs.urls))
-  writeFileSync(graph, JSON.stringify(graphOf(readFileSync(supergraph, 'utf8'))))
+  const described = graphOf(readFileSync(supergraph, 'utf8'))
+  writeFileSync(graph, JSON.stringify(described))
+  const openGraph = join(folder, 'open-graph.json')
+  writeFileSync(openGraph, JSON.stringify({ ...described, rules: {} }))
   const contest: Contest = {
     supergraph,
     graph,
+    openGraph,
     urls: subgraphs.urls,
     issuer: subgraphs.issuer,
     audience,
@@ -83,21 +87,27 @@ export async function measureGateways(options: {
   // Nothing is kept there of what is asked.
   const asks = (contestant: Contestant) =>
     options.of.filter((workload) => contestant !== 'bare' || workload === 'fixed' || workload === 'alone')
-  const ask = (url: string, workload: Workload, requests: number) =>
-    load({ url, connections: workload === 'alone' ? 1 : 64, next: next[workload], requests })
+  const ask = ({ contestant, url }: Started, workload: Workload, requests: number) =>
+    load({
+      url,
+      connections: workload === 'alone' ? 1 : 64,
+      next: () => ({ ...next[workload](), ...(contestant === 'behalf-open' && { token: null }) }),
+      requests,
+    })
   try {
     for (const contestant of options.only) {
       const one = await start(contestant, contest)
       started.push(one)
-      for (const workload of asks(contestant)) await ask(one.url, workload, warmUp[workload])
+      for (const workload of asks(contestant)) await ask(one, workload, warmUp[workload])
     }
     for (let run = 0; run < options.runs; run++) {
       for (const workload of options.of)
-        for (const { contestant, url, child } of run % 2 === 0 ? started : started.toReversed()) {
+        for (const one of run % 2 === 0 ? started : started.toReversed()) {
+          const { contestant, child } = one
           if (!asks(contestant).includes(workload)) continue
           const before = cpuOf(child.pid)
           const { seconds, p50, wrong, requests } = await ask(
-            url,
+            one,
             workload,
             options.requests / (workload === 'alone' ? 4 : 1),
           )

@@ -17,7 +17,7 @@ export function readPlainRequest(contentType: string | undefined, body: unknown)
   return {
     query,
     ...(typeof operationName === 'string' && { operationName }),
-    ...(variables && { variables: variables as Record<string, unknown> }),
+    ...(variables && { variables }),
     http: { method: 'POST', headers, search: '', body },
   }
 }
