@@ -90,7 +90,7 @@ function describe(document: DocumentNode): AuthorizedOperation {
 }
 
 /** Values of variables that are not, or no longer, declared are not passed on. */
-export function variablesOf(
+function variablesOf(
   { operation: { variableDefinitions = [] } }: Pick<AuthorizedOperation, 'operation'>,
   variables: Variables,
 ): Record<string, unknown> {
