@@ -2,6 +2,7 @@ import {
   type Attributes,
   context,
   type Context,
+  INVALID_SPAN_CONTEXT,
   propagation,
   ROOT_CONTEXT,
   type Span,
@@ -19,13 +20,17 @@ const tracer = trace.getTracer('@behalf/gateway')
  * @param attributes - names and codes only: no argument, no text of a user's or a model's, no token
  * @param parent - default: the span in which this is called
  */
-export async function inSpan<T>(
+export function inSpan<T>(
   name: string,
   options: { readonly kind?: SpanKind; readonly attributes?: Attributes; readonly parent?: Context },
   work: (span: Span) => Promise<T>,
 ): Promise<T> {
   const { kind = SpanKind.INTERNAL, attributes = {}, parent = context.active() } = options
   const span = tracer.startSpan(name, { kind, attributes }, parent)
+  return span.spanContext() === INVALID_SPAN_CONTEXT ? work(span) : inContext(parent, span, work)
+}
+
+async function inContext<T>(parent: Context, span: Span, work: (span: Span) => Promise<T>): Promise<T> {
   try {
     return await context.with(trace.setSpan(parent, span), () => work(span))
   } catch (error) {

@@ -1,4 +1,4 @@
-import { createHash, createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto'
+import { createHmac, createSecretKey, hash, type KeyObject, timingSafeEqual } from 'node:crypto'
 import type { EpochKey } from './keys.ts'
 
 /**
@@ -12,12 +12,13 @@ export interface CompactJws {
 }
 
 /** The protected header of our tokens, encoded. Its members and their order are fixed: nothing else is accepted. */
-export const encodeHeader = (typ: string, kid: string) => encodeJson({ typ, alg: 'HS256', kid })
+export const encodeHeader = (typ: string, kid: string) => encode(JSON.stringify({ typ, alg: 'HS256', kid }))
 
-const encodeJson = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
+const encode = (text: string) => Buffer.from(text).toString('base64url')
 
-export function signCompact(header: string, claims: unknown, key: KeyObject): string {
-  const input = `${header}.${encodeJson(claims)}`
+/** @param claims - JSON of an object. */
+export function signCompact(header: string, claims: string, key: KeyObject): string {
+  const input = `${header}.${encode(claims)}`
   return `${input}.${hmac(input, key)}`
 }
 
@@ -54,7 +55,7 @@ export const keysByHeader = (typ: string, name: string, keys: readonly EpochKey[
   new Map(keys.map(({ epoch, key }) => [encodeHeader(typ, `${name}/${epoch}`), createSecretKey(key)]))
 
 /** base64url SHA-256 of a request's exact body. */
-export const bodyHash = (body: Uint8Array) => createHash('sha256').update(body).digest('base64url')
+export const bodyHash = (body: Uint8Array) => hash('sha256', body, 'base64url')
 
 export const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -84,39 +84,37 @@ export function createContextSigner(options: ContextSignerOptions): ContextSigne
     return entry
   }
 
+  const own = gatewayOf(trustDomain)
+  const start = `{"iss":${JSON.stringify(own)},"aud":${JSON.stringify(trustDomain)},"iat":`
+
+  /** Principals do not change: what one of them is to a receiver is encoded once for both, as long as they are there. */
+  const encoded = new WeakMap<Principal, WeakMap<readonly string[], Encoded>>()
+  function whoFor(principal: Principal, declared: Pick<ContextRequest, 'facts' | 'scopes'>): string {
+    let byFacts = encoded.get(principal)
+    if (byFacts === undefined) encoded.set(principal, (byFacts = new WeakMap()))
+    const known = byFacts.get(declared.facts)
+    if (known?.scopes === declared.scopes) return known.text
+    const text = JSON.stringify(whoIs(principal, declared, own)).slice(1, -1)
+    byFacts.set(declared.facts, { scopes: declared.scopes, text })
+    return text
+  }
+
   return {
     sign(principal, request) {
       const { header, key } = keyFor(request.to)
       const iat = Math.floor(clock() / 1000)
-      const { actor } = principal
-      const { facts, scopes } = disclose(principal, request)
-      const claims: ContextClaims = {
-        iss: gatewayOf(trustDomain),
-        aud: trustDomain,
-        iat,
-        exp: iat + lifetime,
-        txn: request.txn,
-        sub: principal.subject,
-        scope: scopes.join(' '),
-        req_wl: gatewayOf(trustDomain),
-        ...(actor && { act: { sub: actor.agent } }),
-        rctx: { client: principal.client, auth_time: principal.authTime, acr: principal.acr },
-        tctx: {
-          tenant: principal.tenant,
-          facts,
-          ...(actor && actorContext(actor)),
-        },
-        hop: {
-          to: request.to,
-          req: 'sha256' in request.body ? request.body.sha256 : bodyHash(request.body),
-          op: request.operation,
-          // What is undefined is not in the JSON.
-          jti: request.operation === 'mutation' ? randomUUID() : undefined,
-          approval: request.approval,
-          until: request.until,
-          ticket: request.ticket,
-        },
+      const hop: ContextClaims['hop'] = {
+        to: request.to,
+        req: 'sha256' in request.body ? request.body.sha256 : bodyHash(request.body),
+        op: request.operation,
+        // What is undefined is not in the JSON.
+        jti: request.operation === 'mutation' ? randomUUID() : undefined,
+        approval: request.approval,
+        until: request.until,
+        ticket: request.ticket,
       }
+      const who = whoFor(principal, request)
+      const claims = `${start}${iat},"exp":${iat + lifetime},"txn":${JSON.stringify(request.txn)},${who},"hop":${JSON.stringify(hop)}}`
       const token = signCompact(header, claims, key)
       if (token.length > maxContextTokenBytes) {
         throw new AppError('INTERNAL', undefined, {
@@ -124,6 +122,34 @@ export function createContextSigner(options: ContextSignerOptions): ContextSigne
         })
       }
       return token
+    },
+  }
+}
+
+/** Claims about the caller, encoded as members of an object. */
+interface Encoded {
+  readonly scopes: readonly string[]
+  readonly text: string
+}
+
+/** What is the same in all tokens of a principal for a receiver. */
+function whoIs(
+  principal: Principal,
+  declared: Pick<ContextRequest, 'facts' | 'scopes'>,
+  gateway: string,
+): Omit<ContextClaims, 'iss' | 'aud' | 'iat' | 'exp' | 'txn' | 'hop'> {
+  const { actor } = principal
+  const { facts, scopes } = disclose(principal, declared)
+  return {
+    sub: principal.subject,
+    scope: scopes.join(' '),
+    req_wl: gateway,
+    ...(actor && { act: { sub: actor.agent } }),
+    rctx: { client: principal.client, auth_time: principal.authTime, acr: principal.acr },
+    tctx: {
+      tenant: principal.tenant,
+      facts,
+      ...(actor && actorContext(actor)),
     },
   }
 }

@@ -58,7 +58,7 @@ export function createWorkloadSigner(options: {
         htu: path,
         req: bodyHash(body),
       }
-      return signCompact(header, claims, key)
+      return signCompact(header, JSON.stringify(claims), key)
     },
   }
 }

@@ -23,12 +23,20 @@ export async function migrate(db: Kysely<unknown>, name: string, folder: string)
     if (error !== undefined) {
       const failed = results?.find((result) => result.status === 'Error')?.migrationName
       const reason = error instanceof Error ? error.message : 'for no reason that was given'
-      throw new Error(`Migration ${failed ? join(folder, `${failed}.sql`) : folder} failed: ${reason}`, {
-        cause: error,
-      })
+      const file = failed ? join(folder, `${failed}.sql`) : folder
+      throw new Error(`Migration ${file}${failed ? await lineOf(error, file) : ''} failed: ${reason}`, { cause: error })
     }
     if (results === undefined || results.length === 0) return
   }
+}
+
+/** `:12` where PostgreSQL says at which character of the file it stopped. */
+async function lineOf(error: unknown, file: string): Promise<string> {
+  const position = typeof error === 'object' && error !== null && 'position' in error ? Number(error.position) : NaN
+  if (!Number.isSafeInteger(position)) return ''
+  // Counted in characters, not in UTF-16 code units.
+  const before = Array.from(await readFile(file, 'utf8')).slice(0, position - 1)
+  return `:${before.filter((character) => character === '\n').length + 1}`
 }
 
 function sqlFiles(folder: string): MigrationProvider {

@@ -98,7 +98,7 @@ export function startProcess(
 
 /** Writes what the child prints to `logFile`; gives a function for the last lines of it. */
 function record(child: ChildProcess, logFile: string, onLine: (text: string) => void): () => string[] {
-  const file = createWriteStream(logFile, { mode: 0o600 })
+  const file = createWriteStream(logFile, { mode: 0o600, flags: 'a' })
   const last: string[] = []
   for (const stream of [child.stdout, child.stderr]) {
     if (!stream) continue

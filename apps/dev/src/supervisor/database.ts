@@ -68,35 +68,47 @@ async function requireAdministrator(url: string): Promise<void> {
   }
 }
 
+export interface Databases {
+  /** URL of a role, by the name of its app. */
+  urlOf(role: string): string
+  /**
+   * Runs what an app's migrations have and its tables do not. Whoever is connected stays so.
+   *
+   * @throws Failure
+   */
+  migrate(name: string): Promise<void>
+}
+
 /**
  * Brings roles, schemas and tables of all apps and of the gateway's records up to date, with new passwords.
  *
- * @returns the URL of a role, by the name of its app
  * @throws Failure
  */
 export async function provisionAll(
   adminUrl: string,
   apps: readonly { readonly name: string; readonly directory: string }[],
-): Promise<(role: string) => string> {
+): Promise<Databases> {
   const wanted = [
     authoritySchema,
     ...apps.map((app) => ({ name: app.name, schema: app.name, migrations: join(app.directory, 'migrations') })),
-  ]
-  const urls = new Map<string, string>()
-  for (const { name, schema, migrations } of wanted) {
-    const password = randomBytes(24).toString('base64url')
-    await withReason(`The database cannot be made ready for ${name}`, () =>
-      provision({ adminUrl, name, schema, password, migrations }),
-    )
-    const url = new URL(adminUrl)
-    url.username = name
-    url.password = password
-    urls.set(name, url.href)
+  ].map((each) => [each.name, { ...each, adminUrl, password: randomBytes(24).toString('base64url') }] as const)
+  const roles = new Map(wanted)
+  const roleOf = (name: string) => {
+    const role = roles.get(name)
+    if (role === undefined) throw new Error(`There is no role "${name}".`)
+    return role
   }
-  return (role) => {
-    const url = urls.get(role)
-    if (url === undefined) throw new Error(`There is no role "${role}".`)
-    return url
+  const migrate = (name: string) =>
+    withReason(`The database cannot be made ready for ${name}`, () => provision(roleOf(name)))
+  for (const name of roles.keys()) await migrate(name)
+  return {
+    migrate,
+    urlOf(name) {
+      const url = new URL(adminUrl)
+      url.username = name
+      url.password = roleOf(name).password
+      return url.href
+    },
   }
 }
 

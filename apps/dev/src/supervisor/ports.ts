@@ -1,4 +1,4 @@
-import { createServer } from 'node:net'
+import { createServer, type AddressInfo } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Failure } from './failure.ts'
 
@@ -34,5 +34,19 @@ function isFree({ host, port }: PortNeed): Promise<boolean> {
       else reject(new Failure(`Nothing can listen on ${host} port ${port} here: ${error.message}`, { cause: error }))
     })
     server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(true)))
+  })
+}
+
+/** `wanted`, or any other port of this machine where something listens on that. */
+export async function freePort(wanted: number): Promise<number> {
+  const host = '127.0.0.1'
+  if (await isFree({ what: '', variable: '', host, port: wanted })) return wanted
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen({ host, port: 0, exclusive: true }, () => {
+      const { port } = server.address() as AddressInfo
+      server.close(() => resolve(port))
+    })
   })
 }

@@ -1,20 +1,28 @@
+import { rmSync } from 'node:fs'
 import { access, constants, mkdir } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
-import type { App } from '@behalf/composition'
+import { compose, withUrls, type App } from '@behalf/composition'
 import { passableDataDir } from '@behalf/postgres/embedded'
 import { portVariable, type Config } from '../config.ts'
 import { demoUsers } from '../seed/demo-users.ts'
+import type { AppFile } from './app-files.ts'
 import { startProcess, type ProcessPlan, type RunningProcess } from './child-process.ts'
 import { openDatabase, provisionAll } from './database.ts'
 import { Failure } from './failure.ts'
 import { endLeftovers, findLastRun, recordDatabase, recordRun, stopLeftoverPostgres } from './last-run.ts'
 import { takenPorts, type PortNeed } from './ports.ts'
 import { waitUntilReady } from './readiness.ts'
+import { createReload, type Reload } from './reload.ts'
+import { replaceFile, servedGraph } from './served-graph.ts'
+import { createSubgraphProcesses } from './subgraph-processes.ts'
 import { summary } from './summary.ts'
 import { planProvider, planSystem, type PlannedProcess } from './system-plan.ts'
+import { watchApps } from './watch-apps.ts'
 
 /** A newcomer's machine may be slow and may have much to do; nothing needs nearly as long. */
 const readyWithin = 60_000
+/** Milliseconds for the gateway to make another graph ready. */
+const servedWithin = 20_000
 
 export interface Supervision {
   readonly config: Config
@@ -28,7 +36,8 @@ export interface Supervision {
 }
 
 /**
- * Starts the whole system, shows how to use it, and keeps it until `signal` aborts; then stops it in reverse order.
+ * Starts the whole system, shows how to use it, and keeps it, and keeps it up with the files of the apps, until `signal`
+ * aborts; then stops it in reverse order.
  * However this ends, nothing that it started is left.
  *
  * @throws Failure if it cannot start, or a process of it ends by itself
@@ -58,8 +67,13 @@ export async function supervise({ config, root, apps, signal, show }: Supervisio
     running.defer(async () => void (await work.catch(() => undefined)))
     return work
   }
+  const logged = new Set<string>()
   const begin = (plan: ProcessPlan): RunningProcess => {
-    const child = startProcess(plan, { logFile: join(logs, `${plan.name}.log`), show })
+    const logFile = join(logs, `${plan.name}.log`)
+    // Of an earlier start; those of one app follow each other in one file.
+    if (!logged.has(plan.name)) rmSync(logFile, { force: true })
+    logged.add(plan.name)
+    const child = startProcess(plan, { logFile, show })
     if (child.pid !== undefined) record.add(child.pid)
     return child
   }
@@ -73,16 +87,20 @@ export async function supervise({ config, root, apps, signal, show }: Supervisio
   show('Starting Behalf. Ctrl-C stops it.')
   // A terminal has just written "^C".
   signal.addEventListener('abort', () => show('\nStopping.'), { once: true })
+  let reload: Reload | null = null
+  // What changes while this starts.
+  const early: AppFile[] = []
+  running.use(
+    await watchApps({
+      root,
+      apps,
+      changed: (files) => (reload === null ? void early.push(...files) : reload.changed(files)),
+      appeared: (folder) => show(`${folder} is new. Stop and start again for it.`),
+    }),
+  )
   const opening = openDatabase(config, postgresDir)
   running.defer(async () => (await opening.catch(() => null))?.[Symbol.asyncDispose]())
-  const composer = begin({
-    name: 'compose',
-    script: join(root, 'packages/cli/src/main.ts'),
-    args: ['compose', '--root', root, '--out', graphFile],
-    env: config.system,
-  })
-  running.use(composer)
-  const composed = step('graph', succeeding(composer))
+  const composed = step('graph', compose({ root }))
   composed.catch(() => undefined)
   const provider = planProvider(config, root, apps)
   if (config.ownProvider) running.use(launch(provider))
@@ -90,17 +108,41 @@ export async function supervise({ config, root, apps, signal, show }: Supervisio
   const { adminUrl, lost } = await step('PostgreSQL', opening)
   void lost.then((reason) => failure.abort(reason))
   running.use(await recordDatabase(dataDir, adminUrl))
-  const databaseUrl = await step('migrations', finishing(provisionAll(adminUrl, apps)))
-  const plan = planSystem({ config, root, apps, databaseUrl, graphFile })
-  const subgraphs = plan.subgraphs.map(launch)
-  running.defer(async () => void (await Promise.all(subgraphs.map((child) => child[Symbol.asyncDispose]()))))
+  const databases = await step('migrations', finishing(provisionAll(adminUrl, apps)))
+  const plan = planSystem({ config, root, databaseUrl: (role) => databases.urlOf(role), graphFile })
+  const subgraphs = running.use(
+    createSubgraphProcesses({
+      apps,
+      portOf: (name) => config.appPorts.get(name) ?? 0,
+      plan: (app, port) => plan.subgraph(app, port),
+      begin,
+      ready,
+      failed: (reason) => failure.abort(reason),
+    }),
+  )
+  const started = subgraphs.startAll()
   const { seed } = await import('../seed/seed.ts')
   const seeded = step('seed', finishing(seed({ adminUrl, issuer: config.issuer })))
   seeded.catch(() => undefined)
-  await composed
+  const graph = withUrls((await composed).graph, subgraphs.urls())
+  await replaceFile(graphFile, JSON.stringify(graph))
   running.use(launch(plan.gateway))
-  const processes = [...(config.ownProvider ? [provider] : []), ...plan.subgraphs, plan.gateway]
+  const processes = [...(config.ownProvider ? [provider] : []), ...started, plan.gateway]
   await Promise.all([seeded, step('processes', Promise.all(processes.map(ready)))])
+
+  reload = running.use(
+    createReload({
+      root,
+      graph,
+      served: servedGraph({ path: graphFile, statusUrl: plan.gatewayStatus, within: servedWithin, signal: halted }),
+      subgraphs,
+      databases,
+      fixed: new Set(config.subgraphUrls.keys()),
+      show,
+      failed: (reason) => failure.abort(reason),
+    }),
+  )
+  if (early.length > 0) reload.changed(early)
 
   const places = { logs: shortest(logs), database: shortest(postgresDir) }
   show(summary({ config, users: demoUsers, ...places, seconds: seconds(begun) }))
@@ -155,11 +197,6 @@ function portNeeds(config: Config): PortNeed[] {
       ? [{ what: 'PostgreSQL', variable: 'POSTGRES_PORT', host, port: config.postgresPort }]
       : []),
   ]
-}
-
-async function succeeding({ ended }: RunningProcess): Promise<void> {
-  const { succeeded, story } = await ended
-  if (!succeeded) throw new Failure(story)
 }
 
 const shortest = (path: string) => {

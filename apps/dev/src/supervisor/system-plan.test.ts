@@ -11,14 +11,13 @@ const apps = [
 const plan = (env: Record<string, string> = {}) => {
   const config = readConfig(apps, { PATH: '/bin', SOMETHING: 'else', ...env })
   const databaseUrl = (role: string) => `postgres://${role}@127.0.0.1:4300/postgres`
-  const { subgraphs, gateway } = planSystem({
+  const { subgraph, gateway } = planSystem({
     config,
     root: '/repo',
-    apps,
     databaseUrl,
     graphFile: '/repo/.behalf/graph.json',
   })
-  const [orders, orchestrator] = subgraphs
+  const [orders, orchestrator] = apps.map((app) => subgraph(app, app.port))
   return {
     config,
     provider: planProvider(config, '/repo', apps).env,
@@ -71,12 +70,10 @@ describe('each process is told what it needs and nothing else', () => {
 })
 
 test('the gateway can be pointed at something in between', () => {
-  expect(plan().gateway['SUBGRAPHS']).toBe(
-    'orders=http://127.0.0.1:4102/graphql,orchestrator=http://127.0.0.1:4104/graphql',
-  )
-  expect(plan({ SUBGRAPHS: 'orders=http://127.0.0.1:9/graphql' }).gateway['SUBGRAPHS']).toBe(
-    'orders=http://127.0.0.1:9/graphql,orchestrator=http://127.0.0.1:4104/graphql',
-  )
+  // Else it takes the graph's word.
+  expect(plan().gateway).not.toHaveProperty('SUBGRAPHS')
+  const { gateway } = plan({ SUBGRAPHS: 'orders=http://127.0.0.1:9/graphql' })
+  expect(gateway['SUBGRAPHS']).toBe('orders=http://127.0.0.1:9/graphql')
 })
 
 test('so can the orchestrator and the provider', () => {

@@ -12,9 +12,15 @@ export interface PlannedProcess extends ProcessPlan {
 }
 
 export interface SystemPlan {
-  readonly subgraphs: readonly PlannedProcess[]
+  /** A process of a subgraph that listens on `port`. */
+  subgraph(app: { readonly name: string; readonly directory: string }, port: number): PlannedProcess
   readonly gateway: PlannedProcess
+  /** What the gateway says of itself, on its internal port. */
+  readonly gatewayStatus: string
 }
+
+/** Where a subgraph that listens on `port` answers. */
+export const subgraphUrl = (port: number) => `http://${loopback}:${port}/graphql`
 
 /** The development provider, which needs nothing but its port, the audiences, and what apps add for its users. */
 export function planProvider(
@@ -47,20 +53,16 @@ export function planProvider(
 export function planSystem({
   config,
   root,
-  apps,
   databaseUrl,
   graphFile,
 }: {
   config: Config
   root: string
-  apps: readonly { readonly name: string; readonly directory: string }[]
   databaseUrl: (role: string) => string
   graphFile: string
 }): SystemPlan {
   const shared = { ...config.system, ...config.logging, ...config.tracing }
-  const appPort = (name: string) => String(config.appPorts.get(name))
   const ready = (port: number | string, host = loopback) => `http://${host}:${port}/readyz`
-  const subgraphUrl = (name: string) => config.subgraphUrls.get(name) ?? `http://${loopback}:${appPort(name)}/graphql`
 
   // The one app that may ask the gateway to act: only it is given a key to prove itself with.
   const agentEnvironment = {
@@ -71,18 +73,19 @@ export function planSystem({
   }
 
   return {
-    subgraphs: apps.map(({ name, directory }) => ({
+    subgraph: ({ name, directory }, port) => ({
       name,
       script: join(directory, 'src/main.ts'),
       env: {
         ...shared,
-        [portVariable(name)]: appPort(name),
+        [portVariable(name)]: String(port),
         DATABASE_URL: databaseUrl(name),
         BEHALF_CONTEXT_KEYS: deriveContextKeys(config.rootKey, name, [epoch]),
         ...(name === 'orchestrator' ? agentEnvironment : {}),
       },
-      ready: ready(appPort(name)),
-    })),
+      ready: ready(port),
+    }),
+    gatewayStatus: `http://${loopback}:${config.internalPort}/readyz?verbose`,
     gateway: {
       name: 'gateway',
       script: join(root, 'apps/gateway/src/main.ts'),
@@ -96,7 +99,10 @@ export function planSystem({
         GRAPHQL_RESOURCE: config.resources.graphql,
         MCP_RESOURCE: config.resources.mcp,
         GRAPH: graphFile,
-        SUBGRAPHS: apps.map(({ name }) => `${name}=${subgraphUrl(name)}`).join(','),
+        // The graph says where the others are, and says so anew when they move.
+        ...(config.subgraphUrls.size > 0 && {
+          SUBGRAPHS: Array.from(config.subgraphUrls, ([name, url]) => `${name}=${url}`).join(','),
+        }),
         ...config.trust,
         ...config.gateway,
       },

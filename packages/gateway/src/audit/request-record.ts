@@ -38,7 +38,7 @@ export class RequestRecord {
   readonly time = new Date()
   readonly #begun = performance.now()
   readonly hops: Hop[] = []
-  readonly #denials = new Map<string, RecordedDenial>()
+  #denials: Map<string, RecordedDenial> | null = null
   unlistedHops = 0
   unlistedDenials = 0
   operation: { readonly type: OperationType; readonly name: string | null } | null = null
@@ -52,7 +52,7 @@ export class RequestRecord {
   }
 
   get denials(): Iterable<RecordedDenial> {
-    return this.#denials.values()
+    return this.#denials?.values() ?? []
   }
 
   get durationMs(): number {
@@ -71,15 +71,16 @@ export class RequestRecord {
 
   /** Each coordinate once for each reason. */
   denied(denials: readonly Denial[], caller: Pick<Caller, 'scopes'>): void {
+    const known = (this.#denials ??= new Map())
     for (const { coordinate, code, rule, details } of denials) {
       const key = `${coordinate} ${code}`
-      if (this.#denials.has(key)) continue
-      if (this.#denials.size >= maxListed) {
+      if (known.has(key)) continue
+      if (known.size >= maxListed) {
         this.unlistedDenials++
         continue
       }
       const missing = missingScopes(caller, details.requiredScopes ?? [])
-      this.#denials.set(key, { coordinate, code, rule, missing })
+      known.set(key, { coordinate, code, rule, missing })
     }
   }
 }

@@ -23,6 +23,10 @@ interface Verified {
   readonly issuer: Issuer
   readonly key: CryptoKey
   readonly token: AccessToken
+  /** Of its subject, in what is kept of those. */
+  readonly subjectKey: string
+  /** The person it was last found to be, for each resource: for as long as they are, it need not be made anew. */
+  readonly people: Partial<Record<Resource, { readonly found: ResolvedSubject; readonly principal: Principal }>>
 }
 
 /** Milliseconds for which it is not asked again who a subject is. */
@@ -47,17 +51,26 @@ export function createAuthenticate(options: {
   async function verify(token: string): Promise<Verified> {
     const digest = hash('sha256', token, 'base64url')
     const known = verified.get(digest)
-    if (known !== undefined && (await known.issuer.holds(known.key))) return known
+    if (known !== undefined) {
+      const holds = known.issuer.holds(known.key)
+      if (typeof holds === 'boolean' ? holds : await holds) return known
+    }
     const issuer = issuers.of(token)
     const { typ = 'at+jwt' } = issuer.config
     const { claims, key } = await issuer.verify(token, { typ })
-    const result = { issuer, key, token: readAccessToken(claims, issuer.config) }
+    const read = readAccessToken(claims, issuer.config)
+    const subjectKey = `${issuer.config.issuer}\n${read.subject}`
+    const result: Verified = { issuer, key, token: read, subjectKey, people: {} }
     verified.set(digest, result)
     return result
   }
 
-  async function resolve(issuer: string, subject: string): Promise<ResolvedSubject> {
-    const key = `${issuer}\n${subject}`
+  async function resolve({
+    issuer: { config },
+    token: { subject },
+    subjectKey: key,
+  }: Verified): Promise<ResolvedSubject> {
+    const { issuer } = config
     const known = subjects.get(key)
     if (known !== undefined && clock() <= known.askedAt + subjectAge) return known.found
     const askedAt = clock()
@@ -79,19 +92,23 @@ export function createAuthenticate(options: {
   return async (request, resource) => {
     const shown = readBearerToken(request)
     if (shown === null) return anonymous
-    const { issuer, token } = await verify(shown)
+    const known = await verify(shown)
+    const { issuer, token, people } = known
     const { config } = issuer
     requireAudience(token, config.audiences, resource)
     // RFC 7800: a token bound to a key is worth nothing without proof of that key.
     if (token.bound) throw invalid('sender-constrained token shown as a bearer')
     if (token.expiresAt <= Math.floor(clock() / 1000) - clockTolerance) throw invalid('expired')
-    const { subject, tenant, facts } = await resolve(config.issuer, token.subject)
+    const found = await resolve(known)
+    const { subject, tenant, facts } = found
     if (token.tenant !== undefined && token.tenant !== tenant) throw invalid('tenant of another')
     if (config.tenants?.includes(tenant) === false) throw invalid('tenant that the issuer may not speak for')
     const { client, session, authTime, acr, issuedAt, expiresAt } = token
     // Whoever comes to /mcp is a program, whoever may sit in front of it.
     const agent = resource === 'mcp' ? (token.agent ?? client) : token.agent
-    return toPrincipal({
+    const person = people[resource]
+    if (person?.found === found) return person.principal
+    const principal = toPrincipal({
       issuer: config.issuer,
       subject,
       tenant,
@@ -108,6 +125,9 @@ export function createAuthenticate(options: {
       issuedAt,
       expiresAt,
     })
+    // Which scopes an agent may have is asked each time.
+    if (agent === null) people[resource] = { found, principal }
+    return principal
   }
 }
 

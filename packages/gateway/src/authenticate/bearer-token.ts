@@ -16,16 +16,24 @@ const bearer = /^bearer +([^\s,]+)$/i
  * @throws {AppError} `CREDENTIAL_UNSUPPORTED` for any other, and for more than one
  */
 export function readBearerToken({ rawHeaders, url }: CredentialSource): string | null {
-  const named = (wanted: string) =>
-    rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === wanted)
   // RFC 6750 2.3: a token in a URL ends up in logs; it is refused where others would accept or ignore it.
-  if (new URLSearchParams(url.replace(/^[^?]*/, '')).has('access_token')) {
+  const query = url.indexOf('?')
+  if (query !== -1 && new URLSearchParams(url.slice(query)).has('access_token')) {
     throw new AppError('CREDENTIAL_UNSUPPORTED', 'Send the access token in the Authorization header, not in the URL.')
   }
-  const [value, ...others] = named('authorization')
+  let value: string | undefined
+  let credentials = 0
+  let proofs = 0
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] ?? ''
+    if (name.length === 'dpop'.length && name.toLowerCase() === 'dpop') proofs++
+    if (name.length !== 'authorization'.length || name.toLowerCase() !== 'authorization') continue
+    value = rawHeaders[index + 1]
+    credentials++
+  }
   if (value === undefined) return null
   // RFC 9449 7.1: whoever shows a proof means a token that is not a bearer's.
-  if (others.length > 0 || named('dpop').length > 0) throw new AppError('CREDENTIAL_UNSUPPORTED')
+  if (credentials > 1 || proofs > 0) throw new AppError('CREDENTIAL_UNSUPPORTED')
   const token = bearer.exec(value)?.[1]
   if (token === undefined) throw new AppError('CREDENTIAL_UNSUPPORTED')
   return token

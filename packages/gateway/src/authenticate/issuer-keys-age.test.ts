@@ -42,7 +42,7 @@ function read(published: readonly JWK[]) {
 const never = () => new Promise<void>(() => {})
 const down = () => Promise.reject(new Error('down'))
 /** What is known without a wait for the key server. */
-const atOnce = <T>(answer: Promise<T>) => Promise.race([answer, setImmediate('waits')])
+const atOnce = <T>(answer: T | Promise<T>) => Promise.race([answer, setImmediate('waits')])
 
 describe('keys of an issuer', () => {
   it('are read anew after half a minute, once, behind the back of whoever uses them', async () => {

@@ -29,7 +29,7 @@ export interface IssuerKeys {
    *
    * @throws {AppError} `ISSUER_UNAVAILABLE`
    */
-  holds(key: CryptoKey): Promise<boolean>
+  holds(key: CryptoKey): boolean | Promise<boolean>
 }
 
 /**
@@ -110,7 +110,7 @@ export function createIssuerKeys({
         return findIn(usable(), token)
       }
     },
-    holds: async (key) => (await current()).holds(key),
+    holds: (key) => (clock() - readAt < age.fresh ? known.holds(key) : current().then((keys) => keys.holds(key))),
   }
 }
 

@@ -73,6 +73,16 @@ export function createAuthorize(options: {
   const operations = new LRUCache<string, Operation>({ max: 5000, maxSize: 5_000_000 })
   const decisions = new LRUCache<string, Decided>({ max: 1000, maxSize: 1_000_000 })
 
+  /** The last of each document: what is put together anew has to be hashed anew. */
+  const keys = new WeakMap<DocumentNode, Pick<AuthorizeRequest, 'hash' | 'operationName'> & { readonly key: string }>()
+  function keyOf({ document, hash, operationName }: AuthorizeRequest): string {
+    const known = keys.get(document)
+    if (known?.hash === hash && known.operationName === operationName) return known.key
+    const key = `${hash} ${operationName ?? ''}`
+    keys.set(document, { hash, operationName, key })
+    return key
+  }
+
   /** @param decidePlace - for what rules do not refuse. */
   function decideBy(
     decideRule: (rule: FieldRule) => Refusal | null | undefined,
@@ -160,7 +170,7 @@ export function createAuthorize(options: {
   }
 
   return (given) => {
-    const key = `${given.hash} ${given.operationName ?? ''}`
+    const key = keyOf(given)
     const operation = readOperation(key, given.document, given.operationName)
     const request = operation.document ? { ...given, document: operation.document } : given
     const decided = decideByRules(key, operation, request)

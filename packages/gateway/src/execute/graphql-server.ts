@@ -1,5 +1,6 @@
-import { ApolloServer, type ApolloServerPlugin } from '@apollo/server'
+import { ApolloServer, type ApolloServerPlugin, type GraphQLRequestListener } from '@apollo/server'
 import {
+  ApolloServerPluginCacheControlDisabled,
   ApolloServerPluginInlineTraceDisabled,
   ApolloServerPluginLandingPageDisabled,
   ApolloServerPluginSchemaReportingDisabled,
@@ -55,6 +56,7 @@ export async function startGraphQLServer(options: GraphQLServerOptions): Promise
     parseOptions: { maxTokens: operationLimits.tokens },
     stopOnTerminationSignals: false,
     plugins: [
+      ApolloServerPluginCacheControlDisabled(),
       ApolloServerPluginInlineTraceDisabled(),
       ApolloServerPluginLandingPageDisabled(),
       ApolloServerPluginSchemaReportingDisabled(),
@@ -69,11 +71,11 @@ export async function startGraphQLServer(options: GraphQLServerOptions): Promise
 }
 
 /** Every answer says its `txn`, what a dry run would have denied, and no other extension. */
-const finishAnswer = (
+function finishAnswer(
   log: Logger,
   mode: AuthorizationMode,
-): ApolloServerPlugin<RequestContext & Record<string, unknown>> => ({
-  requestDidStart: async () => ({
+): ApolloServerPlugin<RequestContext & Record<string, unknown>> {
+  const listener: GraphQLRequestListener<RequestContext & Record<string, unknown>> = {
     // Apollo Server has no code for either.
     didResolveOperation: async ({
       operation,
@@ -103,8 +105,9 @@ const finishAnswer = (
       const { data, errors: [refusal] = [] } = body.singleResult
       if (data === undefined && refusal) contextValue.record.refusal = String(refusal.extensions?.['code'])
     },
-  }),
-})
+  }
+  return { requestDidStart: async () => listener }
+}
 
 const requestError = (code: ErrorCode, message: string = errorTable[code].message) =>
   new GraphQLError(message, { extensions: { code, http: { status: errorTable[code].status } } })

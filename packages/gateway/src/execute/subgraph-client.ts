@@ -1,11 +1,12 @@
 import { AppError, type ErrorCode } from '@behalf/identity'
-import { errors, Pool } from 'undici'
+import { type Dispatcher, errors, Pool } from 'undici'
+import { decodeBody } from './decode-body.ts'
 import { readSubgraphResponse, type SubgraphResponse } from './subgraph-response.ts'
 
 export interface SubgraphLimits {
   /** Milliseconds from the request to the last byte of its answer. */
   readonly timeout: number
-  /** Bytes of an answer. */
+  /** Bytes of an answer, as it came and decompressed. */
   readonly maxBytes: number
   /** Requests under way or waiting for a connection. */
   readonly maxPending: number
@@ -13,7 +14,8 @@ export interface SubgraphLimits {
 
 export interface SubgraphRequest {
   readonly body: Uint8Array
-  readonly headers: Record<string, string>
+  /** Names and values in turn. */
+  readonly headers: string[]
   /** A query: may be sent again when the connection breaks, and is given up when `signal` says so. */
   readonly isQuery: boolean
   readonly signal: AbortSignal | null
@@ -26,26 +28,20 @@ export interface SubgraphClient {
   close(): Promise<void>
 }
 
-interface Exchanged {
-  readonly status: number
-  readonly text: string
-}
-
-/** One exchange, whichever attempt it is at. */
-interface Call {
-  /** Nobody waits for it any more. */
-  isOver: boolean
-  /** For it took too long. */
-  isLate: boolean
-  abort: ((reason: Error) => void) | null
-}
+const empty = Buffer.alloc(0)
 
 /**
- * One keep-alive pool for one subgraph, bounded in sockets, waiting requests, time and size; follows no redirects.
+ * One keep-alive pool for one subgraph, bounded in sockets, waiting requests, time and size; follows no redirects. Over TLS it
+ * speaks HTTP/2 where that is offered.
  *
+ * @param tls - who is trusted to say who a subgraph is, in the place of whom node trusts.
  * @throws {TypeError} for a URL that cannot be used.
  */
-export function createSubgraphClient(url: string, limits: SubgraphLimits): SubgraphClient {
+export function createSubgraphClient(
+  url: string,
+  limits: SubgraphLimits,
+  tls?: { readonly ca: string },
+): SubgraphClient {
   const { protocol, origin, pathname, search } = new URL(url)
   if (!/^https?:$/.test(protocol) || search !== '') throw new TypeError(`${url} is not an http(s) URL without a query.`)
   // One deadline for the whole exchange takes the place of the pool's, which only bound the pauses in it.
@@ -54,78 +50,94 @@ export function createSubgraphClient(url: string, limits: SubgraphLimits): Subgr
     headersTimeout: 0,
     bodyTimeout: 0,
     maxResponseSize: limits.maxBytes,
+    ...(tls && { connect: { ...tls } }),
   })
   /** Also those for which nobody waits any more. */
   let pending = 0
 
-  async function exchange(request: SubgraphRequest): Promise<Exchanged> {
-    // By hand: AbortSignal.any and .timeout cost more than the rest of this function.
-    const call: Call = { isOver: false, isLate: false, abort: null }
-    const giveUp = () => {
-      call.isOver = true
-      call.abort?.(new errors.RequestAbortedError())
-    }
-    const timer = setTimeout(() => {
-      call.isLate = true
-      giveUp()
-    }, limits.timeout)
-    const { isQuery } = request
-    const signal = isQuery ? request.signal : null
-    if (signal?.aborted) giveUp()
-    signal?.addEventListener('abort', giveUp, { once: true })
-    try {
-      return await attempt(request, call).catch((error: unknown) => {
-        // A kept connection may end just as it is used again.
-        if (isQuery && isReset(error) && !call.isOver) return attempt(request, call)
-        throw error
-      })
-    } catch (cause) {
-      throw new AppError(call.isLate ? 'SUBGRAPH_TIMEOUT' : codeOf(cause), undefined, { cause })
-    } finally {
-      clearTimeout(timer)
-      signal?.removeEventListener('abort', giveUp)
-    }
-  }
+  const decoded = async (encoding: string, bytes: Buffer) =>
+    (await decodeBody(encoding, bytes, limits.maxBytes)).toString()
 
   /** By `dispatch`: streams and signals for bodies of which all is wanted at once cost half of what a request does. */
-  function attempt({ body, headers }: SubgraphRequest, call: Call): Promise<Exchanged> {
-    if (call.isOver) return Promise.reject(new errors.RequestAbortedError())
+  function exchange({ body, headers, isQuery, signal: given }: SubgraphRequest): Promise<SubgraphResponse> {
     return new Promise((resolve, reject) => {
-      // Until there is a connection; then it is taken out of the pool's queue.
-      call.abort = reject
-      pending++
-      const chunks: Buffer[] = []
+      const signal = isQuery ? given : null
+      let chunks: Buffer[] = []
       let status = 0
-      pool.dispatch(
-        { method: 'POST', path: pathname, headers, body },
-        {
-          onRequestStart(controller) {
-            call.abort = (reason) => controller.abort(reason)
-            if (call.isOver) controller.abort(new errors.RequestAbortedError())
-          },
-          onResponseStart(_controller, statusCode) {
-            status = statusCode
-          },
-          onResponseData: (_controller, chunk) => void chunks.push(chunk),
-          onResponseEnd() {
-            pending--
-            resolve({ status, text: Buffer.concat(chunks).toString() })
-          },
-          onResponseError(_controller, error) {
-            pending--
-            reject(error)
-          },
+      let encoding: string | string[] | undefined
+      let attempts = 0
+      /** Nobody waits for it any more. */
+      let isOver = false
+      /** For it took too long. */
+      let isLate = false
+      let abort: ((reason: Error) => void) | null = null
+      // By hand: AbortSignal.any and .timeout cost more than the rest of this function.
+      const giveUp = () => {
+        isOver = true
+        abort?.(new errors.RequestAbortedError())
+      }
+      const timer = setTimeout(() => {
+        isLate = true
+        giveUp()
+      }, limits.timeout)
+      signal?.addEventListener('abort', giveUp)
+
+      function end(): void {
+        clearTimeout(timer)
+        signal?.removeEventListener('abort', giveUp)
+      }
+      function fail(cause: unknown): void {
+        // A kept connection may end just as it is used again.
+        if (attempts === 1 && isQuery && isReset(cause) && !isOver) return attempt()
+        end()
+        reject(new AppError(isLate ? 'SUBGRAPH_TIMEOUT' : codeOf(cause), undefined, { cause }))
+      }
+      const handler: Dispatcher.DispatchHandler = {
+        onRequestStart(controller) {
+          abort = (reason) => controller.abort(reason)
+          if (isOver) controller.abort(new errors.RequestAbortedError())
         },
-      )
+        onResponseStart(_controller, statusCode, { 'content-encoding': contentEncoding }) {
+          status = statusCode
+          encoding = contentEncoding
+        },
+        onResponseData: (_controller, chunk) => void chunks.push(chunk),
+        onResponseEnd() {
+          pending--
+          end()
+          const [first = empty] = chunks
+          const bytes = chunks.length > 1 ? Buffer.concat(chunks) : first
+          try {
+            if (encoding === undefined) resolve(readSubgraphResponse(status, bytes.toString()))
+            else resolve(decoded(String(encoding), bytes).then((text) => readSubgraphResponse(status, text)))
+          } catch (error) {
+            reject(error)
+          }
+        },
+        onResponseError(_controller, error) {
+          pending--
+          fail(error)
+        },
+      }
+      function attempt(): void {
+        attempts++
+        chunks = []
+        // Until there is a connection; then it is taken out of the pool's queue.
+        abort = fail
+        pending++
+        pool.dispatch({ method: 'POST', path: pathname, headers, body }, handler)
+      }
+      if (signal?.aborted) giveUp()
+      if (isOver) fail(new errors.RequestAbortedError())
+      else attempt()
     })
   }
 
   return {
-    async send(request) {
-      if (pending >= limits.maxPending)
-        throw new AppError('SUBGRAPH_UNAVAILABLE', undefined, { cause: `${pending} requests are waiting` })
-      const { status, text } = await exchange(request)
-      return readSubgraphResponse(status, text)
+    send(request) {
+      if (pending < limits.maxPending) return exchange(request)
+      const cause = `${pending} requests are waiting`
+      return Promise.reject(new AppError('SUBGRAPH_UNAVAILABLE', undefined, { cause }))
     },
     close: () => pool.close(),
   }

@@ -17,9 +17,7 @@ export interface SubgraphError {
 
 const responseSchema = z.object({
   // As it is: z.record would leave out what a client named `__proto__`.
-  data: z
-    .custom<Record<string, unknown>>((data) => typeof data === 'object' && data !== null && !Array.isArray(data))
-    .nullish(),
+  data: z.custom<Record<string, unknown>>((data) => isObject(data)).nullish(),
   errors: z
     .array(
       z.object({
@@ -40,7 +38,11 @@ const responseSchema = z.object({
 
 /** @throws {AppError} `SUBGRAPH_INVALID_RESPONSE`, or the code with which the subgraph refused the whole request. */
 export function readSubgraphResponse(status: number, text: string): SubgraphResponse {
-  const parsed = responseSchema.safeParse(parseJson(text))
+  const answer = parseJson(text)
+  // Most have no errors; of these there is nothing more to read.
+  if (status === 200 && isObject(answer) && isObject(answer['data']) && answer['errors'] === undefined)
+    return { data: answer['data'], errors: [] }
+  const parsed = responseSchema.safeParse(answer)
   if (!parsed.success)
     throw new AppError(codeOfGateway[status] ?? 'SUBGRAPH_INVALID_RESPONSE', undefined, {
       cause: `${status}, not a GraphQL response`,
@@ -96,6 +98,9 @@ const isErrorCode = (code: string | undefined): code is ErrorCode =>
 /** Other codes speak of the request between us and the subgraph: they are logged, not passed on. */
 const isAboutCaller = (code: string | undefined): code is ErrorCode =>
   isErrorCode(code) && 'fromSubgraph' in errorTable[code]
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 function parseJson(text: string): unknown {
   try {

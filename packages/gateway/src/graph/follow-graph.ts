@@ -17,6 +17,8 @@ export interface GraphStatus {
   readonly since: string
   /** Why what is in the file now is not served instead; null where it is. */
   readonly problem: GraphProblem | null
+  /** How many graphs before it still serve what began with them. */
+  readonly before: number
 }
 
 export interface FollowedGraph {
@@ -63,25 +65,34 @@ export async function followGraph(options: {
   const first = await read()
   const graphs = createServedGraphs(await serve(readGraph(first.text, path)))
   let served = first.digest
-  let status: GraphStatus = { hash: graphs.current.hash, since: new Date().toISOString(), problem: null }
+  let status: Omit<GraphStatus, 'before'> = {
+    hash: graphs.current.hash,
+    since: new Date().toISOString(),
+    problem: null,
+  }
   let isClosed = false
 
+  const told = (): GraphStatus => ({ ...status, before: graphs.before })
+
   async function look(): Promise<GraphStatus> {
-    if (isClosed) return status
+    if (isClosed) return told()
+    let refused: string | null = null
     try {
       const { text, digest } = await read()
       if (digest === served) {
         status = { ...status, problem: null }
-        return status
+        return told()
       }
-      const next = await serve(readGraph(text, path))
+      const graph = readGraph(text, path)
+      refused = graph.hash
+      const next = await serve(graph)
       served = digest
       status = { hash: next.hash, since: new Date().toISOString(), problem: null }
       reloads.add(1, { outcome: 'served' })
       log.info({ hash: next.hash, before: graphs.current.hash }, 'a new graph is served')
       await graphs.replace(next)
     } catch (error) {
-      const problem = problemOf(error, path)
+      const problem = { ...problemOf(error, path), ...(refused !== null && { hash: refused }) }
       status = { ...status, problem }
       reloads.add(1, { outcome: 'refused' })
       log.error(
@@ -89,18 +100,18 @@ export async function followGraph(options: {
         'the new graph is refused, and the one before it serves on',
       )
     }
-    return status
+    return told()
   }
 
   // One after the other: the last one to be asked for is the one that serves.
-  let last: Promise<GraphStatus> = Promise.resolve(status)
+  let last: Promise<GraphStatus> = Promise.resolve(told())
   const reload = () => (last = last.then(look))
   const unwatch = isWatched ? watchContent(path, { known: served, changed: () => void reload() }) : () => undefined
 
   return {
     graphs,
     get status() {
-      return status
+      return told()
     },
     reload,
     async close() {

@@ -7,6 +7,8 @@ export interface GraphProblem {
   /** From 1. */
   readonly line?: number
   readonly column?: number
+  /** `hash` of the graph that is refused, where it has one. */
+  readonly hash?: string
 }
 
 /** A graph that cannot be served. */
@@ -36,11 +38,20 @@ export function readGraph(text: string, path: string): Graph {
     const message = `The graph cannot be read from ${path}. ${advice}`
     throw new GraphRefused({ message, file: path, ...placeOf(cause, text) }, { cause })
   }
+  const problems = (graph as { readonly problems?: unknown } | null)?.problems
+  if (Array.isArray(problems) && problems.length > 0) throw new GraphRefused(notComposed(problems as GraphProblem[]))
   const { format, hash, supergraph, subgraphs, rules, subjects, tools } = graph ?? {}
   const isWhole = typeof hash === 'string' && subgraphs && rules && subjects && Array.isArray(tools)
   if (format !== 1 || typeof supergraph !== 'string' || !isWhole)
     throw new GraphRefused({ message: `${path} is not a graph of this version. ${advice}`, file: path })
   return graph as Graph
+}
+
+/** Instead of a graph, what kept one from being made: the first problem's place, and all of them in words. */
+function notComposed(problems: readonly GraphProblem[]): GraphProblem {
+  const [{ file, line } = { file: '' }] = problems
+  const message = problems.map((each) => `${each.file}:${each.line}  ${each.message}`).join('\n')
+  return { message, file, ...(line !== undefined && { line }) }
 }
 
 /** A parser that knows where it stopped says so in its message; one that met the end of the text does not. */

@@ -8,6 +8,8 @@ export interface TakenGraph extends Disposable {
 /** The graph of this moment, and those before it for whoever began with them. */
 export interface ServedGraphs {
   readonly current: ServedGraph
+  /** How many before it still serve somebody. */
+  readonly before: number
   /** For whatever lasts longer than the moment: the whole of it is served by one graph. */
   take(): TakenGraph
   /** Whoever comes from now on is served by `graph`. Resolves when all who listen have been told. */
@@ -43,6 +45,9 @@ export function createServedGraphs(first: ServedGraph): ServedGraphs {
   return {
     get current() {
       return latest.graph
+    },
+    get before() {
+      return open.size - 1
     },
     take() {
       const taken = latest

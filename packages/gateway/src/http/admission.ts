@@ -1,5 +1,6 @@
 import { AppError, type Principal } from '@behalf/identity'
 import type { FastifyRequest } from 'fastify'
+import { LRUCache } from 'lru-cache'
 import type { RequestAudit } from '../audit/audit-requests.ts'
 import { ignoredHeaders } from '../audit/ignored-headers.ts'
 import type { Authenticate } from '../authenticate/authenticate.ts'
@@ -23,16 +24,24 @@ export function createAdmission(options: {
   readonly audit: Pick<RequestAudit, 'refused'>
 }): Admit {
   const { authenticate, guard, rates, audit } = options
+  /** As connections have them: reading one takes longer than finding it. */
+  const addresses = new LRUCache<string, string>({ max: 1000 })
+  function addressOf(ip: string): string {
+    let address = addresses.get(ip)
+    if (address === undefined) addresses.set(ip, (address = clientAddress(ip)))
+    return address
+  }
 
   return async (request, resource) => {
     const { rawHeaders } = request.raw
-    const address = clientAddress(request.ip)
+    const address = addressOf(request.ip)
     let principal: Principal | null = null
     try {
       principal = await authenticate({ rawHeaders, url: request.url }, resource)
       guard.requireInForce(principal)
       const caller = { principal, address }
-      await rates.request(caller)
+      const taken = rates.request(caller)
+      if (taken) await taken
       return caller
     } catch (error) {
       if (!(error instanceof AppError)) throw error

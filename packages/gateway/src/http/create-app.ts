@@ -6,8 +6,8 @@ import fastify, {
   type FastifyRequest,
   LogController,
 } from 'fastify'
-import { v7 as uuidv7 } from 'uuid'
 import { describeCause } from '../describe-cause.ts'
+import { makeTxn } from './make-txn.ts'
 import { refuseConnection } from './refuse-connection.ts'
 
 const codeOfFastify: Readonly<Record<string, ErrorCode>> = {
@@ -62,7 +62,7 @@ export function createApp(options: {
   const app = fastify({
     loggerInstance: log,
     // The `txn` of a request is made by us, whatever the client sends.
-    genReqId: () => uuidv7(),
+    genReqId: makeTxn,
     requestIdHeader: false,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'txn' }),
     bodyLimit: maxBodyBytes,
@@ -78,20 +78,21 @@ export function createApp(options: {
   app.removeAllContentTypeParsers()
   app.addContentTypeParser([...contentTypes], { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
 
-  app.addHook('onRequest', async ({ headers }, reply) => {
+  app.addHook('onRequest', ({ headers }, reply, done) => {
     // What we say is about one caller at one moment.
     reply.header('cache-control', 'no-store')
     // RFC 9110 8.4: whoever looks at requests before us must not see another body than we read.
-    if (headers['content-encoding'] !== undefined)
-      throw new AppError('UNSUPPORTED_MEDIA_TYPE', 'Send the body as it is, without "Content-Encoding".')
+    if (headers['content-encoding'] === undefined) done()
+    else done(new AppError('UNSUPPORTED_MEDIA_TYPE', 'Send the body as it is, without "Content-Encoding".'))
   })
   let closing = false
   app.addHook('preClose', async () => {
     closing = true
   })
   // A connection that was busy when the others were closed must not stay open, once it has its answer, for the next request.
-  app.addHook('onSend', async (_request, reply) => {
+  app.addHook('onSend', (_request, reply, payload, done) => {
     if (closing) reply.header('connection', 'close')
+    done(null, payload)
   })
   app.setErrorHandler(refuse)
   app.setNotFoundHandler(() => {

@@ -1,4 +1,4 @@
-import { type ApolloServerPlugin, HeaderMap } from '@apollo/server'
+import { type ApolloServerPlugin, type GraphQLRequestListener, HeaderMap } from '@apollo/server'
 import { AppError } from '@behalf/identity'
 import { GraphQLError, type OperationDefinitionNode } from 'graphql'
 import type { RequestContext } from '../execute/request-context.ts'
@@ -18,24 +18,23 @@ export function limitOperations(options: {
   /** By the node of a document that Apollo Server keeps, within bounds, for as long as its schema. */
   const known = new WeakMap<OperationDefinitionNode, OperationMeasures>()
 
-  return {
-    requestDidStart: async () => ({
-      async didResolveOperation({ schema, document, operation, request: { variables = {} }, contextValue }) {
-        // Said by another plugin.
-        if (operation === undefined || contextValue.isCounted) return
-        try {
-          const measures = known.get(operation) ?? measureOperation(schema, document, operation)
-          known.set(operation, measures)
-          const cost = measures.cost(variables)
-          contextValue.record.cost = Math.min(cost, Number.MAX_SAFE_INTEGER)
-          if (!contextValue.principal.actor?.tool) requireWithin(limits, measures, cost)
-          await rates.cost(contextValue, cost)
-        } catch (error) {
-          throw error instanceof AppError ? refusal(error) : error
-        }
-      },
-    }),
+  const listener: GraphQLRequestListener<RequestContext & Record<string, unknown>> = {
+    async didResolveOperation({ schema, document, operation, request: { variables = {} }, contextValue }) {
+      // Said by another plugin.
+      if (operation === undefined || contextValue.isCounted) return
+      try {
+        let measures = known.get(operation)
+        if (measures === undefined) known.set(operation, (measures = measureOperation(schema, document, operation)))
+        const cost = measures.cost(variables)
+        contextValue.record.cost = Math.min(cost, Number.MAX_SAFE_INTEGER)
+        if (!contextValue.principal.actor?.tool) requireWithin(limits, measures, cost)
+        await rates.cost(contextValue, cost)
+      } catch (error) {
+        throw error instanceof AppError ? refusal(error) : error
+      }
+    },
   }
+  return { requestDidStart: async () => listener }
 }
 
 function refusal({ code, status, message, details }: AppError): GraphQLError {

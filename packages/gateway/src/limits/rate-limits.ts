@@ -1,5 +1,5 @@
 import { AppError, type Principal } from '@behalf/identity'
-import type { Limit, Limiter } from '../authority.ts'
+import type { Limit, Limiter, TakeAnswer } from '../authority.ts'
 
 /** What may be asked for in a minute; null is no limit. */
 export interface CallerLimits {
@@ -20,10 +20,13 @@ export interface RateLimitOptions {
   readonly anonymous?: Partial<CallerLimits & { readonly refusedCredentials: number | null }>
 }
 
-/** Every method throws AppError `RATE_LIMITED`, with the seconds to wait, where a limit is used up. */
+/**
+ * Every method throws AppError `RATE_LIMITED`, with the seconds to wait, where a limit is used up; at once, or by its
+ * promise, where somebody has to be asked.
+ */
 export interface RateLimits {
-  request(caller: LimitedCaller): Promise<void>
-  cost(caller: LimitedCaller, cost: number): Promise<void>
+  request(caller: LimitedCaller): Promise<void> | void
+  cost(caller: LimitedCaller, cost: number): Promise<void> | void
   toolCall(principal: Principal): Promise<void>
   refusedCredential(address: string): Promise<void>
 }
@@ -57,9 +60,13 @@ export function createRateLimits(options: {
         `One operation may cost ${maxCost}, and ${cost.name} is ${cost.points} a minute: it would never pass.`,
       )
 
-  async function take(limit: Limit | null, key: string, points = 1): Promise<void> {
-    if (limit === null) return
-    const answer = await limiter.take(limit, key, points)
+  function take(limit: Limit | null, key: string, points = 1): Promise<void> | void {
+    if (limit === null) return undefined
+    const answer = limiter.take(limit, key, points)
+    return answer instanceof Promise ? answer.then((taken) => requireTaken(limit, taken)) : requireTaken(limit, answer)
+  }
+
+  function requireTaken(limit: Limit, answer: TakeAnswer): void {
     if (answer.ok) return
     const retryAfter = Math.max(1, Math.ceil(answer.retryAfterMs / 1000))
     const [of = '', what = ''] = limit.name.split('.')
@@ -67,18 +74,19 @@ export function createRateLimits(options: {
     throw new AppError('RATE_LIMITED', `${used} Try again in ${retryAfter} s.`, { details: { retryAfter } })
   }
 
-  async function takeFor(caller: LimitedCaller, what: keyof CallerLimits, points?: number): Promise<void> {
+  function takeFor(caller: LimitedCaller, what: keyof CallerLimits, points?: number): Promise<void> | void {
     const { subject, tenant: organisation } = caller.principal
     if (organisation === null) return take(address[what], caller.address ?? 'unknown', points)
-    await take(user[what], subject, points)
-    await take(tenant[what], organisation, points)
+    const ofUser = take(user[what], subject, points)
+    const takeOfTenant = () => take(tenant[what], organisation, points)
+    return ofUser instanceof Promise ? ofUser.then(takeOfTenant) : takeOfTenant()
   }
 
   return {
     request: (caller) => takeFor(caller, 'requests'),
     cost: (caller, cost) => takeFor(caller, 'cost', cost),
-    toolCall: ({ subject }) => take(user.toolCalls, subject),
-    refusedCredential: (from) => take(address.refusedCredentials, from),
+    toolCall: async ({ subject }) => take(user.toolCalls, subject),
+    refusedCredential: async (from) => take(address.refusedCredentials, from),
   }
 }
 

@@ -1,14 +1,14 @@
-import { type ApolloServerPlugin, HeaderMap } from '@apollo/server'
+import { type ApolloServerPlugin, type GraphQLRequestListener, HeaderMap } from '@apollo/server'
 import { AppError } from '@behalf/identity'
 import { GraphQLError, type OperationDefinitionNode, OperationTypeNode } from 'graphql'
 import type { RequestContext } from '../execute/request-context.ts'
 import type { RevocationGuard } from './revocation-guard.ts'
 
 /** Nothing is changed for somebody of whom it cannot be told whether they still may: asked where an operation's type is known. */
-export const refuseStaleMutations = (
+export function refuseStaleMutations(
   guard: RevocationGuard,
-): ApolloServerPlugin<RequestContext & Record<string, unknown>> => ({
-  requestDidStart: async () => ({
+): ApolloServerPlugin<RequestContext & Record<string, unknown>> {
+  const listener: GraphQLRequestListener<RequestContext & Record<string, unknown>> = {
     async didResolveOperation({
       operation,
       contextValue: { principal },
@@ -23,8 +23,9 @@ export const refuseStaleMutations = (
         throw error instanceof AppError ? asRequestError(error) : error
       }
     },
-  }),
-})
+  }
+  return { requestDidStart: async () => listener }
+}
 
 function asRequestError({ message, code, status, details: { retryAfter = 1 } }: AppError): GraphQLError {
   const headers = new HeaderMap([['retry-after', String(retryAfter)]])

@@ -55,13 +55,15 @@ export function compileOperation(
   const { apiSchema } = parts.supergraph
   const { variableDefinitions = [] } = operation
   const conditionNames = conditionsOf(document)
+  const unconditionalKey = `${key} `
 
   return async (variables, context) => {
-    const { coerced = {}, errors } = getVariableValues(apiSchema, variableDefinitions, variables)
+    const { coerced = {}, errors } =
+      variableDefinitions.length > 0 ? getVariableValues(apiSchema, variableDefinitions, variables) : nothing
     if (errors) return { errors }
     const conditions = conditionNames.map((name) => coerced[name])
     if (!conditions.every((value) => typeof value === 'boolean')) return { errors: [conditionError()] }
-    const planKey = `${key} ${conditions.join()}`
+    const planKey = conditions.length > 0 ? `${key} ${conditions.join()}` : unconditionalKey
     const known = parts.plans.get(planKey)
     if (known) return known(variables, context)
     const execute = await inSpan('gateway.plan', {}, async () =>
@@ -71,6 +73,8 @@ export function compileOperation(
     return execute(variables, context)
   }
 }
+
+const nothing: ReturnType<typeof getVariableValues> = { coerced: {} }
 
 function planOperation(operation: OperationDefinitionNode, parts: OperationParts): ExecuteOperation {
   const { supergraph, overrideLabels, subgraphOf, isOfType } = parts

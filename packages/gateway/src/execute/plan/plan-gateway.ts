@@ -1,6 +1,6 @@
 import type { ApolloServerOptionsWithGateway, BaseContext } from '@apollo/server'
 import { errorTable } from '@behalf/identity'
-import { GraphQLError } from 'graphql'
+import { GraphQLError, type OperationDefinitionNode } from 'graphql'
 import { LRUCache } from 'lru-cache'
 import { inSpan } from '../../tracing.ts'
 import type { RequestContext } from '../request-context.ts'
@@ -38,6 +38,17 @@ export function createPlanGateway(options: {
   const operations = new LRUCache<string, ExecuteOperation>(operationBounds)
   const plans = new LRUCache<string, ExecuteOperation>(planBounds)
 
+  /** Of those made last for each operation, which are found sooner if they need not be put together, and hashed, anew. */
+  const keys = new WeakMap<OperationDefinitionNode, { readonly parts: readonly string[]; readonly key: string }>()
+  function keyOf(operation: OperationDefinitionNode, parts: readonly string[]): string {
+    const known = keys.get(operation)
+    if (known?.parts.length === parts.length && known.parts.every((part, index) => part === parts[index]))
+      return known.key
+    const key = parts.join(' ')
+    keys.set(operation, { parts, key })
+    return key
+  }
+
   function subgraphOf(name: string): Subgraph {
     const found = subgraphs.get(name)
     if (found === undefined) throw new TypeError(`There is no subgraph "${name}".`)
@@ -53,7 +64,7 @@ export function createPlanGateway(options: {
     load: async () => ({
       executor: async ({ queryHash, operationName, document, operation, request, source, context }) => {
         const overrideLabels = activeLabels(supergraph.overrideLabels, random)
-        const key = [queryHash, operationName ?? '', ...overrideLabels].join(' ')
+        const key = keyOf(operation, [queryHash, operationName ?? '', ...overrideLabels])
         const size = source.length + 1
         const known = operations.get(key)
         const parts = { supergraph, overrideLabels, subgraphOf, isOfType, plans }
