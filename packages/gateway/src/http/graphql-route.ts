@@ -1,21 +1,18 @@
 import { HeaderMap } from '@apollo/server'
 import { AppError, type ErrorCode } from '@behalf/identity'
-import { type Span, SpanKind } from '@opentelemetry/api'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { LRUCache } from 'lru-cache'
 import type { RequestAudit } from '../audit/audit-requests.ts'
-import { ignoredHeaders } from '../audit/ignored-headers.ts'
-import { RequestRecord } from '../audit/request-record.ts'
 import type { RequestContext } from '../execute/request-context.ts'
 import type { ServedGraph } from '../graph/serve-graph.ts'
 import type { ServedGraphs } from '../graph/served-graphs.ts'
 import type { Admit } from './admission.ts'
+import { createAnswerRecorded } from './answer-recorded.ts'
 import type { FindDocument } from './documents.ts'
 import { goneSignal } from './gone-signal.ts'
 import { parseJson } from './parse-json.ts'
 import { readPlainRequest } from './plain-request.ts'
 import { traceOf } from './trace-of.ts'
-import { inSpan, traceOfClient } from '../tracing.ts'
 
 /** `/graphql`: the credential ends in `admit`; of the client's headers, execution sees trace context only. */
 export function addGraphQLRoute(
@@ -28,40 +25,17 @@ export function addGraphQLRoute(
   },
 ): void {
   const { admit, findDocument, graphs, audit } = options
+  const answerRecorded = createAnswerRecorded({ admit, audit, resource: 'graphql' })
 
-  /** A span of the client's trace, if it has one. Its attributes name the transaction, and nobody. */
   async function handle(request: FastifyRequest, reply: FastifyReply): Promise<string> {
-    const { id: txn, method } = request
-    if (method !== 'GET' && method !== 'POST') throw new AppError('METHOD_NOT_ALLOWED')
-    const attributes = { 'behalf.txn': txn, 'http.request.method': method, 'http.route': '/graphql' }
-    const parent = traceOfClient(traceOf(request))
-    return inSpan(`${method} /graphql`, { kind: SpanKind.SERVER, attributes, parent }, (span) =>
-      recorded(request, reply, span),
-    )
-  }
-
-  async function recorded(request: FastifyRequest, reply: FastifyReply, span: Span): Promise<string> {
-    const record = new RequestRecord(request.id)
-    const ignored = ignoredHeaders(request.raw.rawHeaders)
-    const { principal, address } = await inSpan('admit', {}, () => admit(request, 'graphql'))
-    using taken = graphs.take()
-    let status = 500
-    try {
+    if (request.method !== 'GET' && request.method !== 'POST') throw new AppError('METHOD_NOT_ALLOWED')
+    return answerRecorded(request, async ({ principal, address, record }) => {
+      using taken = graphs.take()
       const answer = await answerTo(request, taken.graph, { principal, address, record, signal: goneSignal(reply) })
-      status = answer.status
-      if (status >= 400) record.refusal ??= codeOf(answer.text)
-      reply.code(status).headers(answer.headers)
-      return answer.text
-    } catch (error) {
-      const { code, status: failed } = error instanceof AppError ? error : new AppError('INTERNAL')
-      record.refusal = code
-      status = failed
-      throw error
-    } finally {
-      span.setAttribute('http.response.status_code', status)
-      if (record.operation) span.setAttribute('graphql.operation.type', record.operation.type)
-      audit.ended(record, principal, { status, ignoredHeaders: ignored })
-    }
+      if (answer.status >= 400) record.refusal ??= codeOf(answer.text)
+      reply.code(answer.status).headers(answer.headers)
+      return { status: answer.status, body: answer.text }
+    })
   }
 
   /** Content types of answers by what was accepted, as Apollo Server chose them: nothing else has a part in that. */

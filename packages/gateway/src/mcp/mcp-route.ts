@@ -1,21 +1,17 @@
 import { Readable } from 'node:stream'
 import { AppError, readErrorDetails } from '@behalf/identity'
-import { type Span, SpanKind } from '@opentelemetry/api'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { RequestAudit } from '../audit/audit-requests.ts'
-import { ignoredHeaders } from '../audit/ignored-headers.ts'
-import { RequestRecord } from '../audit/request-record.ts'
 import { challengeOf } from '../authenticate/challenge.ts'
 import type { ServedGraphs } from '../graph/served-graphs.ts'
 import type { Admit } from '../http/admission.ts'
+import { createAnswerRecorded } from '../http/answer-recorded.ts'
 import type { WriteError } from '../http/create-app.ts'
 import { goneSignal } from '../http/gone-signal.ts'
 import { parseJson } from '../http/parse-json.ts'
 import { requireOwnHost } from '../http/require-own-host.ts'
 import type { ResourceMetadata } from '../http/resource-metadata.ts'
-import { traceOf } from '../http/trace-of.ts'
 import { retryAfter } from '../http/write-errors.ts'
-import { inSpan, traceOfClient } from '../tracing.ts'
 import type { McpEndpoint } from './mcp-endpoint.ts'
 import type { ToolsOf } from './mcp-tools.ts'
 
@@ -38,47 +34,28 @@ export function addMcpRoute(
   const { admit, graphs, toolsOf, endpoint, metadata, audit } = options
   const resource = new URL(metadata.document.resource)
 
-  async function handle(request: FastifyRequest, reply: FastifyReply): Promise<Readable | string> {
-    const { id: txn, method } = request
-    const attributes = { 'behalf.txn': txn, 'http.request.method': method, 'http.route': '/mcp' }
-    const parent = traceOfClient(traceOf(request))
-    return inSpan(`${method} /mcp`, { kind: SpanKind.SERVER, attributes, parent }, (span) =>
-      recorded(request, reply, span),
-    )
-  }
+  const answerRecorded = createAnswerRecorded({ admit, audit, resource: 'mcp' })
 
-  async function recorded(request: FastifyRequest, reply: FastifyReply, span: Span): Promise<Readable | string> {
+  async function handle(request: FastifyRequest, reply: FastifyReply): Promise<Readable | string> {
     requireOwnHost(request, resource)
-    const record = new RequestRecord(request.id)
-    const ignored = ignoredHeaders(request.raw.rawHeaders)
-    const { principal } = await inSpan('admit', {}, () => admit(request, 'mcp'))
-    using serving = new DisposableStack()
-    const { graph } = serving.use(graphs.take())
-    let status = 500
-    try {
+    return answerRecorded<Readable | string>(request, async ({ principal }) => {
+      using serving = new DisposableStack()
+      const { graph } = serving.use(graphs.take())
       const tools = await toolsOf(principal, { txn: request.id, graph })
       const response = await endpoint.serve(toWebRequest(request, goneSignal(reply)), bodyOf(request), tools)
-      status = response.status
+      const { status } = response
       reply.code(status)
       for (const name of passedBack) {
         const value = response.headers.get(name)
         if (value !== null) reply.header(name, value)
       }
-      if (response.body === null) return ''
+      if (response.body === null) return { status, body: '' }
       const body = Readable.fromWeb(response.body)
       // Calls may run until all of it is written.
       const rest = serving.move()
       body.once('close', () => rest.dispose())
-      return body
-    } catch (error) {
-      const { code, status: failed } = error instanceof AppError ? error : new AppError('INTERNAL')
-      record.refusal = code
-      status = failed
-      throw error
-    } finally {
-      span.setAttribute('http.response.status_code', status)
-      audit.ended(record, principal, { status, ignoredHeaders: ignored })
-    }
+      return { status, body }
+    })
   }
 
   app.all('/mcp', { config: { writeError: writeMcpError(metadata.url) } }, handle)
