@@ -14,9 +14,10 @@ const usage = `behalf compose [--root <directory>] [--out <file>]
 behalf check [--root <directory>] [--against <file>] [--json]
     Compares apps/* with the graph that was released last (default: <root>/graph.released.json): what was loosened, what
     breaks, what else is worth a look. Exit code 1 where something was loosened or breaks, 2 where it cannot compare.
-behalf types [--root <directory>]
+behalf types [--root <directory>] [--documents <glob> --out <file>]
     Writes what TypeScript has to know of each app's schema for its resolvers (apps/<app>/src/generated/schema.ts), and
-    what editors have to know of all of them (generated/graph.graphql).
+    what editors have to know of all of them (generated/graph.graphql). Of a client's operations, too: a TypedDocumentNode
+    each.
 behalf keys <receiver> [--epoch <n>]
     Prints the receiver's BEHALF_CONTEXT_KEYS, derived from BEHALF_ROOT_KEY: of the epoch (default: ${firstEpoch}) and the one before.
 behalf revoke --subject <usr_...> [--issuer <url>]
@@ -40,6 +41,7 @@ export async function run(args: readonly string[], config: Config, terminal: Ter
         root: { type: 'string' },
         out: { type: 'string' },
         against: { type: 'string' },
+        documents: { type: 'string' },
         epoch: { type: 'string' },
         subject: { type: 'string' },
         issuer: { type: 'string' },
@@ -71,9 +73,12 @@ export async function run(args: readonly string[], config: Config, terminal: Ter
         terminal,
       )
     }
-    if (command === 'types' && rest.length === 0 && only('root')) {
+    const { documents, out } = values
+    const isPaired = (documents === undefined) === (out === undefined)
+    if (command === 'types' && rest.length === 0 && only('root', 'documents', 'out') && isPaired) {
       const { typesCommand } = await import('./types-command.ts')
-      return await typesCommand({ root: values.root ?? '.' }, terminal)
+      const client = documents === undefined || out === undefined ? null : { documents, out }
+      return await typesCommand({ root: values.root ?? '.', client }, terminal)
     }
     if (command === 'keys' && rest.length === 1 && only('epoch')) {
       const { keysCommand } = await import('./keys-command.ts')
