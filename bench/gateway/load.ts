@@ -11,10 +11,8 @@ export async function load(options: {
   readonly url: string
   readonly connections: number
   readonly requests: number
-  /** Body and token of the next request. */
-  readonly next: () => { readonly body: string; readonly token: string }
-  /** JSON that every answer has in it. */
-  readonly expected: string
+  /** Body and token of the next request, and JSON that its answer has in it. */
+  readonly next: () => { readonly body: string; readonly token: string; readonly expected: string }
 }): Promise<Measured> {
   const { origin, pathname } = new URL(options.url)
   const pool = new Pool(origin, { connections: options.connections, headersTimeout: 20_000, bodyTimeout: 20_000 })
@@ -25,7 +23,7 @@ export async function load(options: {
 
   const one = () =>
     new Promise<void>((resolve) => {
-      const { body, token } = options.next()
+      const { body, token, expected } = options.next()
       const headers = [
         'content-type',
         'application/json',
@@ -44,7 +42,7 @@ export async function load(options: {
           onResponseEnd() {
             requests++
             const text = Buffer.concat(chunks).toString()
-            if (!text.includes(options.expected) && wrong++ === 0) console.error(text.slice(0, 500))
+            if (!text.includes(expected) && wrong++ === 0) console.error(text.slice(0, 500))
             resolve()
           },
           onResponseError(_controller, error) {

@@ -16,12 +16,14 @@ const titles: Record<Contestant, string> = {
   behalf: 'Behalf',
   stock: '@apollo/gateway 2.14.4, Apollo Server 5.5.1, the same security',
   hive: 'Hive Gateway 2.15.1 (JS planner), JWT and HMAC',
+  'hive-rust': 'Hive Gateway 2.15.1 with router-runtime 1.4.23 (Rust planner), JWT and HMAC',
   bare: 'node:http and three undici dispatches: the limit',
 }
 const asked: Record<Workload, string> = {
   fixed: 'one query, one user',
   users: "1,000 users' tokens",
   distinct: '1,000 operations',
+  literals: 'every literal new',
   new: 'every operation new',
 }
 
@@ -89,7 +91,7 @@ ${ratios.join('\n')}
 - No database: revocations, limits and audit have a stand-in that answers at once. Subgraphs do not verify what they are sent.
 - One query of one shape, on loopback, without TLS. Large answers, many subgraphs and slow ones are not in it.
 - Nothing of latency under less than full load, of memory, or of start.
-- Peers are configured as their documentation has it, not tuned. Hive's planner in Rust is not in it.
+- Peers are configured as their documentation has it, not tuned.
 `
 }
 

@@ -5,13 +5,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import type { Contest } from './contest.ts'
-import { composeGraph, expected, fields } from './graph.ts'
+import { composeGraph, expected, fields, selectionOf, withLiteral } from './graph.ts'
 import { load } from './load.ts'
 import { startSubgraphs } from './subgraphs.ts'
 
-export const contestants = ['behalf', 'stock', 'hive', 'bare'] as const
+export const contestants = ['behalf', 'stock', 'hive', 'hive-rust', 'bare'] as const
 export type Contestant = (typeof contestants)[number]
-export const workloads = ['fixed', 'users', 'distinct', 'new'] as const
+export const workloads = ['fixed', 'users', 'distinct', 'literals', 'new'] as const
 export type Workload = (typeof workloads)[number]
 
 export interface Sample {
@@ -31,7 +31,7 @@ const ticks = 100
 /** @param only - contestants to run; the order alternates from run to run. */
 export async function measureGateways(options: {
   readonly runs: number
-  /** Of each workload, after a quarter as many, and as many at the start: what is not compiled yet is not measured. */
+  /** Of each workload, after as many at the start: what is not compiled yet is not measured. */
   readonly requests: number
   readonly only: readonly Contestant[]
   readonly of: readonly Workload[]
@@ -64,11 +64,12 @@ export async function measureGateways(options: {
       .sign(privateKey)
   const tokens = await Promise.all(Array.from({ length: 1000 }, (_, index) => mint(`u${index}`)))
   let fresh = 0
-  const next: Record<Workload, () => { body: string; token: string }> = {
+  const next: Record<Workload, () => ReturnType<typeof request>> = {
     fixed: () => request('Fixed', tokens[0]),
     users: () => request('Fixed', tokens[fresh++ % 1000]),
     distinct: () => request(`Of${fresh++ % 1000}`, tokens[0]),
-    new: () => request(`New${fresh++}`, tokens[0]),
+    literals: () => request('Literals', tokens[0], { fields: withLiteral(String(fresh++)), expected }),
+    new: () => request('New', tokens[0], selectionOf(fresh++)),
   }
 
   const samples: Sample[] = []
@@ -78,13 +79,13 @@ export async function measureGateways(options: {
       for (const contestant of order) {
         const { url, child } = await start(contestant, contest)
         try {
-          const warm = { url, connections: 64, next: next.fixed, expected: JSON.stringify(expected) }
+          const warm = { url, connections: 64, next: next.fixed }
           await load({ ...warm, requests: options.requests })
           for (const workload of options.of) {
             // Nothing is kept of what is asked.
             if (contestant === 'bare' && workload !== options.of[0]) continue
-            const asked = { url, connections: 64, next: next[workload], expected: JSON.stringify(expected) }
-            await load({ ...asked, requests: options.requests / 4 })
+            const asked = { url, connections: 64, next: next[workload] }
+            await load({ ...asked, requests: warmUp[workload] })
             const before = cpuOf(child.pid)
             const { seconds, wrong, requests } = await load({ ...asked, requests: options.requests })
             const cpu = ((cpuOf(child.pid) - before) * 1_000_000) / requests
@@ -106,9 +107,13 @@ export async function measureGateways(options: {
   return samples
 }
 
-const request = (name: string, token = '') => ({
-  body: JSON.stringify({ query: `query ${name} ${fields}`, operationName: name }),
+/** Every user and every operation twice, so that nobody is seen for the first time while it is measured. */
+const warmUp: Record<Workload, number> = { fixed: 500, users: 2000, distinct: 2000, literals: 500, new: 500 }
+
+const request = (name: string, token = '', asked = { fields, expected: expected as object }) => ({
+  body: JSON.stringify({ query: `query ${name} ${asked.fields}`, operationName: name }),
   token,
+  expected: JSON.stringify(asked.expected),
 })
 
 /** On the first core; what asks, and the subgraphs, are on the second. */

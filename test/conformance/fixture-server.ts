@@ -16,16 +16,7 @@ import { fixtureTools, verifyState } from './fixture-tools.ts'
 export async function startFixtureServer(): Promise<AsyncDisposable & { readonly url: string }> {
   const rootKey = randomBytes(32).toString('base64url')
   const receiver = 'conformance'
-  const server = createToolServer({
-    name: 'conformance',
-    version: '1.0.0',
-    receiver,
-    contextKeys: deriveContextKeys(rootKey, receiver, [1]),
-    tools: fixtureTools,
-    extend: extendServer,
-    verifyState,
-  })
-  const { url } = await server.listen({ port: 0 })
+  let url = ''
   const signer = createContextSigner({ rootKey, trustDomain: 'behalf' })
   const principal = testPrincipal('ada')
 
@@ -51,15 +42,34 @@ export async function startFixtureServer(): Promise<AsyncDisposable & { readonly
         body,
         signal: gone.signal,
       })
-      response.writeHead(answer.status, { 'content-type': answer.headers.get('content-type') ?? 'text/plain' })
+      const session = answer.headers.get('mcp-session-id')
+      response.writeHead(answer.status, {
+        'content-type': answer.headers.get('content-type') ?? 'text/plain',
+        ...(session !== null && { 'mcp-session-id': session }),
+      })
+      response.flushHeaders()
       for await (const chunk of answer.body ?? []) response.write(chunk)
       return response.end()
     })().catch(() => response.destroy())
   })
   host.listen(0, '127.0.0.1')
   await once(host, 'listening')
+  const origin = `http://127.0.0.1:${(host.address() as AddressInfo).port}`
+  const server = createToolServer({
+    name: 'conformance',
+    version: '1.0.0',
+    receiver,
+    contextKeys: deriveContextKeys(rootKey, receiver, [1]),
+    tools: fixtureTools,
+    extend: extendServer,
+    verifyState,
+    sessions: {},
+    // The suite asks as a page of the server's own would, too.
+    origins: [origin],
+  })
+  ;({ url } = await server.listen({ port: 0 }))
   return {
-    url: `http://127.0.0.1:${(host.address() as AddressInfo).port}/mcp`,
+    url: `${origin}/mcp`,
     async [Symbol.asyncDispose]() {
       host.closeAllConnections()
       host.close()

@@ -158,6 +158,7 @@ export const fixtureTools: readonly ServedTool[] = [
       type: 'object',
       $defs: {
         address: {
+          $anchor: 'addressDef',
           type: 'object',
           properties: { street: text, city: text },
           additionalProperties: false,

@@ -30,6 +30,7 @@ export const targets: Readonly<Record<string, readonly Target[]>> = {
       tests: all,
     },
   ],
+  'packages/mcp': [{ files: ['src/*.ts'], tests: all }],
   'packages/gateway': [
     room('authenticate'),
     room('authorize'),
@@ -39,5 +40,6 @@ export const targets: Readonly<Record<string, readonly Target[]>> = {
     },
     room('revocation'),
     room('limits'),
+    room('mcp'),
   ],
 }

@@ -7,11 +7,17 @@ import { root } from './system.ts'
 
 const suite = join(root, 'node_modules/@modelcontextprotocol/conformance')
 
-/** The scenarios of a revision that count, of those about servers. */
-export async function scenariosOf(revision: string): Promise<string[]> {
+/** The scenarios of a revision that are about servers: those that count, and others that are run, too. */
+export async function scenariosOf(
+  revision: string,
+): Promise<{ readonly scored: string[]; readonly unscored: string[] }> {
   const text = await readFile(join(suite, `requirements/${revision}.yaml`), 'utf8')
   const [, list = ''] = /^server:\n((?: +(?:- .*|#.*)\n|\n)*)/m.exec(text) ?? []
-  return Array.from(list.matchAll(/^ +- (\S+)/gm), ([, name = '']) => name)
+  const names = (from: string, pattern: RegExp) => Array.from(from.matchAll(pattern), ([, name = '']) => name)
+  return {
+    scored: names(list, /^ +- (\S+)/gm),
+    unscored: names(text, /^ +- scenario: (\S+)\n +leg: server$/gm),
+  }
 }
 
 /**

@@ -33,6 +33,7 @@ export async function startGateway(config: Config): Promise<{ close(): Promise<v
     authority,
     registry: createRegistry,
     mcp: createMcpEndpoint({ name: 'behalf', version: '0.0.0' }),
+    approvalsUrl: config.approvalsUrl,
     agentScopes,
     log,
   })

@@ -7,6 +7,7 @@ import { readContest, ready } from '../contest.ts'
 
 // Hive Gateway by its own command, with JWT and HMAC as its documentation has them.
 const { supergraph, issuer, audience, secret } = readContest()
+const isRust = process.env['PLANNER'] === 'rust'
 const free = createServer().listen(0, '127.0.0.1')
 await new Promise((resolve) => free.once('listening', resolve))
 const { port } = free.address() as AddressInfo
@@ -16,7 +17,9 @@ const config = join(import.meta.dirname, '..', '..', `gateway.config.${port}.mjs
 writeFileSync(
   config,
   `import { createRemoteJwksSigningKeyProvider, defineConfig, extractFromHeader } from '@graphql-hive/gateway'
+${isRust ? "import { unifiedGraphHandler } from '@graphql-hive/router-runtime'" : ''}
 export const gatewayConfig = defineConfig({
+  ${isRust ? 'unifiedGraphHandler,' : ''}
   supergraph: ${JSON.stringify(supergraph)},
   host: '127.0.0.1',
   port: ${port},

@@ -18,6 +18,9 @@ behalf types [--root <directory>] [--documents <glob> --out <file>]
     Writes what TypeScript has to know of each app's schema for its resolvers (apps/<app>/src/generated/schema.ts), and
     what editors have to know of all of them (generated/graph.graphql). Of a client's operations, too: a TypedDocumentNode
     each.
+behalf migrate [--root <directory>]
+    Brings the database up to date for the gateway and apps/*: roles, schemas, tables. DATABASE_URL is the administrator's;
+    GATEWAY_DATABASE_URL and <APP>_DATABASE_URL are what the processes are given, with the passwords that their roles get.
 behalf keys <receiver> [--epoch <n>]
     Prints the receiver's BEHALF_CONTEXT_KEYS, derived from BEHALF_ROOT_KEY: of the epoch (default: ${firstEpoch}) and the one before.
 behalf revoke --subject <usr_...> [--issuer <url>]
@@ -79,6 +82,11 @@ export async function run(args: readonly string[], config: Config, terminal: Ter
       const { typesCommand } = await import('./types-command.ts')
       const client = documents === undefined || out === undefined ? null : { documents, out }
       return await typesCommand({ root: values.root ?? '.', client }, terminal)
+    }
+    if (command === 'migrate' && rest.length === 0 && only('root')) {
+      const { migrateCommand } = await import('./migrate-command.ts')
+      const { databaseUrl: adminUrl, databaseUrlOf: urlOf } = config
+      return await migrateCommand({ root: values.root ?? '.', adminUrl, urlOf }, terminal)
     }
     if (command === 'keys' && rest.length === 1 && only('epoch')) {
       const { keysCommand } = await import('./keys-command.ts')

@@ -18,11 +18,13 @@ import type { Authority } from './authority.ts'
 import { followGraph, type GraphStatus } from './graph/follow-graph.ts'
 import { type GraphParts, serveGraph } from './graph/serve-graph.ts'
 import { createApp } from './http/create-app.ts'
+import { compressAnswers } from './http/compress-answers.ts'
 import { createAdmission } from './http/admission.ts'
 import { createFindDocument, type DocumentOptions } from './http/documents.ts'
 import { addGraphQLRoute } from './http/graphql-route.ts'
 import { addLogoutRoutes } from './http/logout-routes.ts'
 import { addResourceMetadata, describeResource } from './http/resource-metadata.ts'
+import { shedLoad } from './http/shed-load.ts'
 import { writeGraphQLError, writePlainError } from './http/write-errors.ts'
 import { defaultOperationLimits, type OperationLimits } from './limits/operation-limits.ts'
 import { createRateLimits, type RateLimitOptions } from './limits/rate-limits.ts'
@@ -52,6 +54,11 @@ export interface GatewayOptions {
   readonly registry: GraphParts['registry']
   /** Serves the tools at `/mcp` too, where issuers have an audience for it that is a URL. */
   readonly mcp?: McpEndpoint
+  /**
+   * A page of an interactive client where users decide what agents ask, the approval's id in its query as `approval`. Clients of
+   * MCP that can send their user to a page do. Default: none; users are told to go to the gateway's own origin.
+   */
+  readonly approvalsUrl?: string | undefined
   /** Whether an agent may have a scope for a user. Default: any that it was granted. */
   readonly agentScopes?: AgentScopes
   /** A function for each name that subgraphs use in `@policy`. */
@@ -84,6 +91,8 @@ export interface GatewayLimits extends RateLimitOptions {
   readonly bodyBytes: number
   /** Bytes of a subgraph's answer. Default 8 MiB. */
   readonly subgraphResponseBytes: number
+  /** Requests of clients under way; beyond, they are refused at once. Streams are not counted here. Default 1,000. */
+  readonly concurrentRequests: number
   /** Requests to one subgraph under way or waiting; beyond, they fail at once. Default 1,000. */
   readonly subgraphPending: number
   /** Milliseconds in which `/readyz` says no before connections are refused, so that nobody is sent here. Default 0. */
@@ -95,6 +104,7 @@ const defaultLimits: GatewayLimits = {
   streams: {},
   bodyBytes: 256 * 1024,
   subgraphResponseBytes: 8 * 1024 * 1024,
+  concurrentRequests: 1000,
   subgraphPending: 1000,
   drainDelay: 0,
 }
@@ -204,12 +214,15 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     guard.requireKnown()
   }
   const http = { log, maxBodyBytes: limits.bodyBytes, ready }
+  const writePublicError = writeGraphQLError(metadataUrl)
   const publicApp = createApp({
     ...http,
     trustedProxies: options.trustedProxies ?? [],
     contentTypes: ['application/json'],
-    writeError: writeGraphQLError(metadataUrl),
+    writeError: writePublicError,
   })
+  shedLoad(publicApp, { most: limits.concurrentRequests, writeError: writePublicError })
+  compressAnswers(publicApp)
   const authenticate = createAuthenticate({ issuers: trusted, authority, agentScopes })
   const requestAudit = createRequestAudit({ audit, counter })
   const admit = createAdmission({ authenticate, guard, rates, audit: requestAudit })
@@ -242,6 +255,8 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       rates,
       issuers,
       agentScopes,
+      rounds: tickets,
+      approvalsUrl: options.approvalsUrl,
     })
 
   const internalApp = createApp({

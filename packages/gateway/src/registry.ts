@@ -1,4 +1,4 @@
-import type { Principal, ToolRequest, ToolDefinition, ToolOutcome } from '@behalf/identity'
+import type { AskedApproval, Principal, ToolRequest, ToolDefinition, ToolOutcome } from '@behalf/identity'
 
 /** The tools, as chat and MCP see them; `@behalf/tools` is one. What is listed is what runs. */
 export interface Registry {
@@ -15,6 +15,8 @@ export interface Registry {
     options?: {
       /** Then a call of a tool for which scopes are lacking says which. */
       readonly canGain?: CanGain
+      /** What the user was asked in an earlier round of this call. */
+      readonly expected?: Pick<AskedApproval, 'id' | 'argumentsHash'>
       /** Aborted when nobody waits for the answer any more. */
       readonly signal?: AbortSignal
     },

@@ -1,5 +1,15 @@
 import type { AskedApproval, JsonSchema, ToolDefinition, ToolOutcome } from '@behalf/identity'
-import type { CallToolResult, Tool } from '@modelcontextprotocol/server'
+import {
+  type CallToolResult,
+  CLIENT_CAPABILITIES_META_KEY,
+  type ClientCapabilities,
+  inputRequired,
+  type InputRequiredResult,
+  ProtocolError,
+  ProtocolErrorCode,
+  type ServerContext,
+  type Tool,
+} from '@modelcontextprotocol/server'
 import { createResultCheck, type ResultCheck } from './result-check.ts'
 import { createToolEndpoint, type ServerDescription } from './tool-endpoint.ts'
 
@@ -9,13 +19,22 @@ export interface GatewayTools {
   readonly txn: string
   list(): readonly ToolDefinition[]
   /** Null where there is no such tool for this caller. */
-  call(name: string, given: unknown, signal: AbortSignal): Promise<GatewayOutcome | null>
+  call(
+    name: string,
+    given: unknown,
+    round: { readonly signal: AbortSignal; readonly state: string | null },
+  ): Promise<GatewayOutcome | null>
 }
 
 /** What became of a call: what a result has to look like, and where the user decides, where they have to. */
 export type GatewayOutcome =
   | (Extract<ToolOutcome, { ok: true }> & { readonly outputSchema: JsonSchema })
-  | (Extract<ToolOutcome, { ok: false }> & { readonly approval?: AskedApproval & { readonly decideAt: string } })
+  | (Extract<ToolOutcome, { ok: false }> & { readonly approval?: AskedApproval & Asked })
+
+interface Asked {
+  readonly decideAt: string
+  readonly state: string | null
+}
 
 export interface McpEndpoint {
   /** Rejects with what `tools` rejected with. */
@@ -27,7 +46,9 @@ export interface McpEndpoint {
 const meta = (name: string) => `dev.behalf/${name}`
 
 /** The gateway's tools over MCP. What it says of them is what composition wrote down; it decides nothing. */
-export function createMcpEndpoint(description: Omit<ServerDescription, 'extend' | 'verifyState'>): McpEndpoint {
+export function createMcpEndpoint(
+  description: Omit<ServerDescription, 'extend' | 'verifyState' | 'sessions'>,
+): McpEndpoint {
   const endpoint = createToolEndpoint(description)
   const fits = createResultCheck()
 
@@ -35,10 +56,13 @@ export function createMcpEndpoint(description: Omit<ServerDescription, 'extend' 
     serve: (request, body, tools) =>
       endpoint.serve(request, body, {
         list: () => tools.list().map(describe),
-        async call(name, given, { mcpReq: { signal } }) {
-          const outcome = await tools.call(name, given, signal)
+        async call(name, given, { mcpReq }) {
+          const state = mcpReq.requestState<string>() ?? null
+          const outcome = await tools.call(name, given, { signal: mcpReq.signal, state })
           if (outcome === null) return null
-          return { ...resultOf(outcome, fits), _meta: { [meta('txn')]: tools.txn, ...approvalOf(outcome) } }
+          if (state !== null && !outcome.ok && outcome.error.code === 'APPROVAL_MISMATCH') throw otherRound()
+          const _meta = { [meta('txn')]: tools.txn, ...approvalOf(outcome) }
+          return { ...(visit(outcome, mcpReq) ?? resultOf(outcome, fits)), _meta }
         },
       }),
     close: endpoint.close,
@@ -98,6 +122,36 @@ function failureText({ error, approval }: Extract<GatewayOutcome, { ok: false }>
     'Nothing has been done. After the decision, call this tool again with the same arguments: it is then done once.',
   ].join('\n')
 }
+
+/** One answer, whatever is wrong with it. */
+const otherRound = () =>
+  new ProtocolError(
+    ProtocolErrorCode.InvalidParams,
+    'The requestState is not that of this call, or its time is over. Call the tool without it.',
+    { reason: 'invalid_request_state' },
+  )
+
+/**
+ * Sends the user to where they decide, if the client can do that for us (2026-07-28: elicitation in mode "url"). What it answers
+ * then decides nothing; where its user would not go, it is told in a result like every other.
+ */
+function visit(
+  outcome: GatewayOutcome,
+  { envelope, inputResponses }: ServerContext['mcpReq'],
+): InputRequiredResult | null {
+  if (outcome.ok || !outcome.approval || outcome.approval.state === null) return null
+  const { [CLIENT_CAPABILITIES_META_KEY]: capabilities } = (envelope ?? {}) as { [key: string]: ClientCapabilities }
+  if (!capabilities?.elicitation?.url) return null
+  const { action = 'accept' } = (inputResponses?.[approvalInput] ?? {}) as { action?: unknown }
+  if (action !== 'accept') return null
+  const { summary, decideAt, state } = outcome.approval
+  const message = `This needs your approval: ${summary}`
+  return inputRequired({
+    inputRequests: { [approvalInput]: inputRequired.elicitUrl({ message, url: decideAt }) },
+    requestState: state,
+  })
+}
+const approvalInput = 'approval'
 
 function approvalOf(outcome: GatewayOutcome): Record<string, unknown> {
   if (outcome.ok || !outcome.approval) return {}

@@ -8,6 +8,7 @@ import {
   type ServerContext,
   type Tool,
 } from '@modelcontextprotocol/server'
+import { createToolSessions, type SessionLimits, type SessionOwner } from './tool-sessions.ts'
 
 /** Tools of one caller, in one request. */
 export interface OfferedTools {
@@ -27,11 +28,14 @@ export interface ServerDescription {
   readonly verifyState?: ((state: string) => unknown) | undefined
   /** Adds to what is served beside tools, for each request. */
   readonly extend?: ((server: Server) => void) | undefined
+  /** Sessions for clients of 2025-11-25, in which a tool can ask its user something. Default: none. */
+  readonly sessions?: SessionLimits | undefined
+  readonly clock?: (() => number) | undefined
 }
 
 export interface ToolEndpoint {
   /** Rejects with what `tools` rejected with. */
-  serve(request: Request, body: unknown, tools: OfferedTools): Promise<Response>
+  serve(request: Request, body: unknown, tools: OfferedTools, owner?: SessionOwner | null): Promise<Response>
   close(): Promise<void>
 }
 
@@ -39,14 +43,21 @@ export interface ToolEndpoint {
 const noSuchTool = () => new ProtocolError(ProtocolErrorCode.InvalidParams, 'There is no tool of that name.')
 
 /**
- * MCP over HTTP for revisions 2026-07-28 and, stateless, 2025-11-25: each request is answered by a server of its own, and
- * nothing is kept between them. Who calls, and what they may do, is not known here.
+ * MCP over HTTP for revisions 2026-07-28 and 2025-11-25: each request is answered by a server of its own, and nothing is kept
+ * between them, unless there are sessions. Who calls, and what they may do, is not known here, and each request brings it.
  */
 export function createToolEndpoint(description: ServerDescription): ToolEndpoint {
-  const { name, version, instructions, pageSize = 100, verifyState, extend } = description
+  const { name, version, instructions, pageSize = 100, verifyState, extend, clock = Date.now } = description
   const exchanges = new WeakMap<Request, Exchange>()
 
-  function createServer({ tools, fail }: Exchange): Server {
+  /** That of the request which is answered, whatever session it is in. */
+  function exchangeOf({ http }: ServerContext): Exchange {
+    const exchange = http?.req && exchanges.get(http.req)
+    if (!exchange) throw new TypeError('A request is served that nobody was let in with.')
+    return exchange
+  }
+
+  function createServer(): Server {
     const server = new Server(
       { name, version },
       {
@@ -57,19 +68,21 @@ export function createToolEndpoint(description: ServerDescription): ToolEndpoint
         cacheHints: { 'tools/list': { ttlMs: listAge, cacheScope: 'private' } },
       },
     )
-    // The texts of what is thrown here would be told to the client.
-    const guarded = async <T>(work: () => T | Promise<T>) => {
+    // The texts of what is thrown here would be told to the client; of the protocol's own errors they are meant to be.
+    const guarded = async <T>(context: ServerContext, work: (tools: OfferedTools) => T | Promise<T>) => {
+      const { tools, fail } = exchangeOf(context)
       try {
-        return await work()
+        return await work(tools)
       } catch (error) {
+        if (error instanceof ProtocolError) throw error
         return fail(error)
       }
     }
-    server.setRequestHandler('tools/list', async ({ params }) =>
-      page(await guarded(() => tools.list()), params?.cursor, pageSize),
+    server.setRequestHandler('tools/list', async ({ params }, context) =>
+      page(await guarded(context, (tools) => tools.list()), params?.cursor, pageSize),
     )
     server.setRequestHandler('tools/call', async ({ params }, context) => {
-      const result = await guarded(() => tools.call(params.name, params.arguments ?? {}, context))
+      const result = await guarded(context, (tools) => tools.call(params.name, params.arguments ?? {}, asking(context)))
       if (result === null) throw noSuchTool()
       return result
     })
@@ -77,18 +90,12 @@ export function createToolEndpoint(description: ServerDescription): ToolEndpoint
     return server
   }
 
-  const handler = createMcpHandler(
-    ({ requestInfo }) => {
-      const exchange = requestInfo && exchanges.get(requestInfo)
-      if (!exchange) throw new TypeError('A request is served that nobody was let in with.')
-      return createServer(exchange)
-    },
-    // There is nothing to listen to unless something was added.
-    { ...(extend === undefined && { maxSubscriptions: 0 }) },
-  )
+  // There is nothing to listen to unless something was added.
+  const handler = createMcpHandler(createServer, { ...(extend === undefined && { maxSubscriptions: 0 }) })
+  const sessions = description.sessions && createToolSessions({ limits: description.sessions, createServer, clock })
 
   return {
-    async serve(request, body, tools) {
+    async serve(request, body, tools, owner = null) {
       const failures: unknown[] = []
       exchanges.set(request, {
         tools,
@@ -97,14 +104,32 @@ export function createToolEndpoint(description: ServerDescription): ToolEndpoint
           throw new ProtocolError(ProtocolErrorCode.InternalError, 'Not answered.')
         },
       })
-      const response = await begun(await handler.fetch(request, { parsedBody: body }))
+      const inSession = sessions && owner && (await sessions.serve(request, body, owner))
+      const response = await begun(inSession ?? (await handler.fetch(request, { parsedBody: body })))
       if (failures.length > 0) {
         await response.body?.cancel()
         throw failures[0]
       }
       return response
     },
-    close: () => handler.close(),
+    async close() {
+      await sessions?.close()
+      await handler.close()
+    },
+  }
+}
+
+/** What a call asks of its client goes where its answer will: there is no other stream, on which the SDK would send it. */
+function asking(context: ServerContext): ServerContext {
+  const { mcpReq } = context
+  const here = { relatedRequestId: mcpReq.id }
+  return {
+    ...context,
+    mcpReq: {
+      ...mcpReq,
+      elicitInput: (params, options) => mcpReq.elicitInput(params, { ...options, ...here }),
+      requestSampling: (params, options) => mcpReq.requestSampling(params, { ...options, ...here }),
+    },
   }
 }
 

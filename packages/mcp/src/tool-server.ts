@@ -2,9 +2,18 @@ import { createServer, type IncomingMessage, type Server as HttpServer, type Ser
 import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { AppError, ContextError, createContextVerifier, errorTable, type VerifiedContext } from '@behalf/identity'
+import {
+  anonymousSubject,
+  AppError,
+  ContextError,
+  createContextVerifier,
+  errorTable,
+  type Identity,
+  type VerifiedContext,
+} from '@behalf/identity'
 import { createServedTools, type ServedTool } from './served-tools.ts'
 import { createToolEndpoint, type ServerDescription } from './tool-endpoint.ts'
+import type { SessionOwner } from './tool-sessions.ts'
 
 export interface ToolServerOptions extends ServerDescription {
   /** What the gateway calls this receiver: `hop.to` of its context tokens. */
@@ -27,7 +36,8 @@ export interface ToolServerOptions extends ServerDescription {
   }) => void
   /** Bytes of a request at most. Default 256 KiB. */
   readonly maxBodyBytes?: number
-  readonly clock?: () => number
+  /** Origins of web pages whose requests a host passes on with theirs. Default: none. */
+  readonly origins?: readonly string[]
 }
 
 export interface ToolServer {
@@ -44,7 +54,7 @@ export interface ToolServer {
  */
 export function createToolServer(options: ToolServerOptions): ToolServer {
   const { receiver, contextKeys: keys, trustDomain = 'behalf', tools, consume, onRefused } = options
-  const { maxBodyBytes = 256 * 1024, clock = Date.now } = options
+  const { maxBodyBytes = 256 * 1024, origins = [], clock = Date.now } = options
   if (consume === undefined && tools.some(({ readOnly }) => !readOnly))
     throw new TypeError('A tool changes something: give "consume", so that no call of it is received twice.')
   const verifier = createContextVerifier({ receiver, keys, trustDomain, maxBodyBytes, clock })
@@ -55,8 +65,9 @@ export function createToolServer(options: ToolServerOptions): ToolServer {
   async function verified(request: IncomingMessage): Promise<{ context: VerifiedContext; message: unknown }> {
     const { method = '', url = '', rawHeaders } = request
     const head = verifier.verifyHead({ method, url, rawHeaders })
-    // Nobody inside the trust domain is a web page.
-    if (request.headers.origin !== undefined) throw new AppError('ORIGIN_REFUSED')
+    // Nobody inside the trust domain is a web page, unless it was said which one.
+    const { origin } = request.headers
+    if (origin !== undefined && !origins.includes(origin)) throw new AppError('ORIGIN_REFUSED')
     const body = await read(request, head.contentLength)
     const verifiedBody = head.verifyBody(body)
     const message = parse(body)
@@ -73,9 +84,17 @@ export function createToolServer(options: ToolServerOptions): ToolServer {
     for (const [name, value] of Object.entries(request.headers))
       if (passedOn.test(name) && value !== undefined) headers.set(name, String(value))
     const web = new Request(`http://${receiver}/`, { method: 'POST', headers, signal: gone.signal })
-    const { status, headers: answered, body } = await endpoint.serve(web, message, served.of(context.identity))
-    const type = answered.get('content-type')
-    response.writeHead(status, { 'cache-control': 'no-store', ...(type !== null && { 'content-type': type }) })
+    const { identity } = context
+    const {
+      status,
+      headers: answered,
+      body,
+    } = await endpoint.serve(web, message, served.of(identity), ownerOf(identity))
+    const passed = passedBack.flatMap((name) => {
+      const value = answered.get(name)
+      return value === null ? [] : [[name, value]]
+    })
+    response.writeHead(status, { 'cache-control': 'no-store', ...Object.fromEntries(passed) })
     if (body === null) response.end()
     else await pipeline(Readable.fromWeb(body), response)
   }
@@ -107,6 +126,13 @@ export function createToolServer(options: ToolServerOptions): ToolServer {
 
 /** What the protocol is about; the context token is not among it. */
 const passedOn = /^(content-type|accept|mcp-.+)$/
+const passedBack = ['content-type', 'mcp-session-id']
+
+/** Whoever is nobody cannot be told apart from the next one, and has no session. */
+function ownerOf({ subject, tenant, client, actor }: Identity): SessionOwner | null {
+  if (subject === anonymousSubject) return null
+  return { subject: JSON.stringify([tenant, subject]), caller: JSON.stringify([tenant, subject, client, actor?.agent]) }
+}
 
 async function read(request: IncomingMessage, length: number): Promise<Buffer> {
   const chunks: Buffer[] = []

@@ -10,6 +10,8 @@ export interface TestClaims {
   readonly facts?: Facts
   /** Default: a human. */
   readonly actor?: Actor | null
+  /** Default `test`. */
+  readonly client?: string
   /** When they signed in, in seconds since the epoch. Default: now. */
   readonly authTime?: number | null
   /** How. Default: nobody says. */
@@ -22,7 +24,8 @@ export interface TestClaims {
  * @param name - `ada` is the subject `usr_ada`; null is a caller without a credential.
  */
 export function testPrincipal(name: string | null, claims: TestClaims = {}): Principal {
-  const { scopes = [], tenant = 'acme', facts = {}, actor = null, authTime = now(), acr = null } = claims
+  const { scopes = [], tenant = 'acme', facts = {}, actor = null, client = 'test' } = claims
+  const { authTime = now(), acr = null } = claims
   const known = name !== null
   const principal: Unbranded<Principal> = {
     issuer: known ? 'https://issuer.test' : null,
@@ -30,7 +33,7 @@ export function testPrincipal(name: string | null, claims: TestClaims = {}): Pri
     tenant: known ? tenant : null,
     scopes: known ? scopes : [],
     facts: known ? facts : {},
-    client: known ? 'test' : null,
+    client: known ? client : null,
     session: null,
     authTime: known ? authTime : null,
     acr: known ? acr : null,

@@ -42,6 +42,7 @@ export interface ToolAnswer {
 export interface CallToApprove extends Pick<ToolExecution, 'principal' | 'txn'> {
   /** Null where the caller gave none. */
   readonly call: string | null
+  readonly expected?: CallOptions['expected']
   readonly tool: { readonly name: string; readonly version: string; readonly approval: string }
   readonly argumentsHash: string
   readonly summary: string
@@ -55,6 +56,8 @@ export type ApprovedCall =
 export interface CallOptions {
   /** Then a call of a tool for which scopes are lacking says which. */
   readonly canGain?: CanGain | undefined
+  /** What the user was asked in an earlier round of this call: another decision than that is none about it. */
+  readonly expected?: Pick<AskedApproval, 'id' | 'argumentsHash'> | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -87,7 +90,7 @@ export function createRegistry({ tools, execute, approve }: RegistryOptions): Re
   const validate = createArgumentValidator(sorted)
 
   function decide(
-    asking: Pick<CallToApprove, 'principal' | 'call' | 'txn'>,
+    asking: Pick<CallToApprove, 'principal' | 'call' | 'txn' | 'expected'>,
     { name, version, approval, summary, inputSchema }: ToolDefinition,
     values: Readonly<Record<string, unknown>>,
   ): Promise<ApprovedCall> | { readonly approval: null; readonly call: string } {
@@ -102,7 +105,7 @@ export function createRegistry({ tools, execute, approve }: RegistryOptions): Re
     catalogue: (principal, _txn, canGain) =>
       sorted.filter((tool) => (grantedScopes(tool, principal) ?? lackedScopes(tool, principal, canGain)) !== null),
 
-    async call(principal, { name, arguments: given, call }, txn, { canGain, signal = null } = {}) {
+    async call(principal, { name, arguments: given, call }, txn, { canGain, expected, signal = null } = {}) {
       const tool = byName.get(name)
       if (!tool) return failure('TOOL_UNKNOWN')
       const scopes = grantedScopes(tool, principal)
@@ -114,7 +117,7 @@ export function createRegistry({ tools, execute, approve }: RegistryOptions): Re
       try {
         const checked = validate(tool, given)
         if (!checked.valid) return failure('TOOL_ARGUMENTS_INVALID', checked.reason)
-        const decided = await decide({ principal, call, txn }, tool, checked.values)
+        const decided = await decide({ principal, call, txn, expected }, tool, checked.values)
         if ('code' in decided) return notApproved(decided)
         const variables = { ...checked.values, ...bind(tool, principal) }
         const answer = await execute({ principal, tool, variables, scopes, ...decided, txn, signal })

@@ -18,6 +18,8 @@ export function createArgumentValidator(
 ): (tool: Described, given: unknown) => ValidatedArguments {
   const ajv = new Ajv2020({ strict: true, allErrors: true, verbose: true, ownProperties: true })
   formats.default(ajv)
+  // Of JSON Schema 2020-12 (core, 8.2.2), and unknown to ajv's strict mode: it names a place.
+  ajv.addKeyword('$anchor')
   const validators = new Map(tools.map((tool) => [tool.name, compile(ajv, tool)]))
 
   return (tool, given) => {

@@ -21,6 +21,8 @@ export interface CallToApprove {
   readonly summary: string
   /** Null where the caller gave none: then it is that of an equal call, while the decision about that one stands. */
   readonly call: string | null
+  /** Where the call is a further round of one that was asked about: what it was asked. */
+  readonly expected?: Pick<AskedApproval, 'id' | 'argumentsHash'> | undefined
   /** Of the call. */
   readonly txn: string
 }
@@ -38,14 +40,17 @@ export type ApproveCall = (call: CallToApprove) => Promise<ApprovedCall>
  * user who decided is believed by their ticket, and not because the database says so.
  */
 export function createApproveCall(approvals: Approvals, openProof: OpenProof): ApproveCall {
-  return async ({ principal, tool, argumentsHash, summary, call: given, txn }) => {
+  return async ({ principal, tool, argumentsHash, summary, call: given, expected, txn }) => {
     const { delegation = null, run = null } = principal.actor ?? {}
     if (delegation === null || run === null) return refused('APPROVAL_REQUIRED')
+    // Before anybody is asked something new.
+    if (expected && expected.argumentsHash !== argumentsHash) return refused('APPROVAL_MISMATCH')
     const call = given ?? (await approvals.standing({ delegation, argumentsHash }))
     const asked = { delegation, run, call, tool: tool.name, toolVersion: tool.version, argumentsHash, summary, txn }
     const stored = await approvals.ask(asked)
     if (stored === null) return refused('DELEGATION_REFUSED')
-    if (stored.argumentsHash !== argumentsHash) return refused('APPROVAL_MISMATCH')
+    if (stored.argumentsHash !== argumentsHash || (expected && expected.id !== stored.id))
+      return refused('APPROVAL_MISMATCH')
     const { id, state, proof } = stored
     if (state === 'PENDING') return refused('APPROVAL_REQUIRED', askedApproval(stored))
     if (state === 'REJECTED') return refused('APPROVAL_REJECTED')

@@ -14,7 +14,7 @@ import { z } from 'zod'
 /** Seconds between a `@delegates` call and the redemption of its ticket, or an `@approves` call and its decision. */
 const lifetime = 60
 /** Each is opened as what it was sealed as, and as nothing else (RFC 8725 3.11). */
-type Use = 'behalf-ticket' | 'behalf-proof'
+type Use = 'behalf-ticket' | 'behalf-proof' | 'behalf-round'
 
 const granted = z.object({
   issuer: z.string(),
@@ -35,6 +35,20 @@ const proofSchema = sealed.extend({
   grant: granted,
   approved: z.array(z.object({ id: z.string(), argumentsHash: z.string() })),
 })
+const roundSchema = sealed.extend({
+  round: z.object({
+    subject: z.string(),
+    tenant: z.string().nullable(),
+    client: z.string().nullable(),
+    delegation: z.string().nullable(),
+    tool: z.string(),
+    argumentsHash: z.string(),
+    approval: z.string(),
+  }),
+})
+
+/** What a client carries from one round of a call to the next: whose call it is, and which decision it waits for. */
+export type Round = z.output<typeof roundSchema>['round']
 
 /** Tickets: sealed by the gateway for itself. Who carries one can neither read, change nor make it. */
 export interface TicketSealer {
@@ -58,6 +72,9 @@ export interface TicketSealer {
    * @throws {AppError} `TICKET_REFUSED` unless `receiver` is whom it was made for.
    */
   openProof(proof: string, receiver: string, at: Date): Promise<Proof>
+  sealRound(round: Round, expiresAt: Date): Promise<string>
+  /** @throws {AppError} `TICKET_REFUSED` for what was not sealed as this, or is over */
+  openRound(state: string): Promise<Round>
 }
 
 /** JWE `dir` with A256GCM (RFC 7516), key from info `behalf/ticket/<epoch>`; tickets of the previous epoch are opened, too. */
@@ -77,11 +94,12 @@ export function createTicketSealer(options: {
     return key
   }
 
-  const seal = (use: Use, to: string, claims: object) =>
+  const soon = () => Math.floor(clock() / 1000) + lifetime
+  const seal = (use: Use, to: string, claims: object, exp = soon()) =>
     new EncryptJWT({ to, ...claims })
       .setProtectedHeader({ alg: 'dir', enc: 'A256GCM', typ: use, kid })
       .setJti(randomUUID())
-      .setExpirationTime(Math.floor(clock() / 1000) + lifetime)
+      .setExpirationTime(exp)
       .encrypt(keyOf(kid))
 
   async function open<T extends { readonly to: string }>(
@@ -125,8 +143,19 @@ export function createTicketSealer(options: {
       const { grant, approved } = await open('behalf-proof', proofSchema, { text, receiver, at })
       return { grant, approved }
     },
+
+    sealRound: (round, expiresAt) =>
+      seal('behalf-round', roundReceiver, { round }, Math.floor(expiresAt.getTime() / 1000)),
+
+    async openRound(text) {
+      const at = new Date(clock())
+      return (await open('behalf-round', roundSchema, { text, receiver: roundReceiver, at })).round
+    },
   }
 }
+
+/** The gateway itself, whose round it is. */
+const roundReceiver = 'gateway'
 
 /** Null for whoever has nothing to grant. */
 function grantOf(principal: Principal, txn: string): Proof['grant'] | null {

@@ -87,6 +87,7 @@ describe('the configuration', () => {
       LIMIT_TENANT: 'requests=off',
       LIMIT_ANONYMOUS: 'refusedCredentials=5',
       LIMIT_STREAMS: 'user=3',
+      LIMIT_CONCURRENT: '50',
       TRUSTED_PROXIES: '10.0.0.0/8, ::1,192.0.2.7,fd00::/8',
     })
     expect(config.limits).toEqual({
@@ -95,6 +96,7 @@ describe('the configuration', () => {
       tenant: { requests: null },
       anonymous: { refusedCredentials: 5 },
       streams: { user: 3 },
+      concurrentRequests: 50,
     })
     expect(config.trustedProxies).toEqual(['10.0.0.0/8', '::1', '192.0.2.7', 'fd00::/8'])
   })

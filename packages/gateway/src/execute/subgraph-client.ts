@@ -1,11 +1,12 @@
 import { AppError, type ErrorCode } from '@behalf/identity'
 import { type Dispatcher, errors, Pool } from 'undici'
+import { decodeBody } from './decode-body.ts'
 import { readSubgraphResponse, type SubgraphResponse } from './subgraph-response.ts'
 
 export interface SubgraphLimits {
   /** Milliseconds from the request to the last byte of its answer. */
   readonly timeout: number
-  /** Bytes of an answer. */
+  /** Bytes of an answer, as it came and decompressed. */
   readonly maxBytes: number
   /** Requests under way or waiting for a connection. */
   readonly maxPending: number
@@ -30,11 +31,17 @@ export interface SubgraphClient {
 const empty = Buffer.alloc(0)
 
 /**
- * One keep-alive pool for one subgraph, bounded in sockets, waiting requests, time and size; follows no redirects.
+ * One keep-alive pool for one subgraph, bounded in sockets, waiting requests, time and size; follows no redirects. Over TLS it
+ * speaks HTTP/2 where that is offered.
  *
+ * @param tls - who is trusted to say who a subgraph is, in the place of whom node trusts.
  * @throws {TypeError} for a URL that cannot be used.
  */
-export function createSubgraphClient(url: string, limits: SubgraphLimits): SubgraphClient {
+export function createSubgraphClient(
+  url: string,
+  limits: SubgraphLimits,
+  tls?: { readonly ca: string },
+): SubgraphClient {
   const { protocol, origin, pathname, search } = new URL(url)
   if (!/^https?:$/.test(protocol) || search !== '') throw new TypeError(`${url} is not an http(s) URL without a query.`)
   // One deadline for the whole exchange takes the place of the pool's, which only bound the pauses in it.
@@ -43,9 +50,13 @@ export function createSubgraphClient(url: string, limits: SubgraphLimits): Subgr
     headersTimeout: 0,
     bodyTimeout: 0,
     maxResponseSize: limits.maxBytes,
+    ...(tls && { connect: { ...tls } }),
   })
   /** Also those for which nobody waits any more. */
   let pending = 0
+
+  const decoded = async (encoding: string, bytes: Buffer) =>
+    (await decodeBody(encoding, bytes, limits.maxBytes)).toString()
 
   /** By `dispatch`: streams and signals for bodies of which all is wanted at once cost half of what a request does. */
   function exchange({ body, headers, isQuery, signal: given }: SubgraphRequest): Promise<SubgraphResponse> {
@@ -53,6 +64,7 @@ export function createSubgraphClient(url: string, limits: SubgraphLimits): Subgr
       const signal = isQuery ? given : null
       let chunks: Buffer[] = []
       let status = 0
+      let encoding: string | string[] | undefined
       let attempts = 0
       /** Nobody waits for it any more. */
       let isOver = false
@@ -85,18 +97,21 @@ export function createSubgraphClient(url: string, limits: SubgraphLimits): Subgr
           abort = (reason) => controller.abort(reason)
           if (isOver) controller.abort(new errors.RequestAbortedError())
         },
-        onResponseStart(_controller, statusCode) {
+        onResponseStart(_controller, statusCode, { 'content-encoding': contentEncoding }) {
           status = statusCode
+          encoding = contentEncoding
         },
         onResponseData: (_controller, chunk) => void chunks.push(chunk),
         onResponseEnd() {
           pending--
           end()
           const [first = empty] = chunks
+          const bytes = chunks.length > 1 ? Buffer.concat(chunks) : first
           try {
-            resolve(readSubgraphResponse(status, (chunks.length > 1 ? Buffer.concat(chunks) : first).toString()))
+            if (encoding === undefined) resolve(readSubgraphResponse(status, bytes.toString()))
+            else resolve(decoded(String(encoding), bytes).then((text) => readSubgraphResponse(status, text)))
           } catch (error) {
-            reject(error as Error)
+            reject(error)
           }
         },
         onResponseError(_controller, error) {

@@ -14,6 +14,7 @@ import type { ReadApproved } from '../agent/read-approved.ts'
 import type { TicketSealer } from '../agent/ticket.ts'
 import { describeCause } from '../describe-cause.ts'
 import { inSpan, traceHeaders } from '../tracing.ts'
+import { acceptedEncodings } from './decode-body.ts'
 import type { Fetch, SendFetch, Subgraph } from './plan/run.ts'
 import type { RequestContext, TraceContext } from './request-context.ts'
 import type { SubgraphClient } from './subgraph-client.ts'
@@ -108,8 +109,11 @@ const none: readonly ErrorCode[] = []
 const isOf = ({ field }: Approval, { operation, rootFields }: Fetch) =>
   operation === 'mutation' && rootFields.every((name) => name === field)
 
+const json = 'application/json'
+const fixedHeaders = ['content-type', json, 'accept', json, 'accept-encoding', acceptedEncodings]
+
 function headersOf(trace: TraceContext, token: string): string[] {
-  const headers = ['content-type', 'application/json', 'accept', 'application/json', contextTokenHeader, token]
+  const headers = [...fixedHeaders, contextTokenHeader, token]
   for (const [name, value] of Object.entries(trace)) headers.push(name, value)
   return headers
 }

@@ -151,6 +151,7 @@ describe('headers of a client', () => {
     'proxy-authorization': 'Basic eA==',
     baggage: 'a=b',
     origin: 'https://evil.example',
+    'accept-encoding': 'deflate',
     'x-http-method-override': 'GET',
     'apollo-federation-include-trace': 'ftv1',
   }
@@ -166,6 +167,7 @@ describe('headers of a client', () => {
       const names = rawHeaders.filter((_, index) => index % 2 === 0).map((name) => name.toLowerCase())
       expect(names.toSorted()).toEqual([
         'accept',
+        'accept-encoding',
         'connection',
         'content-length',
         'content-type',

@@ -37,7 +37,7 @@ export function createFindDocument({ trusted, only = false }: DocumentOptions): 
       if (text === undefined) throw new AppError('DOCUMENT_UNKNOWN')
       return text
     }
-    const persisted = withPersistedQuery.safeParse(extensions).data?.persistedQuery
+    const persisted = extensions == null ? undefined : withPersistedQuery.safeParse(extensions).data?.persistedQuery
     if (persisted !== undefined) {
       const { data: { sha256Hash: hash } = {} } = persistedQuery.safeParse(persisted)
       if (hash === undefined)

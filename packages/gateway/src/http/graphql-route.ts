@@ -2,6 +2,7 @@ import { HeaderMap } from '@apollo/server'
 import { AppError, type ErrorCode } from '@behalf/identity'
 import { type Span, SpanKind } from '@opentelemetry/api'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { LRUCache } from 'lru-cache'
 import type { RequestAudit } from '../audit/audit-requests.ts'
 import { ignoredHeaders } from '../audit/ignored-headers.ts'
 import { RequestRecord } from '../audit/request-record.ts'
@@ -12,6 +13,7 @@ import type { Admit } from './admission.ts'
 import type { FindDocument } from './documents.ts'
 import { goneSignal } from './gone-signal.ts'
 import { parseJson } from './parse-json.ts'
+import { readPlainRequest } from './plain-request.ts'
 import { traceOf } from './trace-of.ts'
 import { inSpan, traceOfClient } from '../tracing.ts'
 
@@ -62,29 +64,42 @@ export function addGraphQLRoute(
     }
   }
 
+  /** Content types of answers by what was accepted, as Apollo Server chose them: nothing else has a part in that. */
+  const contentTypes = new LRUCache<string, string>({ max: 100 })
+
   async function answerTo(
     request: FastifyRequest,
     { server }: ServedGraph,
     caller: Pick<RequestContext, 'principal' | 'address' | 'record' | 'signal'>,
   ) {
-    const { id: txn } = request
-    const {
-      status = 200,
-      headers,
-      body,
-    } = await server.executeHTTPGraphQLRequest({
-      httpGraphQLRequest: {
-        method: request.method,
-        headers: negotiationHeaders(request),
-        ...withDocument(request, findDocument),
-      },
-      context: async () => ({ ...caller, approval: null, txn, trace: traceOf(request) }),
+    const { id: txn, method } = request
+    const context = { ...caller, approval: null, txn, trace: traceOf(request) }
+    const asked = withDocument(request, findDocument)
+    const { accept = '', 'content-type': contentType } = request.headers
+    const answerType = contentTypes.get(accept)
+    const plain = answerType === undefined || method !== 'POST' ? null : readPlainRequest(contentType, asked.body)
+    if (plain !== null && answerType !== undefined) {
+      const { http, body } = await server.executeOperation(plain, { contextValue: context })
+      if (body.kind !== 'single') throw notAtOnce()
+      const { errors, data, extensions } = body.singleResult
+      http.headers.set('content-type', answerType)
+      return finished(http.status, http.headers, `${JSON.stringify({ errors, data, extensions })}\n`, txn)
+    }
+    const httpGraphQLRequest = { method, headers: negotiationHeaders(request), ...asked }
+    const { status, headers, body } = await server.executeHTTPGraphQLRequest({
+      httpGraphQLRequest,
+      context: async () => context,
     })
-    if (body.kind !== 'complete')
-      throw new AppError('INTERNAL', undefined, { cause: 'incremental delivery was not asked for' })
+    if (body.kind !== 'complete') throw notAtOnce()
+    const chosen = headers.get('content-type')
+    if ((status ?? 200) < 400 && chosen !== undefined && accept.length < 200) contentTypes.set(accept, chosen)
+    return finished(status, headers, body.string, txn)
+  }
+
+  function finished(status = 200, headers: Map<string, string>, answer: string, txn: string) {
     // Apollo Server's own cache policy must not replace ours.
     headers.delete('cache-control')
-    const text = status < 400 ? body.string : withTransaction(body.string, txn)
+    const text = status < 400 ? answer : withTransaction(answer, txn)
     return { status: statusFor(headers, status, text), headers: Object.fromEntries(headers), text }
   }
 
@@ -94,7 +109,7 @@ export function addGraphQLRoute(
 /** What was asked, with the text of the document that it names. */
 function withDocument({ body, url }: FastifyRequest, findDocument: FindDocument) {
   if (Buffer.isBuffer(body)) {
-    const search = searchOf(url)
+    const search = url.includes('?') ? new URL(url, 'http://gateway').search : ''
     const parsed = parseJson(body)
     // Whatever else it is, is refused where it is read.
     if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return { search, body: parsed }
@@ -136,11 +151,7 @@ function withTransaction(text: string, txn: string): string {
   return JSON.stringify({ ...(typeof answer === 'object' && answer), extensions: { txn } })
 }
 
-/** The query of a path as clients send it, from its question mark on. */
-function searchOf(url: string): string {
-  const at = url.indexOf('?')
-  return at === -1 ? '' : new URL(url, 'http://gateway').search
-}
+const notAtOnce = () => new AppError('INTERNAL', undefined, { cause: 'incremental delivery was not asked for' })
 
 function codeOf(text: string): string {
   const { errors: [error] = [] } = JSON.parse(text) as { errors?: readonly { extensions?: { code?: unknown } }[] }

@@ -16,7 +16,7 @@ export function addMcp(
     endpoint,
     requests,
     ...options
-  }: Omit<Parameters<typeof createToolsOf>[0], 'decideAt'> & {
+  }: Omit<Parameters<typeof createToolsOf>[0], 'home'> & {
     readonly admit: Admit
     readonly graphs: ServedGraphs
     readonly endpoint: McpEndpoint
@@ -32,13 +32,13 @@ export function addMcp(
   const metadata = describe()
   if (metadata === undefined) return
   addResourceMetadata(app, describe)
-  const decideAt = new URL('/', metadata.document.resource).href
+  const home = new URL('/', metadata.document.resource).href
   addMcpRoute(app, {
     admit,
     graphs,
     endpoint,
     metadata,
     audit: requests,
-    toolsOf: createToolsOf({ ...options, decideAt }),
+    toolsOf: createToolsOf({ ...options, home }),
   })
 }

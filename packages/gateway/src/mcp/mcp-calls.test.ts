@@ -1,6 +1,6 @@
 import { createMcpEndpoint } from '@behalf/mcp'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { type McpGateway, startMcpGateway } from '../fixtures/mcp-gateway.ts'
+import { type McpGateway, people, startMcpGateway } from '../fixtures/mcp-gateway.ts'
 import { startTestGateway } from '../fixtures/test-gateway.ts'
 
 let gateway: McpGateway
@@ -16,20 +16,10 @@ beforeEach(() => {
 })
 afterAll(() => gateway[Symbol.asyncDispose]())
 
-const people = 'profile orders:read orders:write'
 const contextOf = () => gateway.graph.orders.received.at(-1)?.context.identity
 const events = (what: string) => gateway.authority.events.filter((event) => event.what === what)
 
-/** As a person decides it, with a token of the console's. */
-async function resolve(id: string, state: 'APPROVED' | 'REJECTED', by = 'ada') {
-  const found = gateway.authority.approvals.kept.find((each) => each.id === id)
-  const query = 'mutation ($id: ID!, $hash: String!) { resolveApproval(id: $id, argumentsHash: $hash) }'
-  const variables = { id, hash: found?.argumentsHash }
-  await gateway.ask(query, { token: await gateway.token({ sub: by, scope: people }), variables })
-  const { context } = gateway.graph.users.received.findLast(({ operation }) => operation === 'mutation') ?? {}
-  const sealed = context?.ticket ?? ''
-  gateway.authority.approvals.resolve(id, state, state === 'APPROVED' ? { sealed, to: 'users' } : undefined)
-}
+const resolve: McpGateway['resolve'] = (...given) => gateway.resolve(...given)
 const asked = async (given: object = { id: 'ord_1' }) => {
   const { body } = await gateway.call('cancel_order', given)
   return body['result'] as { content: { text: string }[]; _meta: Record<string, { id: string }> } & Record<

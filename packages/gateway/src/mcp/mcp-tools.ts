@@ -1,4 +1,11 @@
-import { AppError, type DelegationGrant, type Principal, type ToolOutcome } from '@behalf/identity'
+import {
+  AppError,
+  type AskedApproval,
+  type DelegationGrant,
+  errorTable,
+  type Principal,
+  type ToolOutcome,
+} from '@behalf/identity'
 import type { AgentScopes } from '../authenticate/agent-scopes.ts'
 import type { IssuerConfig } from '../authenticate/issuer.ts'
 import { principalOfClient } from '../authenticate/principal.ts'
@@ -7,7 +14,8 @@ import type { ServedGraph } from '../graph/serve-graph.ts'
 import type { RateLimits } from '../limits/rate-limits.ts'
 import type { CanGain } from '../registry.ts'
 import type { RevocationGuard } from '../revocation/revocation-guard.ts'
-import type { McpOutcome, McpTools } from './mcp-endpoint.ts'
+import type { Round, TicketSealer } from '../agent/ticket.ts'
+import type { McpRound, McpTools } from './mcp-endpoint.ts'
 
 /** The tools of whoever shows a token of a client's, under the delegation of that client. @throws {AppError} `SESSION_ENDED` */
 export type ToolsOf = (
@@ -21,10 +29,13 @@ export function createToolsOf(options: {
   readonly rates: RateLimits
   readonly issuers: readonly IssuerConfig[]
   readonly agentScopes: AgentScopes
-  /** Where a user decides what an agent asks. */
-  readonly decideAt: string
+  readonly rounds: Pick<TicketSealer, 'sealRound' | 'openRound'>
+  /** Where a user decides what an agent asks, unless there is a page for each. */
+  readonly home: string
+  /** A page where the user, signed in as themselves, decides the one in its `approval`. */
+  readonly approvalsUrl?: string | undefined
 }): ToolsOf {
-  const { authority, guard, rates, issuers, agentScopes, decideAt } = options
+  const { authority, guard, rates, issuers, agentScopes, rounds, home, approvalsUrl } = options
 
   /** What neither the issuer may grant nor an agent may have for this user, no sign-in gives. */
   function gains(principal: Principal): CanGain {
@@ -32,7 +43,49 @@ export function createToolsOf(options: {
     return (scope) => agentScopes(principal, scope) && ofIssuer?.includes(scope) !== false
   }
 
-  return async (principal, { txn, graph: { tools, registry, toolAudit } }) => {
+  /** What the client was asked in the round before. @throws {AppError} `APPROVAL_MISMATCH` where that was another call */
+  async function askedBefore(client: Principal, name: string, state: string): Promise<Round> {
+    const round = await rounds.openRound(state).catch((cause: unknown) => {
+      throw new AppError('APPROVAL_MISMATCH', undefined, { cause })
+    })
+    const now: Omit<Round, 'argumentsHash' | 'approval'> = { ...callerOf(client), tool: name }
+    if ((Object.keys(now) as (keyof typeof now)[]).some((key) => round[key] !== now[key]))
+      throw new AppError('APPROVAL_MISMATCH', undefined, { cause: 'the state of another call' })
+    return round
+  }
+
+  async function whereToDecide(client: Principal, tool: string, { id, argumentsHash, expiresAt }: AskedApproval) {
+    if (approvalsUrl === undefined) return { decideAt: home, state: null }
+    const page = new URL(approvalsUrl)
+    page.searchParams.set('approval', id)
+    const round = { ...callerOf(client), tool, argumentsHash, approval: id }
+    return { decideAt: page.href, state: await rounds.sealRound(round, new Date(expiresAt)) }
+  }
+
+  async function call(
+    client: Principal,
+    canGain: CanGain,
+    { txn, graph: { registry, toolAudit } }: Parameters<ToolsOf>[1],
+    name: string,
+    given: unknown,
+    { signal, state }: McpRound,
+  ) {
+    const request = { name, arguments: given, call: null }
+    try {
+      await rates.toolCall(client)
+      const before = state === null ? null : await askedBefore(client, name, state)
+      const expected = before && { id: before.approval, argumentsHash: before.argumentsHash }
+      return await registry.call(client, request, txn, { canGain, signal, ...(expected && { expected }) })
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error
+      toolAudit.refused(client, request, { txn, code: error.code })
+      if (error.code !== 'APPROVAL_MISMATCH') throw error
+      return { ok: false, error: { code: error.code, message: errorTable.APPROVAL_MISMATCH.model } } as const
+    }
+  }
+
+  return async (principal, request) => {
+    const { txn, graph } = request
     const delegation = await authority.delegateToClient(grantOf(principal, txn))
     if (delegation === null) throw new AppError('SESSION_ENDED')
     const client = principalOfClient(principal, delegation)
@@ -41,26 +94,33 @@ export function createToolsOf(options: {
 
     return {
       txn,
-      list: () => registry.catalogue(client, txn, canGain),
-      async call(name, given, signal) {
-        const call = { name, arguments: given, call: null }
-        try {
-          await rates.toolCall(client)
-        } catch (error) {
-          if (error instanceof AppError) toolAudit.refused(client, call, { txn, code: error.code })
-          throw error
+      list: () => graph.registry.catalogue(client, txn, canGain),
+      async call(name, given, round) {
+        const outcome = await call(client, canGain, request, name, given, round)
+        if (outcome.ok)
+          return { ...outcome, outputSchema: graph.tools.find((tool) => tool.name === name)?.outputSchema ?? {} }
+        if (outcome.error.code === 'TOOL_UNKNOWN') return null
+        requireNoOtherToken(outcome)
+        const { error, approval } = outcome
+        return {
+          ok: false,
+          error,
+          ...(approval && { approval: { ...approval, ...(await whereToDecide(client, name, approval)) } }),
         }
-        const outcome = await registry.call(client, call, txn, { canGain, signal })
-        if (!outcome.ok) return failureOf(outcome, decideAt)
-        return { ...outcome, outputSchema: tools.find((tool) => tool.name === name)?.outputSchema ?? {} }
       },
     }
   }
 }
 
+const callerOf = ({ subject, tenant, client, actor }: Principal) => ({
+  subject,
+  tenant,
+  client,
+  delegation: actor?.delegation ?? null,
+})
+
 /** What another token would mend is refused as a request, so that the client asks for one. @throws {AppError} */
-function failureOf({ error, approval }: Extract<ToolOutcome, { ok: false }>, decideAt: string): McpOutcome | null {
-  if (error.code === 'TOOL_UNKNOWN') return null
+function requireNoOtherToken({ error }: Extract<ToolOutcome, { ok: false }>): void {
   const { requiredScopes, acrValues, maxAge } = error.details ?? {}
   if (error.code === 'UNAUTHORIZED_FIELD_OR_TYPE' && requiredScopes !== undefined)
     throw new AppError('UNAUTHORIZED_FIELD_OR_TYPE', undefined, { details: { requiredScopes } })
@@ -68,7 +128,6 @@ function failureOf({ error, approval }: Extract<ToolOutcome, { ok: false }>, dec
     throw new AppError('STEP_UP_REQUIRED', undefined, {
       details: { ...(acrValues && { acrValues }), ...(maxAge !== undefined && { maxAge }) },
     })
-  return { ok: false, error, ...(approval && { approval: { ...approval, decideAt } }) }
 }
 
 /** @throws {AppError} `UNAUTHENTICATED` for whoever has nothing to grant */
