@@ -1,7 +1,7 @@
 import { codegen } from '@graphql-codegen/core'
 import * as documentNodes from '@graphql-codegen/typed-document-node'
 import * as operations from '@graphql-codegen/typescript-operations'
-import { buildSchema, GraphQLError, parse, Source, validate } from 'graphql'
+import { buildSchema, type GraphQLError, parse, Source, validate } from 'graphql'
 
 /** As they are in JSON. */
 const scalars: Readonly<Record<string, string>> = { ID: 'string', Decimal: 'string', DateTime: 'string' }
