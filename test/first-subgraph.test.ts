@@ -87,7 +87,7 @@ describe.runIf(process.platform === 'linux')('[P16] docs/get-started/your-first-
         .replaceAll('http://127.0.0.1:4001', urls.internal),
     }))
     const printed = await runSteps(here, { cwd: clone, env: { ...system.env, ...at.env } })
-    expect(printed).toHaveLength(5)
+    expect(printed).toHaveLength(6)
     expect(differences(steps, printed)).toEqual([])
   })
 

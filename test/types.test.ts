@@ -146,4 +146,38 @@ describe('behalf types', () => {
       stderr: expect.stringContaining('behalf.json:1  APP_INVALID') as string,
     })
   })
+
+  const client = {
+    'client/points.graphql': 'query Points($kind: Kind!) { points(kind: $kind) { balance at level } }',
+    'client/use.ts': `
+import type { TypedDocumentNode } from '@graphql-typed-document-node/core'
+import { PointsDocument } from './documents.ts'
+
+declare function ask<Data, Variables>(document: TypedDocumentNode<Data, Variables>, variables: Variables): Data
+
+const [first] = ask(PointsDocument, { kind: 'GOLD' }).points ?? []
+export const balance: string | undefined = first?.balance
+// @ts-expect-error As it is in JSON.
+export const at: Date | undefined = first?.at
+// @ts-expect-error There is no such kind.
+ask(PointsDocument, { kind: 'TIN' })
+// @ts-expect-error A variable is missing.
+ask(PointsDocument, {})
+`,
+    'tsconfig.json': '{ "extends": "../../../tsconfig.base.json", "include": ["client"] }',
+  }
+  const documents = ['types', '--documents', 'client/*.graphql', '--out', 'client/documents.ts']
+
+  it("knows a client's operations, and says where one does not fit", () => {
+    for (const [file, text] of Object.entries(client)) write(file, text)
+    expect(behalf(...documents)).toMatchObject({ status: 0 })
+    expect(typecheck()).toBe('')
+    const before = readFileSync(path('client/documents.ts'), 'utf8')
+    write('client/points.graphql', 'query Points {\n  nothing\n}')
+    const { status, stderr } = behalf(...documents)
+    expect(status).toBe(1)
+    expect(stderr).toContain('client/points.graphql:2  Cannot query field "nothing"')
+    expect(readFileSync(path('client/documents.ts'), 'utf8')).toBe(before)
+    rmSync(path('client'), { recursive: true })
+  })
 })

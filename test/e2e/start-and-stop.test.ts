@@ -91,7 +91,9 @@ test(
     const sameFolder = npmStart({ ...(await systemEnvironment(dataDir)), BEHALF_DATA_DIR: dataDir })
     expect(await sameFolder.exited).toEqual([1, null])
     expect(sameFolder.output()).toMatch(/Another "npm start" \(process \d+\) uses/)
-    expect(stillRunning(processes)).toEqual(processes)
+    // Of connections that nobody uses, pools let go.
+    const lasting = processes.filter(({ command }) => !/^postgres: .* idle$/.test(command))
+    expect(stillRunning(lasting)).toEqual(lasting)
 
     system.interrupt()
     // npm ends as its shell did, which Ctrl-C interrupted too; the system itself ended in order.

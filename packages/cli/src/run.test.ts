@@ -141,7 +141,7 @@ describe('behalf revoke', () => {
 describe('behalf', () => {
   it('explains itself', async () => {
     expect(await behalf('--help')).toBe(0)
-    for (const command of ['compose', 'keys', 'revoke']) expect(out[0]).toContain(`behalf ${command}`)
+    for (const command of ['compose', 'check', 'types', 'keys', 'revoke']) expect(out[0]).toContain(`behalf ${command}`)
   })
 
   it.each([
@@ -151,6 +151,9 @@ describe('behalf', () => {
     ['compose', '--epoch', '1'],
     ['keys'],
     ['keys', 'orders', '--subject', 'x'],
+    ['check', '--out', 'x'],
+    ['types', '--out', 'x'],
+    ['types', '--documents', 'x'],
     ['--what'],
   ])('does not understand %j', async (...args) => {
     expect(await behalf(...args.flat())).toBe(2)

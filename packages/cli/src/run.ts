@@ -14,9 +14,10 @@ const usage = `behalf compose [--root <directory>] [--out <file>]
 behalf check [--root <directory>] [--against <file>] [--json]
     Compares apps/* with the graph that was released last (default: <root>/graph.released.json): what was loosened, what
     breaks, what else is worth a look. Exit code 1 where something was loosened or breaks, 2 where it cannot compare.
-behalf types [--root <directory>]
+behalf types [--root <directory>] [--documents <glob> --out <file>]
     Writes what TypeScript has to know of each app's schema for its resolvers (apps/<app>/src/generated/schema.ts), and
-    what editors have to know of all of them (generated/graph.graphql).
+    what editors have to know of all of them (generated/graph.graphql). Of a client's operations, too: a TypedDocumentNode
+    each.
 behalf migrate [--root <directory>]
     Brings the database up to date for the gateway and apps/*: roles, schemas, tables. DATABASE_URL is the administrator's;
     GATEWAY_DATABASE_URL and <APP>_DATABASE_URL are what the processes are given, with the passwords that their roles get.
@@ -43,6 +44,7 @@ export async function run(args: readonly string[], config: Config, terminal: Ter
         root: { type: 'string' },
         out: { type: 'string' },
         against: { type: 'string' },
+        documents: { type: 'string' },
         epoch: { type: 'string' },
         subject: { type: 'string' },
         issuer: { type: 'string' },
@@ -74,9 +76,12 @@ export async function run(args: readonly string[], config: Config, terminal: Ter
         terminal,
       )
     }
-    if (command === 'types' && rest.length === 0 && only('root')) {
+    const { documents, out } = values
+    const isPaired = (documents === undefined) === (out === undefined)
+    if (command === 'types' && rest.length === 0 && only('root', 'documents', 'out') && isPaired) {
       const { typesCommand } = await import('./types-command.ts')
-      return await typesCommand({ root: values.root ?? '.' }, terminal)
+      const client = documents === undefined || out === undefined ? null : { documents, out }
+      return await typesCommand({ root: values.root ?? '.', client }, terminal)
     }
     if (command === 'migrate' && rest.length === 0 && only('root')) {
       const { migrateCommand } = await import('./migrate-command.ts')

@@ -1,7 +1,7 @@
 import { codegen } from '@graphql-codegen/core'
 import * as typescript from '@graphql-codegen/typescript'
 import * as resolvers from '@graphql-codegen/typescript-resolvers'
-import { buildASTSchema, isScalarType, isSpecifiedScalarType, parse } from 'graphql'
+import { buildASTSchema, isScalarType, isSpecifiedScalarType, parse, Source } from 'graphql'
 import type { GraphQLSchema } from 'graphql'
 import { modelTypes } from './model-types.ts'
 
@@ -9,6 +9,8 @@ import { modelTypes } from './model-types.ts'
 export interface AppTypes {
   /** Text of its SDL. */
   readonly sdl: string
+  /** What its errors call the file. */
+  readonly file: string
   /** Whether src/database.ts has its `Database`. */
   readonly hasDatabase: boolean
   /** Names of what src/models.ts exports. */
@@ -19,8 +21,8 @@ export interface AppTypes {
 const scalars: Readonly<Record<string, string>> = { ID: 'string', Decimal: 'string', DateTime: 'Date' }
 
 /** TypeScript of the resolvers of a subgraph: `Resolvers`, with context, arguments, references and models. */
-export async function resolverTypes({ sdl, hasDatabase, models }: AppTypes): Promise<string> {
-  const document = parse(sdl)
+export async function resolverTypes({ sdl, file, hasDatabase, models }: AppTypes): Promise<string> {
+  const document = parse(new Source(sdl, file))
   // Directives of linked specifications are not defined in it: compose says what is wrong with them.
   const schema = buildASTSchema(document, { assumeValid: true, assumeValidSDL: true })
   const { text, mappers } = modelTypes(schema, models)
