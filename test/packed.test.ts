@@ -9,7 +9,8 @@ import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/cli
 import { publint } from 'publint'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { freePorts } from './support/free-ports.ts'
-import { importsOf } from './support/imports.ts'
+import { homesOfElastic, importsOf, isElastic } from './support/imports.ts'
+import { root } from './support/system.ts'
 import { cleanEnvironment, cleanFolder, installExample, packAll, type Tarball } from './support/packed.ts'
 
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 600_000 })
@@ -43,6 +44,14 @@ describe.each(packages)('@behalf/%s as packed', (name) => {
     expect(messages).toEqual([])
     const result = await checkPackage(createPackageFromTarballData(new Uint8Array(bytes)))
     expect(result.types && result.problems.filter(isOfModules)).toEqual([])
+  })
+
+  it('has its licence, and nothing of another one but where that is meant', async () => {
+    const { manifest } = tarballOf(name)
+    const licence = await readFile(join(root, 'packages', name, 'LICENSE'), 'utf8')
+    expect(licence).toBe(await readFile(join(root, 'LICENSE'), 'utf8'))
+    const elastic = Object.keys(manifest.dependencies ?? {}).filter(isElastic)
+    expect(elastic.length > 0).toBe(homesOfElastic.has(manifest.name))
   })
 
   it('has no tests, and depends on all that its code and its types import', async () => {
