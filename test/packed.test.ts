@@ -8,6 +8,7 @@ import { checkPackage, createPackageFromTarballData, type Problem } from '@areth
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { publint } from 'publint'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { compared, runSteps, stepsOf } from './support/documents.ts'
 import { freePorts } from './support/free-ports.ts'
 import { homesOfElastic, importsOf, isElastic } from './support/imports.ts'
 import { root } from './support/system.ts'
@@ -170,6 +171,16 @@ describe.runIf(process.platform === 'linux')('[P16] examples/clinic, from tarbal
         practice: 'harbour',
         results: [{ test: 'HbA1c', value: '5.80' }],
       })
+    })
+
+    it('prints what its README says', async () => {
+      const readme = await readFile(join(clinic, 'README.md'), 'utf8')
+      const [install, ...steps] = stepsOf(readme.replaceAll('http://127.0.0.1:4000', base))
+      expect(install?.command).toBe('npm install\nnpm test\nnpm start\n')
+      const printed = await runSteps(steps, { cwd: clinic, env })
+      const answers = steps.map(({ answer }, index) => answer && compared(printed[index] ?? '', answer))
+      expect(answers.map((each) => each?.actual)).toEqual(answers.map((each) => each?.documented))
+      expect(answers).toHaveLength(1)
     })
 
     it('shows a doctor the records of their own practice, and nobody else', async () => {
