@@ -3,6 +3,8 @@ import { Pool } from 'undici'
 export interface Measured {
   readonly requests: number
   readonly seconds: number
+  /** Milliseconds that half of the requests took at most. */
+  readonly p50: number
   readonly wrong: number
 }
 
@@ -20,10 +22,12 @@ export async function load(options: {
   let wrong = 0
   const begun = performance.now()
   let sent = 0
+  const durations: number[] = []
 
   const one = () =>
     new Promise<void>((resolve) => {
       const { body, token, expected } = options.next()
+      const sentAt = performance.now()
       const headers = [
         'content-type',
         'application/json',
@@ -41,6 +45,7 @@ export async function load(options: {
           onResponseData: (_controller, chunk) => void chunks.push(chunk),
           onResponseEnd() {
             requests++
+            durations.push(performance.now() - sentAt)
             const text = Buffer.concat(chunks).toString()
             if (!text.includes(expected) && wrong++ === 0) console.error(text.slice(0, 500))
             resolve()
@@ -59,5 +64,6 @@ export async function load(options: {
   await Promise.all(Array.from({ length: options.connections }, worker))
   const seconds = (performance.now() - begun) / 1000
   await pool.close()
-  return { requests, seconds, wrong }
+  const p50 = durations.toSorted((a, b) => a - b)[durations.length >> 1] ?? Number.NaN
+  return { requests, seconds, p50, wrong }
 }

@@ -25,12 +25,15 @@ const asked: Record<Workload, string> = {
   distinct: '1,000 operations',
   literals: 'every literal new',
   new: 'every operation new',
+  alone: 'one connection',
 }
 
 /** The page as it stands in docs/reference. */
 export function renderGateways(result: Result): string {
   const { measured, node, machine, runs, requests, samples, load } = result
-  const shown = workloads.filter((workload) => samples.some((each) => each.workload === workload))
+  const shown = workloads.filter(
+    (workload) => workload !== 'alone' && samples.some((each) => each.workload === workload),
+  )
   const of = (contestant: Contestant, workload: Workload) =>
     samples.filter((each) => each.contestant === contestant && each.workload === workload)
   const present = contestants.filter((name) => samples.some((each) => each.contestant === name))
@@ -53,13 +56,16 @@ export function renderGateways(result: Result): string {
       })
       return `| Behalf : ${titles[name].split(',')[0]} | ${each.join(' | ')} |`
     })
+  const latencies = present
+    .filter((name) => of(name, 'alone').length > 0)
+    .map((name) => `| ${titles[name]} | ${median(of(name, 'alone').map(({ p50 }) => p50)).toFixed(2)} |`)
   const wrong = samples.reduce((sum, each) => sum + each.wrong, 0)
 
   return `# Performance
 
 Written by \`npm run bench -- gateway\` in [bench/](../../bench), from \`bench/results/gateway.json\`. Measured ${measured.slice(0, 10)}
-with Node ${node} on ${machine}: ${runs} runs of ${requests} requests each after a
-warm-up, in alternating order, 64 connections. Load average of the machine at the end: ${load?.toFixed(1)}.
+with Node ${node} on ${machine}: ${runs} runs of ${requests} requests of each kind after a
+warm-up; all gateways are there from the beginning and are asked in turn, in alternating order; 64 connections. Load average of the machine at the end: ${load?.toFixed(1)}.
 
 One query, \`viewer\` and then the viewer's orders and balance in parallel: three requests to subgraphs. The gateway has one
 core; what asks, and subgraphs that answer from memory, have the other. Every answer was compared with what it has to be:
@@ -77,6 +83,13 @@ Ratios of the medians:
 |---|${shown.map(() => '---|').join('')}
 ${ratios.join('\n')}
 
+Milliseconds from a request to its answer at one connection: median of the runs' medians. On a busy machine, a matter of who
+is let run.
+
+| gateway | one connection |
+|---|---|
+${latencies.join('\n')}
+
 ## How to read it
 
 - CPU time is compared, since requests per second mean little on a machine that does other things, as this one did
@@ -85,12 +98,14 @@ ${ratios.join('\n')}
   does) and tell each subgraph who calls: Behalf and stock by a token for the body (HS256), Hive by the claims, with an HMAC
   over the request.
 - Behalf also authorizes each field, counts limits and makes its audit records.
+- "Every literal new": the same query with another string each time. "Every operation new": other fields, in another order.
+- Where the time goes is in [performance-profile.md](performance-profile.md).
 
 ## What is not claimed
 
 - No database: revocations, limits and audit have a stand-in that answers at once. Subgraphs do not verify what they are sent.
 - One query of one shape, on loopback, without TLS. Large answers, many subgraphs and slow ones are not in it.
-- Nothing of latency under less than full load, of memory, or of start.
+- Nothing of memory, or of start.
 - Peers are configured as their documentation has it, not tuned.
 `
 }

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
@@ -11,7 +11,7 @@ import { startSubgraphs } from './subgraphs.ts'
 
 export const contestants = ['behalf', 'stock', 'hive', 'hive-rust', 'bare'] as const
 export type Contestant = (typeof contestants)[number]
-export const workloads = ['fixed', 'users', 'distinct', 'literals', 'new'] as const
+export const workloads = ['fixed', 'users', 'distinct', 'literals', 'new', 'alone'] as const
 export type Workload = (typeof workloads)[number]
 
 export interface Sample {
@@ -21,21 +21,26 @@ export interface Sample {
   readonly perSecond: number
   /** Microseconds of the gateway's CPU time for each request. */
   readonly cpu: number
+  /** Milliseconds that half of the requests took at most. */
+  readonly p50: number
   readonly wrong: number
 }
 
 const audience = 'https://bench.example/graphql'
-/** Kernel ticks in a second (`getconf CLK_TCK`). */
-const ticks = 100
 
-/** @param only - contestants to run; the order alternates from run to run. */
+/**
+ * All are there from the beginning, and are asked in turn, so that what else the machine does is everybody's. The order
+ * alternates from run to run.
+ */
 export async function measureGateways(options: {
   readonly runs: number
-  /** Of each workload, after as many at the start: what is not compiled yet is not measured. */
+  /** Of each workload, of each contestant, in each run. */
   readonly requests: number
   readonly only: readonly Contestant[]
   readonly of: readonly Workload[]
-}): Promise<readonly Sample[]> {
+  /** Told after each run of all that was measured so far: a machine may be wanted back before the last. */
+  readonly save: (samples: readonly Sample[], runs: number) => void
+}): Promise<void> {
   const { publicKey, privateKey } = await generateKeyPair('ES256', { extractable: true })
   const jwk = { ...(await exportJWK(publicKey)), kid: 'bench', alg: 'ES256', use: 'sig' }
   const subgraphs = await startSubgraphs({ keys: [jwk] })
@@ -70,45 +75,60 @@ export async function measureGateways(options: {
     distinct: () => request(`Of${fresh++ % 1000}`, tokens[0]),
     literals: () => request('Literals', tokens[0], { fields: withLiteral(String(fresh++)), expected }),
     new: () => request('New', tokens[0], selectionOf(fresh++)),
+    alone: () => request('Fixed', tokens[0]),
   }
 
   const samples: Sample[] = []
+  const started: Started[] = []
+  // Nothing is kept there of what is asked.
+  const asks = (contestant: Contestant) =>
+    options.of.filter((workload) => contestant !== 'bare' || workload === 'fixed' || workload === 'alone')
+  const ask = (url: string, workload: Workload, requests: number) =>
+    load({ url, connections: workload === 'alone' ? 1 : 64, next: next[workload], requests })
   try {
+    for (const contestant of options.only) {
+      const one = await start(contestant, contest)
+      started.push(one)
+      for (const workload of asks(contestant)) await ask(one.url, workload, warmUp[workload])
+    }
     for (let run = 0; run < options.runs; run++) {
-      const order = run % 2 === 0 ? options.only : options.only.toReversed()
-      for (const contestant of order) {
-        const { url, child } = await start(contestant, contest)
-        try {
-          const warm = { url, connections: 64, next: next.fixed }
-          await load({ ...warm, requests: options.requests })
-          for (const workload of options.of) {
-            // Nothing is kept of what is asked.
-            if (contestant === 'bare' && workload !== options.of[0]) continue
-            const asked = { url, connections: 64, next: next[workload] }
-            await load({ ...asked, requests: warmUp[workload] })
-            const before = cpuOf(child.pid)
-            const { seconds, wrong, requests } = await load({ ...asked, requests: options.requests })
-            const cpu = ((cpuOf(child.pid) - before) * 1_000_000) / requests
-            const sample = { contestant, workload, run, perSecond: requests / seconds, cpu, wrong }
-            console.log(
-              `${run} ${contestant} ${workload} ${sample.perSecond.toFixed(0)}/s ${cpu.toFixed(0)} us ${wrong} wrong`,
-            )
-            samples.push(sample)
-          }
-        } finally {
-          child.kill()
+      for (const workload of options.of)
+        for (const { contestant, url, child } of run % 2 === 0 ? started : started.toReversed()) {
+          if (!asks(contestant).includes(workload)) continue
+          const before = cpuOf(child.pid)
+          const { seconds, p50, wrong, requests } = await ask(
+            url,
+            workload,
+            options.requests / (workload === 'alone' ? 4 : 1),
+          )
+          const cpu = ((cpuOf(child.pid) - before) * 1_000_000) / requests
+          const sample = { contestant, workload, run, perSecond: requests / seconds, cpu, p50, wrong }
+          console.log(
+            `${run} ${contestant} ${workload} ${sample.perSecond.toFixed(0)}/s ${cpu.toFixed(0)} us ${wrong} wrong`,
+          )
+          samples.push(sample)
         }
-      }
+      options.save(samples, run + 1)
     }
   } finally {
+    for (const { child } of started) child.kill()
     subgraphs.close()
     rmSync(folder, { recursive: true, force: true })
   }
-  return samples
 }
 
-/** Every user and every operation twice, so that nobody is seen for the first time while it is measured. */
-const warmUp: Record<Workload, number> = { fixed: 500, users: 2000, distinct: 2000, literals: 500, new: 500 }
+/**
+ * Before anything is measured: what is not compiled yet is not, nor is a user or an operation that is seen for the first
+ * time where they are said to be known.
+ */
+const warmUp: Record<Workload, number> = {
+  fixed: 3000,
+  users: 1500,
+  distinct: 1500,
+  literals: 500,
+  new: 500,
+  alone: 100,
+}
 
 const request = (name: string, token = '', asked = { fields, expected: expected as object }) => ({
   body: JSON.stringify({ query: `query ${name} ${asked.fields}`, operationName: name }),
@@ -116,8 +136,14 @@ const request = (name: string, token = '', asked = { fields, expected: expected 
   expected: JSON.stringify(asked.expected),
 })
 
+interface Started {
+  readonly contestant: Contestant
+  readonly url: string
+  readonly child: ChildProcess
+}
+
 /** On the first core; what asks, and the subgraphs, are on the second. */
-async function start(contestant: Contestant, contest: Contest): Promise<{ url: string; child: ChildProcess }> {
+async function start(contestant: Contestant, contest: Contest): Promise<Started> {
   const script = join(import.meta.dirname, 'contestants', `${contestant}.ts`)
   const profile = process.env['PROFILE'] === contestant ? ['--cpu-prof', '--cpu-prof-dir=/tmp/behalf-profile'] : []
   const child = spawn('taskset', ['-c', '0', process.execPath, '--conditions=@behalf/source', ...profile, script], {
@@ -133,15 +159,16 @@ async function start(contestant: Contestant, contest: Contest): Promise<{ url: s
     })
     child.once('exit', (code) => reject(new Error(`${contestant} ended with ${code}: ${text.slice(-500)}`)))
   })
-  return { url, child }
+  return { contestant, url, child }
 }
 
-/** Seconds of CPU time of a process and the processes that it started (`proc(5)`). */
+/** Seconds of CPU time of a process and the processes that it started (Linux, `scheduler/sched-stats`): nanoseconds each. */
 function cpuOf(pid: number | undefined): number {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean)
-  const [, rest = ''] = /\) (.*)$/s.exec(readFileSync(`/proc/${pid}/stat`, 'utf8')) ?? []
-  const columns = rest.split(' ')
-  const own = (Number(columns[11]) + Number(columns[12])) / ticks
+  const threads = readdirSync(`/proc/${pid}/task`).map((thread) =>
+    readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8'),
+  )
+  const own = threads.reduce((sum, line) => sum + Number(line.split(' ')[0]) / 1e9, 0)
   return children.reduce((sum, child) => sum + cpuOf(Number(child)), own)
 }
 

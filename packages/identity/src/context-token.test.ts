@@ -56,6 +56,24 @@ describe('a context token', () => {
     expect([identity.scopes, identity.facts]).toEqual([[], {}])
   })
 
+  it('[P5] tells one receiver nothing that it told another of the same caller before', async () => {
+    const declared = { facts: ['tier'], scopes: ['orders:read'] }
+    const told = async (more: { facts: readonly string[]; scopes: readonly string[] }) => {
+      const token = signer.sign(ada, request(more))
+      const { payload } = await jwtVerify(token, keyOf('orders'), { currentDate: new Date(now) })
+      return [payload['scope'], (payload['tctx'] as { facts: object }).facts]
+    }
+    expect(await told(declared)).toEqual(['orders:read', { tier: 'premium' }])
+    expect(await told(declared)).toEqual(['orders:read', { tier: 'premium' }])
+    expect(await told({ ...declared, scopes: [] })).toEqual(['', { tier: 'premium' }])
+    expect(await told({ ...declared, facts: [] })).toEqual(['orders:read', {}])
+    // Nor of another caller.
+    const { payload } = await jwtVerify(signer.sign(agentOfAda, request(declared)), keyOf('orders'), {
+      currentDate: new Date(now),
+    })
+    expect(payload['act']).toEqual({ sub: agentOfAda.actor?.agent })
+  })
+
   it('names the agent, its delegation, run, tool and call', async () => {
     const { identity } = await accept(signer.sign(agentOfAda, request()))
     expect(identity.actor).toEqual(agentOfAda.actor)

@@ -139,6 +139,16 @@ describe('a token that was verified', () => {
     expect(authority.lookups).toBe(2)
   })
 
+  it('names them as they are then: others in tenant, facts or name are not taken for who they were', async () => {
+    const { bear } = configured()
+    const token = await provider.mint()
+    const before = await bear(token)
+    expect(await bear(token)).toBe(before)
+    now += 5001
+    authority.people.set('ada', { subject: 'usr_ada', tenant: 'other', facts: { tier: 'basic' } })
+    await expect(bear(token)).resolves.toMatchObject({ tenant: 'other', facts: { tier: 'basic' } })
+  })
+
   it('is good to its end, and for as long as its subject is somebody', async () => {
     const { bear } = configured()
     const token = await provider.mint({ claims: { exp: seconds() + 60 } })

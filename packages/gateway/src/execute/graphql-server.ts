@@ -14,6 +14,7 @@ import type { AuthorizationMode } from '../authorize/authorization-mode.ts'
 import { describeCause } from '../describe-cause.ts'
 import { refuseStaleMutations } from '../revocation/refuse-stale-mutations.ts'
 import type { RevocationGuard } from '../revocation/revocation-guard.ts'
+import { createKnownDocuments } from './known-documents.ts'
 import type { RequestContext } from './request-context.ts'
 import { createPlanGateway } from './plan/plan-gateway.ts'
 import type { Subgraph } from './plan/run.ts'
@@ -42,6 +43,7 @@ export interface GraphQLServerOptions {
 export async function startGraphQLServer(options: GraphQLServerOptions): Promise<GraphQLServer> {
   const { supergraph, authorization, subgraph, guard, introspection, operationLimits, rates, log } = options
   const gateway = createPlanGateway({ supergraph, subgraph })
+  const known = createKnownDocuments({ maxTokens: operationLimits.tokens })
   const server: GraphQLServer = new ApolloServer<RequestContext & Record<string, unknown>>({
     gateway: authorizeGateway(gateway, { ...authorization, log }),
     introspection,
@@ -54,6 +56,7 @@ export async function startGraphQLServer(options: GraphQLServerOptions): Promise
     // Of clients, that sent them before; by a hash of what was sent, so that nobody can put another text in its place.
     persistedQueries: { ttl: null },
     parseOptions: { maxTokens: operationLimits.tokens },
+    documentStore: known.documentStore,
     stopOnTerminationSignals: false,
     plugins: [
       ApolloServerPluginCacheControlDisabled(),
@@ -61,6 +64,7 @@ export async function startGraphQLServer(options: GraphQLServerOptions): Promise
       ApolloServerPluginLandingPageDisabled(),
       ApolloServerPluginSchemaReportingDisabled(),
       ApolloServerPluginUsageReportingDisabled(),
+      known.plugin,
       refuseStaleMutations(guard),
       finishAnswer(log, authorization.mode),
       limitOperations({ limits: operationLimits, rates }),

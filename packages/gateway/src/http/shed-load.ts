@@ -21,11 +21,9 @@ export function shedLoad(
     clock = Date.now,
   }: { readonly most: number; readonly writeError: WriteError; readonly clock?: () => number },
 ): void {
-  const counter = metrics
-    .getMeter('@behalf/gateway')
-    .createCounter('behalf.gateway.requests.shed', {
-      description: 'Requests that were refused for there were too many',
-    })
+  const counter = metrics.getMeter('@behalf/gateway').createCounter('behalf.gateway.requests.shed', {
+    description: 'Requests that were refused for there were too many',
+  })
   let running = 0
   let shed = 0
   let loggedAt = 0

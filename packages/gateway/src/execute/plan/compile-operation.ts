@@ -6,6 +6,8 @@ import {
   GraphQLError,
   Kind,
   type OperationDefinitionNode,
+  OperationTypeNode,
+  print,
   visit,
 } from 'graphql'
 import type { LRUCache } from 'lru-cache'
@@ -15,12 +17,14 @@ import { createAnswerErrors } from './answer-errors.ts'
 import { createClientPaths, type Path } from './client-paths.ts'
 import type { ClientOperation } from './collect-fields.ts'
 import { compileAnswer } from './complete-answer.ts'
-import { compilePlan } from './compile-plan.ts'
+import { compilePlan, compileSubscription } from './compile-plan.ts'
 import { startCompletion } from './completion.ts'
+import { type LiftedOperation, liftLiterals } from './lift-literals.ts'
 import { normaliseOperation } from './normalise-operation.ts'
 import { preparePlanning } from './plannable-operation.ts'
 import type { PlannedSupergraph } from './read-supergraph.ts'
-import type { PlanParts, Run } from './run.ts'
+import { prepareBody } from './request-body.ts'
+import type { EventContext, PlanParts, Run, Step } from './run.ts'
 
 type Variables = Readonly<Record<string, unknown>>
 
@@ -31,15 +35,15 @@ export interface OperationParts extends Pick<PlanParts, 'subgraphOf' | 'isOfType
   readonly supergraph: PlannedSupergraph
   /** That hold, of the supergraph's. */
   readonly overrideLabels: readonly string[]
-  /** Of all operations: for one, there is a plan for each way in which its conditions come out. */
+  /** Of all operations, by what is asked for: literals aside, and as their conditions come out. */
   readonly plans: LRUCache<string, ExecuteOperation>
 }
 
 export interface KeptOperation {
   readonly document: DocumentNode
   readonly operation: OperationDefinitionNode
-  /** Under which its plans are kept: nobody else's operation has the same. */
-  readonly key: string
+  /** Of overrides that hold for it. */
+  readonly labels: readonly string[]
   /** Characters of its text, and at least one. */
   readonly size: number
 }
@@ -49,13 +53,24 @@ export interface KeptOperation {
  * are wanted, is done once.
  */
 export function compileOperation(
-  { document, operation, key, size }: KeptOperation,
+  { document, operation, labels, size }: KeptOperation,
   parts: OperationParts,
 ): ExecuteOperation {
   const { apiSchema } = parts.supergraph
   const { variableDefinitions = [] } = operation
   const conditionNames = conditionsOf(document)
-  const unconditionalKey = `${key} `
+  const shapes = new Map<string, Shape>()
+
+  function lift(coerced: Variables): LiftedOperation {
+    return liftLiterals(apiSchema, normaliseOperation(apiSchema, document, operation, coerced))
+  }
+
+  /** @param decided - how the conditions come out: of many, there are too many combinations for all of them to be kept. */
+  function keep(decided: string, { operation: lifted, values }: LiftedOperation): Shape {
+    const shape = { key: [print(lifted), ...labels].join(' '), values }
+    if (shapes.size < maxShapes) shapes.set(decided, shape)
+    return shape
+  }
 
   return async (variables, context) => {
     const { coerced = {}, errors } =
@@ -63,40 +78,75 @@ export function compileOperation(
     if (errors) return { errors }
     const conditions = conditionNames.map((name) => coerced[name])
     if (!conditions.every((value) => typeof value === 'boolean')) return { errors: [conditionError()] }
-    const planKey = conditions.length > 0 ? `${key} ${conditions.join()}` : unconditionalKey
-    const known = parts.plans.get(planKey)
-    if (known) return known(variables, context)
-    const execute = await inSpan('gateway.plan', {}, async () =>
-      planOperation(normaliseOperation(apiSchema, document, operation, coerced), parts),
-    )
-    parts.plans.set(planKey, execute, { size })
-    return execute(variables, context)
+    const decided = conditions.join()
+    let lifted: LiftedOperation | null = null
+    const shape = shapes.get(decided) ?? keep(decided, (lifted = lift(coerced)))
+    const given = shape.values === null ? variables : { ...variables, ...shape.values }
+    let execute = parts.plans.get(shape.key)
+    if (execute === undefined) {
+      const { operation: planned } = lifted ?? lift(coerced)
+      execute = await inSpan('gateway.plan', {}, async () => planOperation(planned, parts))
+      parts.plans.set(shape.key, execute, { size: Math.max(size, shape.key.length) })
+    }
+    return execute(given, context)
   }
 }
+
+/** What is asked for, literals aside, and these. */
+interface Shape extends Pick<LiftedOperation, 'values'> {
+  /** The normalised operation as text, under which its plan is kept: nothing else that is planned has the same. */
+  readonly key: string
+}
+
+const maxShapes = 4
 
 const nothing: ReturnType<typeof getVariableValues> = { coerced: {} }
 
 function planOperation(operation: OperationDefinitionNode, parts: OperationParts): ExecuteOperation {
-  const { supergraph, overrideLabels, subgraphOf, isOfType } = parts
+  const { supergraph, overrideLabels } = parts
   const { document, sourceOf, variableOf } = preparePlanning(operation, supergraph.addedNames)
   const client: ClientOperation = { schema: supergraph.apiSchema, operation, sourceOf }
   const answer = compileAnswer(client)
   const clientPathOf = createClientPaths(client)
-  const step = document && compilePlan(supergraph.plan(document, overrideLabels), { subgraphOf, isOfType, variableOf })
+  const plan = document && supergraph.plan(document, overrideLabels)
+  const planParts = { ...parts, variableOf }
+
+  const executing =
+    (step: Step | null): ExecuteOperation =>
+    async (variables, context) => {
+      const errors = createAnswerErrors(clientPathOf)
+      const run: Run = { data: {}, variables, context, errors, isShared: false }
+      await step?.(run)
+      const completion = startCompletion(variables)
+      const data = answer.complete(run.data, completion)
+      errors.addMisfits(completion.misfits)
+      if (errors.all.length === 0) return { data }
+      const told = errors.all.filter(({ path = [] }) => isOfAnswer(data, path))
+      return told.length === 0 ? { data } : { errors: told, data }
+    }
+
+  if (operation.operation === OperationTypeNode.SUBSCRIPTION) {
+    if (plan?.node?.kind !== 'Subscription') throw new AppError('SUBSCRIPTION_NOT_SERVED')
+    const { primary } = plan.node
+    const encode = prepareBody(primary, variableOf)
+    const answerEvent = executing(compileSubscription(plan.node, planParts))
+    return async (variables, { subscribe }) => {
+      subscribe?.({
+        operation,
+        subgraph: primary.serviceName,
+        body: encode(variables),
+        async answer(event, context) {
+          const ofEvent: EventContext = { ...context, event }
+          return answerEvent(variables, ofEvent)
+        },
+      })
+      return { data: null }
+    }
+  }
+  const step = plan && compilePlan(plan, planParts)
   if (step === null && answer.asksSubgraphs)
     throw new AppError('INTERNAL', undefined, { cause: 'the planner found no way to answer the operation' })
-
-  return async (variables, context) => {
-    const errors = createAnswerErrors(clientPathOf)
-    const run: Run = { data: {}, variables, context, errors, isShared: false }
-    await step?.(run)
-    const completion = startCompletion(variables)
-    const data = answer.complete(run.data, completion)
-    errors.addMisfits(completion.misfits)
-    if (errors.all.length === 0) return { data }
-    const told = errors.all.filter(({ path = [] }) => isOfAnswer(data, path))
-    return told.length === 0 ? { data } : { errors: told, data }
-  }
+  return executing(step)
 }
 
 /** Plans may ask for more than the type of an object has for the client; what became of that is nothing to it. */

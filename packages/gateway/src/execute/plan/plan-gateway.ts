@@ -14,8 +14,8 @@ import { createIsOfType } from './type-conditions.ts'
 type GatewayInterface = ApolloServerOptionsWithGateway<BaseContext>['gateway']
 
 /** Of what is kept: plans, and characters of their operations, each of which stands for some 250 bytes. */
-const planBounds = { max: 2000, maxSize: 500_000 }
-const operationBounds = { max: 2000, maxSize: 5_000_000 }
+const planBounds = { max: 5000, maxSize: 500_000 }
+const operationBounds = { max: 5000, maxSize: 5_000_000 }
 
 /**
  * A gateway for Apollo Server that plans with Apollo's planner and executes the plans itself. Contexts are
@@ -68,7 +68,7 @@ export function createPlanGateway(options: {
         const size = source.length + 1
         const known = operations.get(key)
         const parts = { supergraph, overrideLabels, subgraphOf, isOfType, plans }
-        const execute = known ?? compileOperation({ document, operation, key, size }, parts)
+        const execute = known ?? compileOperation({ document, operation, labels: overrideLabels, size }, parts)
         if (!known) operations.set(key, execute, { size })
         try {
           return await inSpan('gateway.execute', {}, () => execute(request.variables ?? {}, context as RequestContext))
