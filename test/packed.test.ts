@@ -8,8 +8,10 @@ import { checkPackage, createPackageFromTarballData, type Problem } from '@areth
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { publint } from 'publint'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { compared, runSteps, stepsOf } from './support/documents.ts'
 import { freePorts } from './support/free-ports.ts'
-import { importsOf } from './support/imports.ts'
+import { homesOfElastic, importsOf, isElastic } from './support/imports.ts'
+import { root } from './support/system.ts'
 import { cleanEnvironment, cleanFolder, installExample, packAll, type Tarball } from './support/packed.ts'
 
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 600_000 })
@@ -43,6 +45,14 @@ describe.each(packages)('@behalf/%s as packed', (name) => {
     expect(messages).toEqual([])
     const result = await checkPackage(createPackageFromTarballData(new Uint8Array(bytes)))
     expect(result.types && result.problems.filter(isOfModules)).toEqual([])
+  })
+
+  it('has its licence, and nothing of another one but where that is meant', async () => {
+    const { manifest } = tarballOf(name)
+    const licence = await readFile(join(root, 'packages', name, 'LICENSE'), 'utf8')
+    expect(licence).toBe(await readFile(join(root, 'LICENSE'), 'utf8'))
+    const elastic = Object.keys(manifest.dependencies ?? {}).filter(isElastic)
+    expect(elastic.length > 0).toBe(homesOfElastic.has(manifest.name))
   })
 
   it('has no tests, and depends on all that its code and its types import', async () => {
@@ -161,6 +171,16 @@ describe.runIf(process.platform === 'linux')('[P16] examples/clinic, from tarbal
         practice: 'harbour',
         results: [{ test: 'HbA1c', value: '5.80' }],
       })
+    })
+
+    it('prints what its README says', async () => {
+      const readme = await readFile(join(clinic, 'README.md'), 'utf8')
+      const [install, ...steps] = stepsOf(readme.replaceAll('http://127.0.0.1:4000', base))
+      expect(install?.command).toBe('npm install\nnpm test\nnpm start\n')
+      const printed = await runSteps(steps, { cwd: clinic, env })
+      const answers = steps.map(({ answer }, index) => answer && compared(printed[index] ?? '', answer))
+      expect(answers.map((each) => each?.actual)).toEqual(answers.map((each) => each?.documented))
+      expect(answers).toHaveLength(1)
     })
 
     it('shows a doctor the records of their own practice, and nobody else', async () => {

@@ -12,8 +12,9 @@ export interface Workspace {
  */
 export const isTestFile = (path: string): boolean => /\.test(-d)?\.ts$|[/-]fixtures?(\.ts|\/)/.test(path)
 
-const homesOfElastic: ReadonlySet<string> = new Set(['@behalf/gateway', '@behalf/composition'])
-const isElastic = (name: string) =>
+export const homesOfElastic: ReadonlySet<string> = new Set(['@behalf/gateway', '@behalf/composition'])
+/** Under the Elastic License 2.0. */
+export const isElastic = (name: string) =>
   /^@apollo\/(gateway|composition|query-planner|federation-internals|query-graphs)$/.test(name)
 const isOurs = (name: string) => /^@(behalf|app)\//.test(name)
 
