@@ -182,6 +182,21 @@ describe('what is installed', () => {
     expect([...new Set(versions)]).toEqual([expect.stringMatching(/^\d+\.\d+\.\d+$/)])
   })
 
+  it('is for every machine: what packages have for other platforms is in the lock file', () => {
+    const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
+      packages: Record<string, { readonly optionalDependencies?: Record<string, string> }>
+    }
+    /** Where npm looks for what is at `path`: beside it, and in each folder above. */
+    const isLocked = (path: string, name: string): boolean =>
+      Object.hasOwn(packages, join(path, 'node_modules', name)) ||
+      (path !== '' && isLocked(path.slice(0, Math.max(0, path.lastIndexOf('/node_modules/'))), name))
+    const asked = Object.entries(packages).flatMap(([path, { optionalDependencies = {} }]) =>
+      Object.keys(optionalDependencies).map((name) => [path, name] as const),
+    )
+    expect(asked.length).toBeGreaterThan(30)
+    expect(asked.filter(([path, name]) => !isLocked(path, name))).toEqual([])
+  })
+
   it('names no registry host in the lock file', () => {
     expect(readFileSync(join(root, 'package-lock.json'), 'utf8')).not.toMatch(/"resolved": "https?:/)
   })
