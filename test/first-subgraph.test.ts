@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process'
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { basename, join } from 'node:path'
+import { readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { isDeepStrictEqual, promisify } from 'node:util'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, describe, expect, it, vi } from 'vitest'
+import { cloneRepository } from './support/clone.ts'
 import { compared, runSteps, stepsOf, type Step } from './support/documents.ts'
 import { root, startSystem, type System } from './support/system.ts'
 
@@ -21,31 +21,8 @@ const before = (line: string) =>
 const after = (line: string) => steps.slice(steps.findIndex(({ command }) => command === line) + 1)
 
 /** A clone of its own: the guide changes it. */
-const clone = await mkdtemp(join(tmpdir(), 'behalf-clone-'))
+const clone = await cloneRepository()
 const at = { cwd: clone, env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '' } }
-
-/** What git ignores, and git's own. */
-const left = new Set([
-  'node_modules',
-  '.git',
-  '.turbo',
-  '.behalf',
-  '.reports',
-  '.nx',
-  'dist',
-  'graph.json',
-  'generated',
-])
-
-beforeAll(async () => {
-  const isSource = (path: string) => !left.has(basename(path))
-  await cp(root, clone, { recursive: true, filter: isSource })
-  for (const folder of ['', 'packages/process']) {
-    const paths = [join(root, folder, 'node_modules'), join(clone, folder)]
-    // Linked, where both are on one disk.
-    await run('cp', ['-al', ...paths]).catch(() => run('cp', ['-a', ...paths]))
-  }
-})
 afterAll(() => rm(clone, { recursive: true, force: true }))
 
 const apply = async (diff: string) => {
@@ -105,7 +82,9 @@ describe.runIf(process.platform === 'linux')('[P16] docs/get-started/your-first-
     const steps = after('npm start\n').slice(0, -1)
     const here = steps.map((step) => ({
       ...step,
-      command: step.command.replaceAll('http://127.0.0.1:4000', urls.gateway),
+      command: step.command
+        .replaceAll('http://127.0.0.1:4000', urls.gateway)
+        .replaceAll('http://127.0.0.1:4001', urls.internal),
     }))
     const printed = await runSteps(here, { cwd: clone, env: { ...system.env, ...at.env } })
     expect(printed).toHaveLength(5)

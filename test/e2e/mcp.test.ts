@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import type { ProtocolError } from '@modelcontextprotocol/client'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -10,18 +11,18 @@ import type { GraphqlAnswer } from '../support/system.ts'
 
 let recorded: RecordedSystem
 let url: string
+const page = 'https://console.example/decide'
 const used: McpUser[] = []
 const readers = 'profile orders:read balance:read'.split(' ')
 
 beforeAll(async () => {
-  recorded = await startRecordedSystem()
+  recorded = await startRecordedSystem({ APPROVALS_URL: page })
   url = `${recorded.system.urls.gateway}/mcp`
 }, 180_000)
 afterAll(() => recorded?.[Symbol.asyncDispose]())
 
-function mcpUser(user: string, more: { mode?: 'auto' | 'legacy'; scopes?: readonly string[] } = {}): McpUser {
-  const { mode = 'auto', scopes } = more
-  const made = createMcpUser({ url, user, mode, userAgent: recorded.userAgent, ...(scopes && { scopes }) })
+function mcpUser(user: string, more: Partial<Parameters<typeof createMcpUser>[0]> = {}): McpUser {
+  const made = createMcpUser({ url, user, mode: 'auto', userAgent: recorded.userAgent, ...more })
   used.push(made)
   return made
 }
@@ -127,7 +128,7 @@ describe('the official MCP client', { timeout: 120_000 }, () => {
     const approval = first._meta?.['dev.behalf/approval'] as Record<string, string>
     expect(approval).toMatchObject({
       summary: `Cancel order "${orderId}". Reason: "a mistake"`,
-      decideAt: new URL('/', url).href,
+      decideAt: `${page}?approval=${approval['id']}`,
     })
     const [{ text } = { text: '' }] = first.content as { text: string }[]
     for (const part of [approval['id'], approval['summary'], approval['decideAt']]) expect(text).toContain(part)
@@ -152,6 +153,40 @@ describe('the official MCP client', { timeout: 120_000 }, () => {
       content: [{ text: expect.stringContaining('APPROVAL_REJECTED') }],
     })
     expect(await statusOf(other)).not.toBe('CANCELLED')
+  })
+
+  it('[P9] sends its user to the page where they decide, if it can, and goes on by itself: once, or not at all', async () => {
+    const [orderId = ''] = await cancellable()
+    const pages: URL[] = []
+    const cancelling = async (reason: string, visit: (at: URL) => Promise<'accept' | 'decline'>) => {
+      const ada = mcpUser('ada', {
+        async visit(at) {
+          pages.push(at)
+          return visit(at)
+        },
+      })
+      return ada.signingIn(() => ada.client.callTool({ name: 'cancel_order', arguments: { orderId, reason } }))
+    }
+    const failing = (code: string) => ({ isError: true, content: [{ text: expect.stringContaining(code) }] })
+    expect(await cancelling('never mind', async () => 'decline')).toMatchObject(failing('APPROVAL_REQUIRED'))
+    const rejecting = async (at: URL) => {
+      await decide(at.searchParams.get('approval') ?? '', 'REJECT')
+      return 'accept' as const
+    }
+    expect(await cancelling('another mistake', rejecting)).toMatchObject(failing('APPROVAL_REJECTED'))
+    expect(await statusOf(orderId)).not.toBe('CANCELLED')
+
+    pages.length = 0
+    const approving = async (at: URL) => {
+      // What they say in the client is no decision: they come back once before they have made one.
+      if (pages.length > 1) await decide(at.searchParams.get('approval') ?? '', 'APPROVE')
+      return 'accept' as const
+    }
+    expect(await cancelling('the last one', approving)).toMatchObject({
+      structuredContent: { cancelOrder: { id: orderId, status: 'CANCELLED' } },
+    })
+    expect(pages.map(({ origin, pathname }) => `${origin}${pathname}`)).toEqual([page, page])
+    expect(new Set(pages.map(({ search }) => search)).size).toBe(1)
   })
 
   it('[P11] acts under a delegation that its user sees and ends at once; it is back when they sign in for it again', async () => {
@@ -213,7 +248,10 @@ it('[P2] no access token, code or verifier of an MCP session is in any byte betw
     "select id from authority.delegation where client = 'mcp-dev' and subject = 'usr_ada'",
   )
   await admin.end()
+  const planted = `planted${randomBytes(24).toString('hex')}`
+  await recorded.plant(planted)
   expect(await recorded.system.stop()).toBe(0)
+  await recorded.plantInLogs(planted)
   const legs = await recorded.legs()
   const everywhere = [
     ...legs,
@@ -224,6 +262,8 @@ it('[P2] no access token, code or verifier of an MCP session is in any byte betw
   const [{ id } = { id: '' }] = delegation.rows as { id: string }[]
   for (const leg of ['gateway → orders', 'gateway → balance', 'gateway → database', 'rows'])
     expect(occursIn(everywhere.find(([name]) => name === leg)?.[1] ?? { text: '' }, id)).toBe(true)
+  // And on every leg it would have been found.
+  expect([...legs].filter(([, searchable]) => !occursIn(searchable, planted)).map(([leg]) => leg)).toEqual([])
   const found = everywhere.flatMap(([leg, searchable]) =>
     signatures.filter((secret) => occursIn(searchable, secret)).map(() => leg),
   )

@@ -11,6 +11,7 @@ let system: System
 let token: string
 const load = { answered: 0, failures: [] as unknown[], isOver: false, workers: [] as Promise<void>[] }
 
+const slow = { timeout: 90_000, interval: 50 }
 const read = (file: string) => readFile(join(clone, file), 'utf8')
 async function write(file: string, text: string) {
   await mkdir(dirname(join(clone, file)), { recursive: true })
@@ -38,7 +39,7 @@ const inEffect = async (file: string) => {
   return printed
 }
 
-async function ask(query: string): Promise<Record<string, any>> {
+async function ask(query: string): Promise<Record<string, unknown>> {
   const { status, body } = await system.graphql(token, query)
   expect({ status, errors: body.errors }).toEqual({ status: 200, errors: undefined })
   return body.data ?? {}
@@ -100,6 +101,12 @@ describe('while npm start runs, and is used without a pause,', () => {
     await inEffect(orders)
     await vi.waitFor(async () =>
       expect(await ask('{ deliveryTerms { carrier } }')).toEqual({ deliveryTerms: { carrier: 'DHL' } }),
+    )
+    // And TypeScript and editors know of it.
+    await vi.waitFor(async () => expect(await read('generated/graph.graphql')).toContain('carrier: String!\n}'), slow)
+    await vi.waitFor(
+      async () => expect(await read('apps/orders/src/generated/schema.ts')).toContain('readonly carrier: Scalars'),
+      slow,
     )
   })
 
@@ -164,7 +171,7 @@ describe('while npm start runs, and is used without a pause,', () => {
 
   it('of another app it says that it needs another start', async () => {
     await write('apps/loyalty/behalf.json', '{ "name": "loyalty", "schema": "schema.graphql", "port": 4105 }')
-    await until('apps/loyalty is new. Stop and start again for it.')
+    expect(await until('apps/loyalty is new')).toContain('apps/loyalty is new. Stop and start again for it.')
     await rm(join(clone, 'apps/loyalty'), { recursive: true })
   })
 

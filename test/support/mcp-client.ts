@@ -40,8 +40,10 @@ export function createMcpUser(options: {
   readonly mode: 'auto' | 'legacy'
   readonly userAgent?: string
   readonly scopes?: readonly string[]
+  /** Opens a page for the user, and says what they did: then the client can be asked to. Default: it cannot. */
+  readonly visit?: (page: URL) => Promise<'accept' | 'decline'>
 }): McpUser {
-  const { url, user, mode, userAgent, scopes } = options
+  const { url, user, mode, userAgent, scopes, visit } = options
   const exchanges: Exchange[] = []
   const credentials: string[] = []
   const browser = createBrowser(userAgent)
@@ -87,7 +89,17 @@ export function createMcpUser(options: {
   let current = transport()
   let client = newClient()
   function newClient() {
-    return new Client({ name: 'test', version: '1' }, { versionNegotiation: { mode } })
+    const capabilities = visit && { elicitation: { url: {} } }
+    const made = new Client(
+      { name: 'test', version: '1' },
+      { versionNegotiation: { mode }, ...(capabilities && { capabilities }) },
+    )
+    if (visit)
+      made.setRequestHandler('elicitation/create', async ({ params }) => {
+        if (params.mode !== 'url') throw new Error('asked for something else than a page')
+        return { action: await visit(new URL(params.url)) }
+      })
+    return made
   }
 
   return {

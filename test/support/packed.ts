@@ -30,7 +30,9 @@ export async function cleanFolder(): Promise<AsyncDisposable & { readonly path: 
 export const cleanEnvironment = (more: Readonly<Record<string, string>> = {}): Record<string, string> => ({
   ...Object.fromEntries(
     Object.entries(process.env).flatMap(([name, value]) =>
-      value === undefined || /^(npm_|TURBO_|VITEST|NODE_ENV$|NODE_OPTIONS$)/.test(name) ? [] : [[name, value]],
+      value === undefined || /^(npm_(?!config_)|TURBO_|VITEST|NODE_ENV$|NODE_OPTIONS$)/.test(name)
+        ? []
+        : [[name, value]],
     ),
   ),
   ...more,
@@ -66,6 +68,10 @@ export async function installExample(example: string, into: string, tarballs: re
     manifest[part] = { ...manifest[part], [packed.name]: `file:${path}` }
   }
   await writeFile(file, JSON.stringify(manifest, null, 2))
-  const install = ['install', '--prefer-offline', '--no-audit', '--no-fund', '--no-package-lock']
-  await run('npm', install, { cwd: into, env: cleanEnvironment(), maxBuffer: 2 ** 26 })
+  const install = ['install', '--no-audit', '--no-fund', '--no-package-lock', '--fetch-retries=1']
+  const options = { cwd: into, env: cleanEnvironment(), maxBuffer: 2 ** 26, timeout: 300_000 }
+  // The registry is asked for what npm's cache does not have, and for nothing otherwise.
+  await run('npm', [...install, '--offline'], options).catch(() =>
+    run('npm', [...install, '--prefer-offline'], options),
+  )
 }

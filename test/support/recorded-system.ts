@@ -50,7 +50,7 @@ const answersOnly = 'gateway → client'
  * The whole system as `npm start` starts it, with a recorder between every two of its processes, the database, the model
  * server, the collector and the provider included.
  */
-export async function startRecordedSystem(): Promise<RecordedSystem> {
+export async function startRecordedSystem(env: Readonly<Record<string, string>> = {}): Promise<RecordedSystem> {
   await using started = new AsyncDisposableStack()
   const dataDir = await temporaryDataDir()
   started.defer(() => rm(dataDir, { recursive: true, force: true }))
@@ -95,6 +95,7 @@ export async function startRecordedSystem(): Promise<RecordedSystem> {
       MODEL_API_KEY: given.modelKey,
       OTEL_EXPORTER_OTLP_ENDPOINT: through('processes → collector'),
       LOG_LEVEL: 'trace',
+      ...env,
     },
   })
   started.use(system)

@@ -129,7 +129,10 @@ export async function renew(db: Kysely<Database>, proof: ApprovalProof, grant: D
       .returning(['expires_at'])
       .executeTakeFirst()
     if (row) {
-      await writeAuditEvent(trx, grantedEvent({ ...grant, id: proof.delegation, expiresAt: row.expires_at }, true))
+      await writeAuditEvent(
+        trx,
+        grantedEvent({ ...grant, id: proof.delegation, expiresAt: row.expires_at }, { renewed: true }),
+      )
     }
   })
 }

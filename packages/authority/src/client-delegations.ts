@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import type { AuditEvent, Delegation, DelegationGrant } from '@behalf/identity'
+import type { Delegation, DelegationGrant } from '@behalf/identity'
 import { writeAuditEvent } from '@behalf/postgres'
 import { sql, type Kysely } from 'kysely'
 import type { Database } from './database.ts'
-import { delegationOf, granted, type GrantedRow, isRevoked } from './delegations.ts'
+import { delegationOf, granted, grantedEvent, type GrantedRow, isRevoked } from './delegations.ts'
 
 /** How long it is kept for a client that does not come back with another token. */
 const lifetime = sql<Date>`now() + interval '30 days'`
@@ -20,7 +20,7 @@ export async function delegateToClient(db: Kysely<Database>, grant: DelegationGr
       // Asked again, after the row is ours: what was ended between the two questions is not made anew.
       if (await wasEnded(trx, grant)) throw new Ended()
       const delegation = delegationOf(row)
-      await writeAuditEvent(trx, madeEvent(delegation, grant.parent, !created))
+      await writeAuditEvent(trx, grantedEvent(delegation, { txn: grant.parent, rule: null, renewed: !created }))
       return delegation
     })
     .catch((error: unknown) => {
@@ -84,26 +84,4 @@ async function makeOrRenew(
 async function wasEnded(db: Kysely<Database>, grant: DelegationGrant): Promise<boolean> {
   const { rows } = await sql<{ ended: boolean }>`select ${isEnded(grant)} as ended`.execute(db)
   return rows[0]?.ended !== false
-}
-
-/** Of the request that showed the token. */
-function madeEvent(
-  { id, subject, tenant, agent, scopes, client, expiresAt }: Delegation,
-  txn: string,
-  renewed: boolean,
-): AuditEvent {
-  return {
-    txn,
-    parent: null,
-    time: new Date(),
-    subject,
-    tenant,
-    actor: null,
-    what: 'delegation.made',
-    target: id,
-    rule: null,
-    outcome: 'OK',
-    durationMs: null,
-    detail: { agent, scopes, client, expiresAt, ...(renewed && { renewed }) },
-  }
 }

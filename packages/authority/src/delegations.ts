@@ -107,13 +107,20 @@ export const isRevoked = ({
 }: Pick<DelegationGrant, 'issuer' | 'subject' | 'session' | 'issuedAt'>) =>
   sql<boolean>`authority.is_revoked(${issuer}, ${subject}, ${session}, ${issuedAt})`
 
-/** Of the request that granted or renewed it. Its end is recorded by a trigger, whoever ends it. */
+/**
+ * Of the request that granted or renewed it: by the rule of a field, or by showing a token. Its end is recorded by a trigger,
+ * whoever ends it.
+ */
 export function grantedEvent(
   { id, subject, tenant, agent, scopes, client, parent, expiresAt }: Omit<Delegation, 'createdAt'>,
-  renewed = false,
+  {
+    txn = parent,
+    rule = `@delegates(agent: "${agent}")`,
+    renewed = false,
+  }: { readonly txn?: string; readonly rule?: string | null; readonly renewed?: boolean } = {},
 ): AuditEvent {
   return {
-    txn: parent,
+    txn,
     parent: null,
     time: new Date(),
     subject,
@@ -121,7 +128,7 @@ export function grantedEvent(
     actor: null,
     what: 'delegation.made',
     target: id,
-    rule: `@delegates(agent: "${agent}")`,
+    rule,
     outcome: 'OK',
     durationMs: null,
     detail: { agent, scopes, client, expiresAt, ...(renewed && { renewed }) },

@@ -207,7 +207,7 @@ export const errorTable = {
   },
   SUBSCRIPTION_NOT_SERVED: {
     status: 400,
-    message: 'A subscription asks for one field, and for nothing that is not in the subgraph of that field.',
+    message: 'A subscription asks for one field, which a subgraph serves.',
     model: null,
   },
   STREAM_EXPIRED: {

@@ -1,4 +1,4 @@
-import type { AskedApproval, JsonSchema, ToolDefinition, ToolOutcome } from '@behalf/identity'
+import type { McpOutcome, McpTools, ToolDefinition } from '@behalf/identity'
 import {
   type CallToolResult,
   CLIENT_CAPABILITIES_META_KEY,
@@ -13,32 +13,9 @@ import {
 import { createResultCheck, type ResultCheck } from './result-check.ts'
 import { createToolEndpoint, type ServerDescription } from './tool-endpoint.ts'
 
-/** The tools of one caller of the gateway, in one request: what is listed and what runs is decided there. */
-export interface GatewayTools {
-  /** `txn` of the request. */
-  readonly txn: string
-  list(): readonly ToolDefinition[]
-  /** Null where there is no such tool for this caller. */
-  call(
-    name: string,
-    given: unknown,
-    round: { readonly signal: AbortSignal; readonly state: string | null },
-  ): Promise<GatewayOutcome | null>
-}
-
-/** What became of a call: what a result has to look like, and where the user decides, where they have to. */
-export type GatewayOutcome =
-  | (Extract<ToolOutcome, { ok: true }> & { readonly outputSchema: JsonSchema })
-  | (Extract<ToolOutcome, { ok: false }> & { readonly approval?: AskedApproval & Asked })
-
-interface Asked {
-  readonly decideAt: string
-  readonly state: string | null
-}
-
 export interface McpEndpoint {
   /** Rejects with what `tools` rejected with. */
-  serve(request: Request, body: unknown, tools: GatewayTools): Promise<Response>
+  serve(request: Request, body: unknown, tools: McpTools): Promise<Response>
   close(): Promise<void>
 }
 
@@ -88,7 +65,7 @@ function describe(tool: ToolDefinition): Tool {
   }
 }
 
-function resultOf(outcome: GatewayOutcome, fits: ResultCheck): CallToolResult {
+function resultOf(outcome: McpOutcome, fits: ResultCheck): CallToolResult {
   if (!outcome.ok) return { isError: true, content: [text(failureText(outcome))] }
   const { result, truncated, outputSchema } = outcome
   // A client would refuse it all.
@@ -111,7 +88,7 @@ function resultOf(outcome: GatewayOutcome, fits: ResultCheck): CallToolResult {
 }
 
 /** For a model, and for whoever reads along: which code it is, what to do about it, and where. */
-function failureText({ error, approval }: Extract<GatewayOutcome, { ok: false }>): string {
+function failureText({ error, approval }: Extract<McpOutcome, { ok: false }>): string {
   const said = `${error.code}: ${error.message}`
   if (!approval) return said
   const { id, summary, expiresAt, decideAt } = approval
@@ -135,10 +112,7 @@ const otherRound = () =>
  * Sends the user to where they decide, if the client can do that for us (2026-07-28: elicitation in mode "url"). What it answers
  * then decides nothing; where its user would not go, it is told in a result like every other.
  */
-function visit(
-  outcome: GatewayOutcome,
-  { envelope, inputResponses }: ServerContext['mcpReq'],
-): InputRequiredResult | null {
+function visit(outcome: McpOutcome, { envelope, inputResponses }: ServerContext['mcpReq']): InputRequiredResult | null {
   if (outcome.ok || !outcome.approval || outcome.approval.state === null) return null
   const { [CLIENT_CAPABILITIES_META_KEY]: capabilities } = (envelope ?? {}) as { [key: string]: ClientCapabilities }
   if (!capabilities?.elicitation?.url) return null
@@ -153,7 +127,7 @@ function visit(
 }
 const approvalInput = 'approval'
 
-function approvalOf(outcome: GatewayOutcome): Record<string, unknown> {
+function approvalOf(outcome: McpOutcome): Record<string, unknown> {
   if (outcome.ok || !outcome.approval) return {}
   const { id, summary, expiresAt, decideAt } = outcome.approval
   return { [meta('approval')]: { id, summary, expiresAt, decideAt } }

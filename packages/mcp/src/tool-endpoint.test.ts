@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
-import type { ToolDefinition } from '@behalf/identity'
+import type { McpOutcome, ToolDefinition } from '@behalf/identity'
 import { describe, expect, it } from 'vitest'
-import { createMcpEndpoint, type GatewayOutcome } from './mcp-endpoint.ts'
+import { createMcpEndpoint } from './mcp-endpoint.ts'
 
 const outputSchema = {
   type: 'object',
@@ -29,7 +29,7 @@ const tool = (name: string): ToolDefinition => ({
 type Message = Record<string, any> // oxlint-disable-line typescript/no-explicit-any
 
 /** Asks an endpoint of these tools, as 2026-07-28 or as 2025-11-25 has it. */
-function endpointOf(names: readonly string[], outcome: GatewayOutcome | null | Error = null, pageSize?: number) {
+function endpointOf(names: readonly string[], outcome: McpOutcome | null | Error = null, pageSize?: number) {
   const endpoint = createMcpEndpoint({
     name: 'test',
     version: '1',
@@ -64,7 +64,7 @@ function endpointOf(names: readonly string[], outcome: GatewayOutcome | null | E
     return JSON.parse(/^data: (.*)$/m.exec(text)?.[1] ?? text) as Message
   }
 }
-const done = (result: unknown, truncated = false): GatewayOutcome => ({ ok: true, result, truncated, outputSchema })
+const done = (result: unknown, truncated = false): McpOutcome => ({ ok: true, result, truncated, outputSchema })
 
 describe('the list of tools', () => {
   it.each([false, true])('is in the order of names, page by page, each tool once (2025-11-25: %s)', async (legacy) => {
@@ -109,7 +109,7 @@ describe('the list of tools', () => {
 })
 
 describe('the result of a call', () => {
-  const call = (outcome: GatewayOutcome | null | Error, legacy = false) =>
+  const call = (outcome: McpOutcome | null | Error, legacy = false) =>
     endpointOf(['get_order'], outcome)('tools/call', { name: 'get_order', arguments: {} }, legacy)
 
   it.each([false, true])('is structured and text, with its transaction (2025-11-25: %s)', async (legacy) => {

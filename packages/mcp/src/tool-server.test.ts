@@ -100,6 +100,26 @@ describe('[P1] a tool server inside the trust domain', () => {
     expect(await host.list()).toMatchObject({ status: 200 })
   })
 
+  it('is for those web pages that it was told of, and for no other', async () => {
+    const origins = ['https://console.example']
+    const own = createToolServer({
+      name: 'x',
+      version: '1',
+      receiver: 'loyalty',
+      contextKeys: keysOf('loyalty'),
+      tools: [read],
+      origins,
+    })
+    const other = createHost((await own.listen({ port: 0 })).url)
+    expect(await other.list({ headers: { origin: 'https://console.example' } })).toMatchObject({ status: 200 })
+    for (const origin of ['https://console.example.evil', 'http://console.example', 'null', 'https://evil.example'])
+      expect(await other.list({ headers: { origin } })).toMatchObject({
+        status: 403,
+        body: { error: { data: { code: 'ORIGIN_REFUSED' } } },
+      })
+    await own.close()
+  })
+
   it('says nothing of what went wrong inside', async () => {
     const run: ServedTool['run'] = () => Promise.reject(new Error('secret words'))
     const failing = createToolServer({

@@ -117,6 +117,8 @@ export function createToolServer(options: ToolServerOptions): ToolServer {
     listen: ({ port, host = '127.0.0.1' }) => listening(server, port, host),
     async close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+      // What was being answered is told to go, and its connection after it.
+      server.keepAliveTimeout = 1
       await endpoint.close()
       server.closeIdleConnections()
       await closed

@@ -116,7 +116,8 @@ const others: [string, Principal][] = [
   ['the same name elsewhere', testPrincipal('ada', { scopes, actor, tenant: 'globex' })],
 ]
 
-describe('[P1] a session of a tool server', () => {
+// What asks waits for an answer: a failure is a wait.
+describe('[P1] a session of a tool server', { timeout: 15_000 }, () => {
   it.each(['ask_name', 'ask_round'])('lets a tool ask its user, and be answered by them: %s', async (name) => {
     const session = await begin()
     const { question, answer } = await asked(session, {}, name)

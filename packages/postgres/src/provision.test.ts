@@ -85,6 +85,16 @@ describe('provision', () => {
     await as(urls[0] ?? '', async (client) => expect((await client.query('table things')).rows).toEqual([]))
   })
 
+  it('says in which line of a migration PostgreSQL stopped', async () => {
+    await migration(
+      '001.sql',
+      'create table things (id int);\n-- \u{1F600}\ninsert into things\n  select nothing from things;\n',
+    )
+    await expect(database.provision('stopping_app', folder)).rejects.toThrow(
+      /Migration .*001\.sql:4 failed: column "nothing" does not exist/,
+    )
+  })
+
   it('undoes the migration that fails, names it, and goes on from there when it is mended', async () => {
     await migration('001.sql', 'create table kept (id int)')
     await migration('002.sql', 'create table half (id int); select 1 / 0')

@@ -4,8 +4,10 @@ import { createWriteStream } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { readLogLine, worthShowing } from './log-line.ts'
+import type { Role } from './spare-process.ts'
 
 const exitWithParent = fileURLToPath(new URL('exit-with-parent.ts', import.meta.url))
+const spareProcess = fileURLToPath(new URL('spare-process.ts', import.meta.url))
 /** Of what was compiled at the last start: a third of the time that a start takes. */
 const compileCache = fileURLToPath(new URL('../../../../node_modules/.cache/node', import.meta.url))
 const keptLines = 30
@@ -35,11 +37,44 @@ export interface ProcessEnd {
   readonly story: string
 }
 
+/** A process that was started before it is known what it is for. */
+export interface Spare {
+  readonly child: ChildProcess
+  /** Ends it, unless it was given a role. */
+  end(): Promise<void>
+}
+
+/**
+ * Starts a process that loads what an app depends on and then waits: what it becomes answers in a fraction of the time.
+ *
+ * @param like - directory of an app
+ */
+export function startSpare(like: string): Spare {
+  const child = spawnNode([spareProcess, like], {})
+  return {
+    child,
+    async end() {
+      child.kill('SIGKILL')
+      if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+    },
+  }
+}
+
+/** In a process group of its own: a terminal's Ctrl-C is for the supervisor. */
+const spawnNode = (script: readonly string[], env: Readonly<Record<string, string>>) =>
+  spawn(process.execPath, ['--conditions=@behalf/source', `--import=${exitWithParent}`, ...script], {
+    env: { NODE_COMPILE_CACHE: compileCache, ...env },
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    detached: process.platform !== 'win32',
+    windowsHide: true,
+  })
+
 /**
  * Starts one of the system's processes, in a process group of its own: a terminal's Ctrl-C is for the supervisor,
  * which stops them in order. What it prints goes to its log file; warnings and errors are shown.
  *
  * @param stopWithin milliseconds it has to end after SIGTERM, before it is killed
+ * @param spare becomes the process, where one is at hand
  */
 export function startProcess(
   plan: ProcessPlan,
@@ -47,19 +82,16 @@ export function startProcess(
     logFile,
     show,
     stopWithin = 12_000,
+    spare = null,
   }: {
     logFile: string
     show: (line: string) => void
     stopWithin?: number
+    spare?: Spare | null
   },
 ): RunningProcess {
-  const args = ['--conditions=@behalf/source', `--import=${exitWithParent}`, plan.script, ...(plan.args ?? [])]
-  const child = spawn(process.execPath, args, {
-    env: { NODE_COMPILE_CACHE: compileCache, ...plan.env },
-    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    detached: process.platform !== 'win32',
-    windowsHide: true,
-  })
+  const child = spare?.child ?? spawnNode([plan.script, ...(plan.args ?? [])], plan.env)
+  spare?.child.send({ script: plan.script, env: plan.env } satisfies Role)
   const lastLines = record(child, logFile, (text) => {
     const line = readLogLine(text)
     if (worthShowing(line)) show(`${plan.name}: ${line.message}`)

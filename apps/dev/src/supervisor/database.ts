@@ -72,22 +72,25 @@ export interface Databases {
   /** URL of a role, by the name of its app. */
   urlOf(role: string): string
   /**
-   * Runs what an app's migrations have and its tables do not. Whoever is connected stays so.
+   * Brings role, schema and tables of an app up to date. Whoever is connected stays so.
    *
    * @throws Failure
    */
   migrate(name: string): Promise<void>
+  /**
+   * Migrates all of them, one after the other, the gateway's records first.
+   *
+   * @param migrated - is told each app that is ready
+   * @throws Failure
+   */
+  migrateAll(migrated: (name: string) => void): Promise<void>
 }
 
-/**
- * Brings roles, schemas and tables of all apps and of the gateway's records up to date, with new passwords.
- *
- * @throws Failure
- */
-export async function provisionAll(
+/** The parts of the database that apps and the gateway have, each with a role that has a new password. */
+export function createDatabases(
   adminUrl: string,
   apps: readonly { readonly name: string; readonly directory: string }[],
-): Promise<Databases> {
+): Databases {
   const wanted = [
     authoritySchema,
     ...apps.map((app) => ({ name: app.name, schema: app.name, migrations: join(app.directory, 'migrations') })),
@@ -100,9 +103,15 @@ export async function provisionAll(
   }
   const migrate = (name: string) =>
     withReason(`The database cannot be made ready for ${name}`, () => provision(roleOf(name)))
-  for (const name of roles.keys()) await migrate(name)
   return {
     migrate,
+    async migrateAll(migrated) {
+      await migrate('gateway')
+      for (const { name } of apps) {
+        await migrate(name)
+        migrated(name)
+      }
+    },
     urlOf(name) {
       const url = new URL(adminUrl)
       url.username = name

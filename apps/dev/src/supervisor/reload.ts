@@ -21,6 +21,8 @@ export interface ReloadOptions {
   /** Apps that the gateway reaches where this process cannot move them. */
   readonly fixed: ReadonlySet<string>
   readonly show: (line: string) => void
+  /** There is nothing to do for now, after what has taken effect. */
+  readonly done: (files: readonly AppFile[]) => void
   /** Something that cannot go on. */
   readonly failed: (error: unknown) => void
 }
@@ -42,22 +44,38 @@ export function createReload(options: ReloadOptions): Reload {
   const waiting = new Map<string, AppFile>()
   const leaving = new Set<Promise<void>>()
   let problems: readonly Problem[] = []
-  let isOver = false
+  const over = new AbortController()
   let work: Promise<void> | null = null
 
   /** What did not take effect: it is tried again together with the next change. */
   const held = new Map<string, AppFile>()
 
-  async function run(): Promise<void> {
-    while (waiting.size > 0 && !isOver) {
+  async function run(): Promise<readonly AppFile[]> {
+    const effective: AppFile[] = []
+    while (waiting.size > 0 && !over.signal.aborted) {
       const files = [...waiting.values()]
       waiting.clear()
       const begun = performance.now()
       const left = new Set(await apply(files))
       for (const file of left) held.set(file.path, file)
       const done = files.filter((file) => !left.has(file))
+      effective.push(...done)
       if (done.length > 0) show(`${describe(done)}: in effect (${((performance.now() - begun) / 1000).toFixed(1)} s)`)
     }
+    return effective
+  }
+
+  function begin(): void {
+    work ??= run()
+      .then(
+        (files) => void (over.signal.aborted || options.done(files)),
+        (error: unknown) => void (over.signal.aborted || options.failed(error)),
+      )
+      .finally(() => {
+        work = null
+        // Told of between the last look and this.
+        if (waiting.size > 0 && !over.signal.aborted) begin()
+      })
   }
 
   /** @returns the files that could not take effect */
@@ -166,14 +184,10 @@ export function createReload(options: ReloadOptions): Reload {
     changed(files) {
       for (const file of [...held.values(), ...files]) waiting.set(file.path, file)
       held.clear()
-      work ??= run()
-        .catch((error: unknown) => void (isOver || options.failed(error)))
-        .finally(() => {
-          work = null
-        })
+      begin()
     },
     async [Symbol.asyncDispose]() {
-      isOver = true
+      over.abort()
       await work
       await Promise.all(leaving)
     },

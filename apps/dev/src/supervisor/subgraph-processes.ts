@@ -10,6 +10,8 @@ export interface SubgraphProcessesOptions {
   readonly portOf: (name: string) => number
   readonly plan: (app: App, port: number) => PlannedProcess
   readonly begin: (plan: ProcessPlan) => RunningProcess
+  /** As `begin`, where it is to answer as soon as it can. */
+  readonly beginBeside: (plan: ProcessPlan) => RunningProcess
   /** @throws Failure if it is not ready in time */
   readonly ready: (plan: PlannedProcess) => Promise<void>
   /** One that serves has ended by itself. */
@@ -32,8 +34,8 @@ export interface Beside {
 export interface SubgraphProcesses extends AsyncDisposable {
   /** Of those that serve, by name. */
   urls(): ReadonlyMap<string, string>
-  /** Starts all of them for the first time; does not wait until they answer. */
-  startAll(): readonly PlannedProcess[]
+  /** Starts the first one of an app; does not wait until it answers. */
+  start(name: string): PlannedProcess
   startBeside(names: Iterable<string>): Promise<Beside>
 }
 
@@ -44,19 +46,19 @@ interface Started {
 }
 
 export function createSubgraphProcesses(options: SubgraphProcessesOptions): SubgraphProcesses {
-  const { apps, portOf, plan, begin, ready, failed } = options
+  const { apps, portOf, plan, ready, failed } = options
   const serving = new Map<string, Started>()
 
-  function start(app: App, port: number): Started {
+  function start(app: App, port: number, begin: SubgraphProcessesOptions['begin']): Started {
     const planned = plan(app, port)
     return { plan: planned, process: begin(planned), url: subgraphUrl(port) }
   }
 
   function serve(name: string, started: Started): void {
     serving.set(name, started)
-    void started.process.ended.then(({ stopped, story }) => {
-      if (!stopped && serving.get(name) === started) failed(new Failure(story))
-    })
+    void started.process.ended.then(
+      ({ stopped, story }) => stopped || serving.get(name) !== started || failed(new Failure(story)),
+    )
   }
 
   async function answering(started: Started): Promise<string | null> {
@@ -73,9 +75,12 @@ export function createSubgraphProcesses(options: SubgraphProcessesOptions): Subg
 
   return {
     urls: () => new Map(Array.from(serving, ([name, { url }]) => [name, url])),
-    startAll() {
-      for (const app of apps) serve(app.name, start(app, portOf(app.name)))
-      return Array.from(serving.values(), (started) => started.plan)
+    start(name) {
+      const app = apps.find((each) => each.name === name)
+      if (!app) throw new Error(`There is no app "${name}".`)
+      const started = start(app, portOf(name), options.begin)
+      serve(name, started)
+      return started.plan
     },
     async startBeside(names) {
       const wanted = apps.filter(({ name }) => [...names].includes(name))
@@ -83,7 +88,7 @@ export function createSubgraphProcesses(options: SubgraphProcessesOptions): Subg
       const failures = new Map<string, string>()
       await Promise.all(
         wanted.map(async (app) => {
-          const one = start(app, await freePort(portOf(app.name)))
+          const one = start(app, await freePort(portOf(app.name)), options.beginBeside)
           const failure = await answering(one)
           if (failure === null) started.set(app.name, one)
           else failures.set(app.name, failure)

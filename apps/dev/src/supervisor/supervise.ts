@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { access, constants, mkdir } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
 import { compose, withUrls, type App } from '@behalf/composition'
@@ -6,10 +6,11 @@ import { passableDataDir } from '@behalf/postgres/embedded'
 import { portVariable, type Config } from '../config.ts'
 import { demoUsers } from '../seed/demo-users.ts'
 import type { AppFile } from './app-files.ts'
-import { startProcess, type ProcessPlan, type RunningProcess } from './child-process.ts'
-import { openDatabase, provisionAll } from './database.ts'
+import type { RunningProcess } from './child-process.ts'
+import { createDatabases, openDatabase } from './database.ts'
 import { Failure } from './failure.ts'
 import { endLeftovers, findLastRun, recordDatabase, recordRun, stopLeftoverPostgres } from './last-run.ts'
+import { createProcesses } from './processes.ts'
 import { takenPorts, type PortNeed } from './ports.ts'
 import { waitUntilReady } from './readiness.ts'
 import { createReload, type Reload } from './reload.ts'
@@ -67,18 +68,9 @@ export async function supervise({ config, root, apps, signal, show }: Supervisio
     running.defer(async () => void (await work.catch(() => undefined)))
     return work
   }
-  const logged = new Set<string>()
-  const begin = (plan: ProcessPlan): RunningProcess => {
-    const logFile = join(logs, `${plan.name}.log`)
-    // Of an earlier start; those of one app follow each other in one file.
-    if (!logged.has(plan.name)) rmSync(logFile, { force: true })
-    logged.add(plan.name)
-    const child = startProcess(plan, { logFile, show })
-    if (child.pid !== undefined) record.add(child.pid)
-    return child
-  }
+  const processes = running.use(createProcesses({ logs, show, started: (pid) => record.add(pid) }))
   const launch = (plan: PlannedProcess): RunningProcess => {
-    const child = begin(plan)
+    const child = processes.begin(plan)
     void child.ended.then(({ stopped, story }) => stopped || failure.abort(new Failure(story)))
     return child
   }
@@ -108,28 +100,43 @@ export async function supervise({ config, root, apps, signal, show }: Supervisio
   const { adminUrl, lost } = await step('PostgreSQL', opening)
   void lost.then((reason) => failure.abort(reason))
   running.use(await recordDatabase(dataDir, adminUrl))
-  const databases = await step('migrations', finishing(provisionAll(adminUrl, apps)))
+  const databases = createDatabases(adminUrl, apps)
   const plan = planSystem({ config, root, databaseUrl: (role) => databases.urlOf(role), graphFile })
   const subgraphs = running.use(
     createSubgraphProcesses({
       apps,
       portOf: (name) => config.appPorts.get(name) ?? 0,
       plan: (app, port) => plan.subgraph(app, port),
-      begin,
+      begin: (planned) => processes.begin(planned),
+      beginBeside: (planned) => processes.beginFromSpare(planned),
       ready,
       failed: (reason) => failure.abort(reason),
     }),
   )
-  const started = subgraphs.startAll()
+  const started: PlannedProcess[] = []
+  // Each as soon as it has its tables: to load it takes longer than the tables of the next one.
+  const migrations = databases.migrateAll((name) => halted.aborted || started.push(subgraphs.start(name)))
+  await step('migrations', finishing(migrations))
   const { seed } = await import('../seed/seed.ts')
   const seeded = step('seed', finishing(seed({ adminUrl, issuer: config.issuer })))
   seeded.catch(() => undefined)
   const graph = withUrls((await composed).graph, subgraphs.urls())
   await replaceFile(graphFile, JSON.stringify(graph))
   running.use(launch(plan.gateway))
-  const processes = [...(config.ownProvider ? [provider] : []), ...started, plan.gateway]
-  await Promise.all([seeded, step('processes', Promise.all(processes.map(ready)))])
+  const all = [...(config.ownProvider ? [provider] : []), ...started, plan.gateway]
+  await Promise.all([seeded, step('processes', Promise.all(all.map(ready)))])
 
+  const [{ directory: like } = { directory: root }] = apps
+  const keepSpare = () => processes.keepSpare(like)
+  // For whoever writes resolvers and tools; nothing runs by them.
+  const makeTypes = () =>
+    processes.runAside({
+      name: 'types',
+      script: join(root, 'packages/cli/src/main.ts'),
+      args: ['types', '--root', root],
+      env: config.system,
+    })
+  if (!existsSync(join(root, 'generated/graph.graphql'))) makeTypes()
   reload = running.use(
     createReload({
       root,
@@ -139,9 +146,14 @@ export async function supervise({ config, root, apps, signal, show }: Supervisio
       databases,
       fixed: new Set(config.subgraphUrls.keys()),
       show,
+      done(files) {
+        keepSpare()
+        if (files.some(({ part }) => part === 'schema' || part === 'manifest')) makeTypes()
+      },
       failed: (reason) => failure.abort(reason),
     }),
   )
+  keepSpare()
   if (early.length > 0) reload.changed(early)
 
   const places = { logs: shortest(logs), database: shortest(postgresDir) }

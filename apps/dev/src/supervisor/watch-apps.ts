@@ -25,14 +25,14 @@ export async function watchApps({ root, apps, changed, appeared }: WatchOptions)
   let files: AppFiles = await readAppFiles(root, apps, new Map())
   let isLooking = false
   let wasTold = false
-  let isOver = false
+  const over = new AbortController()
 
   async function look(): Promise<void> {
     wasTold = true
     if (isLooking) return
     isLooking = true
     try {
-      while (wasTold && !isOver) {
+      while (wasTold && !over.signal.aborted) {
         wasTold = false
         let now = await readAppFiles(root, apps, files)
         if (changedFiles(files, now).length > 0) {
@@ -44,7 +44,7 @@ export async function watchApps({ root, apps, changed, appeared }: WatchOptions)
         }
         const changes = changedFiles(files, now)
         files = now
-        if (changes.length > 0 && !isOver) changed(changes)
+        if (changes.length > 0 && !over.signal.aborted) changed(changes)
         for (const name of await appFolders(folder)) {
           if (known.has(name)) continue
           known.add(name)
@@ -60,7 +60,7 @@ export async function watchApps({ root, apps, changed, appeared }: WatchOptions)
   const watcher = watchFolder(folder, () => void look())
   return {
     [Symbol.dispose]() {
-      isOver = true
+      over.abort()
       clearInterval(timer)
       watcher?.close()
     },

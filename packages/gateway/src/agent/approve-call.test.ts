@@ -1,4 +1,4 @@
-import { AppError, type Approvals, type StoredApproval } from '@behalf/identity'
+import { AppError, type Approvals, type AskedApproval, type StoredApproval } from '@behalf/identity'
 import { describe, expect, it, vi } from 'vitest'
 import { anonymous, toPrincipal } from '../authenticate/principal.ts'
 import { createApproveCall } from './approve-call.ts'
@@ -17,7 +17,20 @@ const approved: StoredApproval = {
 }
 
 /** What becomes of a call, with what is stored of it. */
-async function ask(stored: StoredApproval | null, { principal = agent, isUsed = true, opens = true } = {}) {
+async function ask(
+  stored: StoredApproval | null,
+  {
+    principal = agent,
+    isUsed = true,
+    opens = true,
+    expected,
+  }: {
+    principal?: typeof agent
+    isUsed?: boolean
+    opens?: boolean
+    expected?: Pick<AskedApproval, 'id' | 'argumentsHash'>
+  } = {},
+) {
   const approvals = {
     ask: vi.fn<Approvals['ask']>(async () => stored),
     use: vi.fn<Approvals['use']>(async () => isUsed),
@@ -28,7 +41,15 @@ async function ask(stored: StoredApproval | null, { principal = agent, isUsed = 
   }
   const approveCall = createApproveCall(approvals as unknown as Approvals, openProof)
   const tool = { name: 'cancel_order', version: '1', approval: 'cancelOrder' }
-  const call = { principal, tool, argumentsHash: 'h', summary: 'Cancel an order', call: 'call_1', txn: 'txn' }
+  const call = {
+    principal,
+    tool,
+    argumentsHash: 'h',
+    summary: 'Cancel an order',
+    call: 'call_1',
+    txn: 'txn',
+    expected,
+  }
   const outcome = await approveCall(call).catch((error: AppError) => ({ code: error.code, thrown: true }))
   return { outcome, asked: approvals.ask.mock.calls.length, used: approvals.use.mock.calls.length }
 }
@@ -49,6 +70,14 @@ describe('[P9] a call runs with what its user approved', () => {
     ['one that nobody proves', { ...approved, proof: null }, 'APPROVAL_EXPIRED'],
   ])('and not with %s', async (_what, stored, code) => {
     expect(await ask(stored)).toEqual(refused(code))
+  })
+
+  it('and, on a further round, with the decision that was asked for, and with no other', async () => {
+    expect(await ask(approved, { expected: { id: 'apr_1', argumentsHash: 'h' } })).toEqual(passes)
+    // Nobody is asked anything new.
+    const mismatch = refused('APPROVAL_MISMATCH')
+    expect(await ask(approved, { expected: { id: 'apr_1', argumentsHash: 'x' } })).toEqual({ ...mismatch, asked: 0 })
+    expect(await ask(approved, { expected: { id: 'apr_2', argumentsHash: 'h' } })).toEqual(mismatch)
   })
 
   it('and asks them where they have yet to decide', async () => {

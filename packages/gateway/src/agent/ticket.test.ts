@@ -180,3 +180,45 @@ describe('[P9] a proof', () => {
     await expect(sealer.open(await seal(), 'orchestrator')).resolves.toBeDefined()
   })
 })
+
+describe('the state of a round', () => {
+  const round = {
+    subject: 'usr_ada',
+    tenant: 'acme',
+    client: 'some-client',
+    delegation: 'dlg_1',
+    tool: 'cancel_order',
+    argumentsHash: 'h',
+    approval: 'apr_1',
+  }
+  const hour = 3_600_000
+
+  it('is opened as long as its approval can be decided', async () => {
+    const state = await sealer.sealRound(round, new Date(now + hour))
+    expect(await sealer.openRound(state)).toEqual(round)
+    now += hour - 1000
+    expect(await sealer.openRound(state)).toEqual(round)
+    now += 1000
+    await expect(sealer.openRound(state)).rejects.toMatchObject(refused)
+  })
+
+  it('is none of another gateway, no ticket and no proof, whoever that was made for', async () => {
+    const state = await sealer.sealRound(round, new Date(now + hour))
+    const other = sealerWith({ rootKey: randomBytes(32).toString('base64url') })
+    await expect(other.openRound(state)).rejects.toMatchObject(refused)
+    await expect(sealer.open(state, 'gateway')).rejects.toMatchObject(refused)
+    await expect(sealer.openProof(state, 'gateway', new Date(now))).rejects.toMatchObject(refused)
+    const ticket = await sealer.seal(ada, { ...start, to: 'gateway' })
+    await expect(sealer.openRound(ticket ?? '')).rejects.toMatchObject(refused)
+    const { key } = deriveKey(rootKey, 'ticket', null, 1)
+    const made = (to: string, claims: object) =>
+      new EncryptJWT({ jti: 'j', to, ...claims })
+        .setProtectedHeader({ alg: 'dir', enc: 'A256GCM', typ: 'behalf-round', kid: 'ticket/1' })
+        .setExpirationTime(now / 1000 + 60)
+        .encrypt(key)
+    expect(await sealer.openRound(await made('gateway', { round }))).toEqual(round)
+    await expect(sealer.openRound(await made('orders', { round }))).rejects.toMatchObject(refused)
+    const { approval: _none, ...part } = round
+    await expect(sealer.openRound(await made('gateway', { round: part }))).rejects.toMatchObject(refused)
+  })
+})

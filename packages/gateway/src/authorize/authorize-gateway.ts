@@ -5,7 +5,6 @@ import type { Logger } from 'pino'
 import type { RequestContext } from '../execute/request-context.ts'
 import { type AuthorizationMode, type ChallengeOf, rejection, reportOf } from './authorization-mode.ts'
 import type { Authorization } from './authorization.ts'
-import { authorizeSubscription } from './authorize-subscription.ts'
 import { type Authorize, createAuthorize } from './authorize.ts'
 
 type GatewayInterface = ApolloServerOptionsWithGateway<BaseContext>['gateway']
@@ -53,13 +52,23 @@ function authorizeExecutor(execute: Executor, options: AuthorizationOptions): Ex
 
   return async (context) => {
     const { schema, document, operationName, queryHash: hash, request } = context
-    const { principal, txn, record, approval, subscribe } = context.context as unknown as RequestContext
+    const requestContext = context.context as unknown as RequestContext
+    const { principal, txn, record, approval, subscribe } = requestContext
     const variables = request.variables ?? {}
     const decided = authorizeFor(schema)({ hash, document, operationName, variables, principal, approval })
     const authorization = decided instanceof Promise ? await decided : decided
     const run = (rest: Authorization | null) => {
-      if (subscribe) return authorizeSubscription({ schema, document, operationName, variables }, rest, subscribe)
-      return rest === null ? execute(context) : answerRest(context, rest)
+      if (rest === null) return execute(context)
+      // Each event is answered as an operation is: with null, and the reason, where something was taken out.
+      const handOver: RequestContext['subscribe'] =
+        subscribe &&
+        ((planned) =>
+          subscribe({
+            ...planned,
+            answer: (event, of) => rest.answer(variables, () => planned.answer(event, of)),
+          }))
+      const ofRest = handOver ? { ...context, context: { ...requestContext, subscribe: handOver } } : context
+      return answerRest(ofRest as typeof context, rest)
     }
     if (authorization === null) return run(null)
     const causes = new Set(authorization.denials.flatMap(({ cause }) => cause ?? []))

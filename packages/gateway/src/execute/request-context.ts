@@ -1,6 +1,6 @@
 import type { Approval, Principal } from '@behalf/identity'
 import type { RequestRecord } from '../audit/request-record.ts'
-import type { AuthorizedSubscription } from '../authorize/authorize-subscription.ts'
+import type { PlannedSubscription } from './plan/planned-subscription.ts'
 
 /** Trace context (W3C): the only headers of a client that go on to subgraphs. */
 export interface TraceContext {
@@ -23,7 +23,7 @@ export interface RequestContext {
   /** What is decided meanwhile. */
   readonly record: RequestRecord
   /** Where a subscription goes once it is authorized; without it none is served. */
-  readonly subscribe?: (subscription: AuthorizedSubscription) => void
+  readonly subscribe?: (subscription: PlannedSubscription) => void
   /** Of a stream that may go on: what its operation asks for was counted when it began. */
   readonly isCounted?: true
 }

@@ -245,6 +245,31 @@ describe('a graph that cannot be served', () => {
         })),
       { message: expect.stringContaining('ftp://users') },
     ],
+    'did not compose': [
+      () =>
+        gateway.graphFile.write(
+          JSON.stringify({
+            format: 1,
+            problems: [
+              { file: 'apps/a.graphql', line: 7, message: 'OWNERSHIP_UNSAID one' },
+              { file: 'apps/b.graphql', line: 9, message: 'SYNTAX two' },
+            ],
+          }),
+        ),
+      {
+        message: 'apps/a.graphql:7  OWNERSHIP_UNSAID one\napps/b.graphql:9  SYNTAX two',
+        file: 'apps/a.graphql',
+        line: 7,
+      },
+    ],
+    'has a hash, and a subgraph at no URL': [
+      () =>
+        gateway.graphFile.change(({ supergraph }) => ({
+          hash: 'refused',
+          supergraph: supergraph.replace(gateway.graph.users.url, 'ftp://users'),
+        })),
+      { hash: 'refused' },
+    ],
     'has a tool of which nobody can tell what it takes': [
       () => gateway.graphFile.change(({ tools }) => ({ tools: [{ ...tools[0]!, inputSchema: { type: 'nothing' } }] })),
       { message: expect.stringContaining('cancel_order') },

@@ -20,8 +20,11 @@ it('a graph is closed when another one is served and nobody is left who began wi
   // Letting go twice is letting go once.
   first[Symbol.dispose]()
   expect(closed).toEqual([])
+  expect(graphs.before).toBe(1)
   second[Symbol.dispose]()
   expect(closed).toEqual(['one'])
+  await Promise.resolve()
+  expect(graphs.before).toBe(0)
   third[Symbol.dispose]()
   expect(closed).toEqual(['one'])
   await graphs.replace(graph('three'))

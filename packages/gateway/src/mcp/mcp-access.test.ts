@@ -1,3 +1,4 @@
+import { signedInAs, signedInWithin } from '@behalf/identity'
 import { createRegistry } from '@behalf/tools'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { audience } from '../fixtures/identity-provider.ts'
@@ -220,4 +221,44 @@ describe('[P10] tools', () => {
     const wrong = await gateway.call('list_orders', 'nonsense')
     expect(wrong.body).toMatchObject({ error: { code: -32602 } })
   })
+})
+
+it('[P10] a tool that wants a more recent or a stronger sign-in says all it takes (RFC 9470), and runs after that', async () => {
+  const asks = { scopes: [], policies: [['recent', 'strong']], delegates: null, approves: null } as const
+  await using strict = await startMcpGateway({
+    rules: { 'User.orders': { ...asks, authenticated: true, agent: 'ALLOW' } },
+    policies: { recent: signedInWithin(300), strong: signedInAs(['urn:mfa', 'phr']) },
+  })
+  const now = Math.floor(Date.now() / 1000)
+  const call = async (claims: Record<string, unknown>, revision = '2026-07-28') => {
+    const token = await strict.mcpToken(claims)
+    if (revision === '2026-07-28') return strict.call('list_orders', {}, { token })
+    const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'list_orders' } })
+    return strict.mcp('tools/call', {}, { token, body, headers: { 'mcp-protocol-version': revision } })
+  }
+  const challenge = (values: string) =>
+    `Bearer error="insufficient_user_authentication", error_description="Sign in again, more strongly or more recently, to do this.", ${values}, resource_metadata="${mcpMetadata}"`
+  for (const revision of ['2026-07-28', '2025-11-25'])
+    for (const [claims, values, details] of [
+      [
+        { auth_time: now - 301 },
+        'acr_values="urn:mfa phr", max_age="300"',
+        { maxAge: 300, acrValues: ['urn:mfa', 'phr'] },
+      ],
+      [{ auth_time: now - 301, acr: 'phr' }, 'max_age="300"', { maxAge: 300 }],
+      [{ auth_time: now, acr: 'pwd' }, 'acr_values="urn:mfa phr"', { acrValues: ['urn:mfa', 'phr'] }],
+    ] as const) {
+      const { status, headers, body } = await call(claims, revision)
+      expect({ status, challenge: headers.get('www-authenticate') }).toEqual({
+        status: 401,
+        challenge: challenge(values),
+      })
+      expect(body).toMatchObject({ error: { data: { code: 'STEP_UP_REQUIRED', ...details } } })
+    }
+  expect(strict.graph.orders.received).toEqual([])
+  for (const revision of ['2026-07-28', '2025-11-25'])
+    expect(await call({ auth_time: now, acr: 'phr' }, revision)).toMatchObject({
+      status: 200,
+      body: { result: { structuredContent: { viewer: { orders: [{}] } } } },
+    })
 })

@@ -3,6 +3,8 @@ import {
   type AskedApproval,
   type DelegationGrant,
   errorTable,
+  type McpRound,
+  type McpTools,
   type Principal,
   type ToolOutcome,
 } from '@behalf/identity'
@@ -15,13 +17,13 @@ import type { RateLimits } from '../limits/rate-limits.ts'
 import type { CanGain } from '../registry.ts'
 import type { RevocationGuard } from '../revocation/revocation-guard.ts'
 import type { Round, TicketSealer } from '../agent/ticket.ts'
-import type { McpRound, McpTools } from './mcp-endpoint.ts'
 
 /** The tools of whoever shows a token of a client's, under the delegation of that client. @throws {AppError} `SESSION_ENDED` */
 export type ToolsOf = (
   principal: Principal,
-  request: { readonly txn: string; readonly graph: Pick<ServedGraph, 'tools' | 'registry' | 'toolAudit'> },
+  request: { readonly txn: string; readonly graph: ServingGraph },
 ) => Promise<McpTools>
+type ServingGraph = Pick<ServedGraph, 'tools' | 'registry' | 'toolAudit'>
 
 export function createToolsOf(options: {
   readonly authority: Pick<Authority, 'delegateToClient'>
@@ -62,14 +64,13 @@ export function createToolsOf(options: {
     return { decideAt: page.href, state: await rounds.sealRound(round, new Date(expiresAt)) }
   }
 
-  async function call(
-    client: Principal,
-    canGain: CanGain,
-    { txn, graph: { registry, toolAudit } }: Parameters<ToolsOf>[1],
-    name: string,
-    given: unknown,
-    { signal, state }: McpRound,
+  /** One round of a call, in the graph that is served now. */
+  async function callIn(
+    { registry, toolAudit }: ServingGraph,
+    caller: { readonly client: Principal; readonly canGain: CanGain; readonly txn: string },
+    { name, given, signal, state }: McpRound & { readonly name: string; readonly given: unknown },
   ) {
+    const { client, canGain, txn } = caller
     const request = { name, arguments: given, call: null }
     try {
       await rates.toolCall(client)
@@ -84,8 +85,7 @@ export function createToolsOf(options: {
     }
   }
 
-  return async (principal, request) => {
-    const { txn, graph } = request
+  return async (principal, { txn, graph }) => {
     const delegation = await authority.delegateToClient(grantOf(principal, txn))
     if (delegation === null) throw new AppError('SESSION_ENDED')
     const client = principalOfClient(principal, delegation)
@@ -96,7 +96,7 @@ export function createToolsOf(options: {
       txn,
       list: () => graph.registry.catalogue(client, txn, canGain),
       async call(name, given, round) {
-        const outcome = await call(client, canGain, request, name, given, round)
+        const outcome = await callIn(graph, { client, canGain, txn }, { ...round, name, given })
         if (outcome.ok)
           return { ...outcome, outputSchema: graph.tools.find((tool) => tool.name === name)?.outputSchema ?? {} }
         if (outcome.error.code === 'TOOL_UNKNOWN') return null

@@ -1,9 +1,6 @@
 import type { Graph } from '@behalf/identity'
 import type { SubgraphLimits } from '../execute/subgraph-client.ts'
 import { type AskSubgraph, createAskSubgraph } from './ask-subgraph.ts'
-import { createFitsOperation } from './fits-operation.ts'
-import { createRouteSubscription } from './route-subscription.ts'
-import { createShapeEvent } from './shape-event.ts'
 import { createSubgraphStreams, type SubgraphStreams } from './subgraph-streams.ts'
 
 /** Heartbeats of a subgraph that may be lost before it counts as gone. */
@@ -30,14 +27,7 @@ export function createGraphStreams(
     return streams
   }
   return {
-    ask: createAskSubgraph({
-      graph,
-      route: createRouteSubscription(graph.supergraph),
-      streamsOf,
-      fits: createFitsOperation(graph.supergraph),
-      shapeEvent: createShapeEvent(),
-      signer,
-    }),
+    ask: createAskSubgraph({ graph, streamsOf, signer }),
     close: async () => void (await Promise.all(Array.from(bySubgraph.values(), (streams) => streams.close()))),
   }
 }

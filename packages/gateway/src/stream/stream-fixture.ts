@@ -120,6 +120,9 @@ export async function startNotices(
 ) {
   const notices = createTopic<unknown>()
   const resolved: string[] = []
+  const liked: string[] = []
+  /** What the other subgraph does. */
+  const more = { likes: (): number | Promise<number> => 3 }
   const subgraphs: Record<string, ComposedSubgraph> = {
     notices: {
       schema: `
@@ -159,14 +162,27 @@ export async function startNotices(
     more: {
       schema: `
         type Query { pong: String }
-        type Notice @key(fields: "id") @owner(field: "userId") { id: ID!, likes: Int }
+        type Notice @key(fields: "id") @owner(field: "userId") {
+          id: ID!
+          likes: Int
+          liker: String
+          hidden: String @requiresScopes(scopes: [["notices:hidden"]])
+        }
       `,
       resolvers: {
         Query: { pong: () => 'ping' },
-        Notice: { __resolveReference: (reference: object) => reference, likes: () => 3 },
+        Notice: {
+          __resolveReference: (reference: object) => ({ ...reference, userId: 'usr_ada' }),
+          likes: () => more.likes(),
+          liker: (_notice: unknown, _args: unknown, { identity }) => {
+            liked.push(identity.subject)
+            return identity.subject
+          },
+          hidden: () => 'hidden',
+        },
       },
     },
   }
   const gateway = await startComposedGateway({ subgraphs, ...change })
-  return Object.assign(gateway, { notices, resolved })
+  return Object.assign(gateway, { notices, resolved, liked, more })
 }

@@ -4,15 +4,14 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { RequestAudit } from '../audit/audit-requests.ts'
 import { ignoredHeaders } from '../audit/ignored-headers.ts'
 import { RequestRecord } from '../audit/request-record.ts'
-import type { AuthorizedSubscription } from '../authorize/authorize-subscription.ts'
 import { describeCause } from '../describe-cause.ts'
+import type { PlannedSubscription } from '../execute/plan/planned-subscription.ts'
 import type { RequestContext } from '../execute/request-context.ts'
 import type { ServedGraph } from '../graph/serve-graph.ts'
 import type { ServedGraphs } from '../graph/served-graphs.ts'
 import type { Admit } from '../http/admission.ts'
 import type { FindDocument } from '../http/documents.ts'
 import { traceOf } from '../http/trace-of.ts'
-import type { LimitedCaller } from '../limits/rate-limits.ts'
 import type { TakeStream } from '../limits/stream-limits.ts'
 import { inSpan, traceOfClient } from '../tracing.ts'
 import { createEventWriter, type EventWriter } from './event-writer.ts'
@@ -108,7 +107,7 @@ export function addStreamRoute(
     try {
       // While it began.
       if (taken.graph !== graphs.current) await endUnlessAllowedBy(graphs.current)
-      await send(taken.graph, subscription, { ...context, caller, request, writer, end })
+      await send(taken.graph, subscription, { ...context, request, writer, end })
     } finally {
       forget()
     }
@@ -120,8 +119,8 @@ export function addStreamRoute(
     asked: StreamRequest,
     context: RequestContext,
     writer: EventWriter,
-  ): Promise<AuthorizedSubscription | null> {
-    let authorized: AuthorizedSubscription | null = null
+  ): Promise<PlannedSubscription | null> {
+    let authorized: PlannedSubscription | null = null
     const { body } = await server.executeOperation(asked, {
       contextValue: { ...context, subscribe: (subscription) => (authorized = subscription) },
     })
@@ -131,23 +130,23 @@ export function addStreamRoute(
 
   async function send(
     { ask }: ServedGraph,
-    subscription: AuthorizedSubscription,
-    stream: Pick<RequestContext, 'principal' | 'txn' | 'trace' | 'record'> & {
+    subscription: PlannedSubscription,
+    stream: RequestContext & {
       readonly signal: AbortSignal
-      readonly caller: LimitedCaller
       readonly request: FastifyRequest
       readonly writer: EventWriter
       readonly end: (reason: AppError | null) => void
     },
   ): Promise<void> {
-    const { principal, txn, signal, writer, request, end } = stream
+    const { writer, request, end, ...context } = stream
+    const { principal, txn, signal } = context
     const until = principal.expiresAt ?? Math.ceil((clock() + times.anonymousMs) / 1000)
     const timer = setTimeout(
       () => end(new AppError('STREAM_EXPIRED')),
       Math.min(Math.max(0, until * 1000 - clock()), longestMs),
     )
     try {
-      for await (const event of ask(subscription, { ...stream, until })) {
+      for await (const event of ask(subscription, { ...context, until })) {
         // What is written after the end is not of the stream.
         signal.throwIfAborted()
         await writer.next({ ...event, extensions: { txn } })

@@ -6,6 +6,7 @@ import {
   GraphQLError,
   Kind,
   type OperationDefinitionNode,
+  OperationTypeNode,
   print,
   visit,
 } from 'graphql'
@@ -16,13 +17,14 @@ import { createAnswerErrors } from './answer-errors.ts'
 import { createClientPaths, type Path } from './client-paths.ts'
 import type { ClientOperation } from './collect-fields.ts'
 import { compileAnswer } from './complete-answer.ts'
-import { compilePlan } from './compile-plan.ts'
+import { compilePlan, compileSubscription } from './compile-plan.ts'
 import { startCompletion } from './completion.ts'
 import { type LiftedOperation, liftLiterals } from './lift-literals.ts'
 import { normaliseOperation } from './normalise-operation.ts'
 import { preparePlanning } from './plannable-operation.ts'
 import type { PlannedSupergraph } from './read-supergraph.ts'
-import type { PlanParts, Run } from './run.ts'
+import { prepareBody } from './request-body.ts'
+import type { EventContext, PlanParts, Run, Step } from './run.ts'
 
 type Variables = Readonly<Record<string, unknown>>
 
@@ -101,26 +103,50 @@ const maxShapes = 4
 const nothing: ReturnType<typeof getVariableValues> = { coerced: {} }
 
 function planOperation(operation: OperationDefinitionNode, parts: OperationParts): ExecuteOperation {
-  const { supergraph, overrideLabels, subgraphOf, isOfType } = parts
+  const { supergraph, overrideLabels } = parts
   const { document, sourceOf, variableOf } = preparePlanning(operation, supergraph.addedNames)
   const client: ClientOperation = { schema: supergraph.apiSchema, operation, sourceOf }
   const answer = compileAnswer(client)
   const clientPathOf = createClientPaths(client)
-  const step = document && compilePlan(supergraph.plan(document, overrideLabels), { subgraphOf, isOfType, variableOf })
+  const plan = document && supergraph.plan(document, overrideLabels)
+  const planParts = { ...parts, variableOf }
+
+  const executing =
+    (step: Step | null): ExecuteOperation =>
+    async (variables, context) => {
+      const errors = createAnswerErrors(clientPathOf)
+      const run: Run = { data: {}, variables, context, errors, isShared: false }
+      await step?.(run)
+      const completion = startCompletion(variables)
+      const data = answer.complete(run.data, completion)
+      errors.addMisfits(completion.misfits)
+      if (errors.all.length === 0) return { data }
+      const told = errors.all.filter(({ path = [] }) => isOfAnswer(data, path))
+      return told.length === 0 ? { data } : { errors: told, data }
+    }
+
+  if (operation.operation === OperationTypeNode.SUBSCRIPTION) {
+    if (plan?.node?.kind !== 'Subscription') throw new AppError('SUBSCRIPTION_NOT_SERVED')
+    const { primary } = plan.node
+    const encode = prepareBody(primary, variableOf)
+    const answerEvent = executing(compileSubscription(plan.node, planParts))
+    return async (variables, { subscribe }) => {
+      subscribe?.({
+        operation,
+        subgraph: primary.serviceName,
+        body: encode(variables),
+        async answer(event, context) {
+          const ofEvent: EventContext = { ...context, event }
+          return answerEvent(variables, ofEvent)
+        },
+      })
+      return { data: null }
+    }
+  }
+  const step = plan && compilePlan(plan, planParts)
   if (step === null && answer.asksSubgraphs)
     throw new AppError('INTERNAL', undefined, { cause: 'the planner found no way to answer the operation' })
-
-  return async (variables, context) => {
-    const errors = createAnswerErrors(clientPathOf)
-    const run: Run = { data: {}, variables, context, errors, isShared: false }
-    await step?.(run)
-    const completion = startCompletion(variables)
-    const data = answer.complete(run.data, completion)
-    errors.addMisfits(completion.misfits)
-    if (errors.all.length === 0) return { data }
-    const told = errors.all.filter(({ path = [] }) => isOfAnswer(data, path))
-    return told.length === 0 ? { data } : { errors: told, data }
-  }
+  return executing(step)
 }
 
 /** Plans may ask for more than the type of an object has for the client; what became of that is nothing to it. */

@@ -1,14 +1,24 @@
-import type { PlanNode, QueryPlan } from '@apollo/query-planner'
+import type { PlanNode, QueryPlan, SubscriptionNode } from '@apollo/query-planner'
 import { compileEntityFetch } from './entity-fetch.ts'
 import type { PlanPath } from './places.ts'
 import { compileRootFetch } from './root-fetch.ts'
-import type { PlanParts, Step } from './run.ts'
+import type { EventContext, PlanParts, Step, Subgraph } from './run.ts'
 
 /** Compiles a plan, once for all its executions; null for one that asks nothing. */
 export function compilePlan({ node }: QueryPlan, parts: Omit<PlanParts, 'usesContexts'>): Step | null {
   if (node === undefined) return null
   if (node.kind === 'Subscription') throw new TypeError('A subscription is not executed as a whole.')
   return compileNode(node, [], { ...parts, usesContexts: usesContexts(node) })
+}
+
+/** What a subgraph was asked once, it answers with each event. */
+const events: Subgraph = { prepare: () => async (_body, context) => (context as EventContext).event }
+
+/** Compiles what is done with each event; steps run in an {@link EventContext}. */
+export function compileSubscription({ primary, rest }: SubscriptionNode, parts: Omit<PlanParts, 'usesContexts'>): Step {
+  const all = { ...parts, usesContexts: rest !== undefined && usesContexts(rest) }
+  const take = compileRootFetch(primary, [], { ...all, subgraphOf: () => events })
+  return rest === undefined ? take : inSequence([take, compileNode(rest, [], all)])
 }
 
 /** @param path - of the objects that are added to, from the root. */

@@ -17,6 +17,11 @@ export interface Run {
   isShared: boolean
 }
 
+/** Of a plan for an event of a subscription: what its subgraph told. */
+export interface EventContext extends RequestContext {
+  readonly event: SubgraphResponse
+}
+
 /** A part of a plan. It does not fail: what goes wrong is among the run's errors. */
 export type Step = (run: Run) => Promise<void> | void
 
