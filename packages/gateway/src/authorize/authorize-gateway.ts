@@ -68,7 +68,7 @@ function authorizeExecutor(execute: Executor, options: AuthorizationOptions): Ex
             answer: (event, of) => rest.answer(variables, () => planned.answer(event, of)),
           }))
       const ofRest = handOver ? { ...context, context: { ...requestContext, subscribe: handOver } } : context
-      return answerRest(ofRest as typeof context, rest)
+      return answerRest(ofRest, rest)
     }
     if (authorization === null) return run(null)
     const causes = new Set(authorization.denials.flatMap(({ cause }) => cause ?? []))
