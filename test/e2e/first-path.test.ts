@@ -183,6 +183,7 @@ describe('[P5] what a subgraph receives', () => {
         'x-user-id': 'usr_ben',
         'txn-token': 'forged',
         forwarded: 'for=10.0.0.1',
+        'accept-encoding': 'identity',
         'x-anything': 'else',
       },
       body: JSON.stringify({ query: viewer }),
@@ -193,6 +194,7 @@ describe('[P5] what a subgraph receives', () => {
       const headers = exchange!.rawHeaders.filter((_, index) => index % 2 === 0).map((header) => header.toLowerCase())
       expect(headers.toSorted()).toEqual([
         'accept',
+        'accept-encoding',
         'connection',
         'content-length',
         'content-type',
@@ -200,6 +202,8 @@ describe('[P5] what a subgraph receives', () => {
         'traceparent',
         'txn-token',
       ])
+      // What the gateway itself can read, whatever the client can.
+      expect(wire[name].header(exchange!, 'accept-encoding')).toBe('gzip, br')
       expect(claimsOf(name, exchange!)).toMatchObject({ sub: 'usr_ada', hop: { to: name, op: 'query' } })
       expect(wire[name].header(exchange!, 'traceparent')).toBe(traceparent)
     }

@@ -222,10 +222,10 @@ describe('with a recorder between every two processes', () => {
   })
 
   it('everything that was to be sent has been sent, and something of everybody was seen', async () => {
-    // Before anything is planted. The composer and the provider have nothing to say; spans are sent every 5 seconds.
+    // Before anything is planted. The provider has nothing to say; spans are sent every 5 seconds.
     const silent = async () =>
       [...(await recorded.legs())].flatMap(([leg, { text }]) =>
-        text.length > (/compose|log of provider/.test(leg) ? -1 : 500) ? [] : [leg],
+        text.length > (/log of provider/.test(leg) ? -1 : 500) ? [] : [leg],
       )
     await expect.poll(silent, { timeout: 20_000, interval: 500 }).toEqual([])
     await recorded.plant(planted)
@@ -239,7 +239,7 @@ describe('with a recorder between every two processes', () => {
         'orchestrator → model',
         'processes → collector',
         ...['gateway', 'postgres', ...subgraphs].map((name) => `${name} → database`),
-        ...['gateway', 'provider', 'compose', ...subgraphs].map((name) => `log of ${name}`),
+        ...['gateway', 'provider', ...subgraphs].map((name) => `log of ${name}`),
       ].toSorted(),
     )
   })

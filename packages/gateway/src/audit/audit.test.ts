@@ -1,22 +1,14 @@
-import type { AuditEvent, FieldRule } from '@behalf/identity'
+import type { AuditEvent } from '@behalf/identity'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { rule } from '../fixtures/rule.ts'
 import { secretsIn, startTestGateway, type TestGateway } from '../fixtures/test-gateway.ts'
 
-const asks = (change: Partial<FieldRule>): FieldRule => ({
-  authenticated: false,
-  scopes: [],
-  policies: [],
-  agent: 'ALLOW',
-  delegates: null,
-  approves: null,
-  ...change,
-})
 const rules = {
-  'Query.people': asks({ authenticated: true }),
-  'User.points': asks({ scopes: [['points:read', 'profile'], ['admin']] }),
-  'User.orders': asks({ policies: [['paid']] }),
-  Order: asks({ scopes: [['orders:read']] }),
-  'Query.fail': asks({ agent: 'DENY' }),
+  'Query.people': rule({ authenticated: true }),
+  'User.points': rule({ scopes: [['points:read', 'profile'], ['admin']] }),
+  'User.orders': rule({ policies: [['paid']] }),
+  Order: rule({ scopes: [['orders:read']] }),
+  'Query.fail': rule({ agent: 'DENY' }),
 }
 
 let gateway: TestGateway

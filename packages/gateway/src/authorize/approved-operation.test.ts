@@ -1,7 +1,8 @@
 import { buildSchema, parse } from 'graphql'
 import { describe, expect, it } from 'vitest'
 import { createAuthorize } from './authorize.ts'
-import { agent, hashOf, person, rule } from './fixtures.ts'
+import { rule } from '../fixtures/rule.ts'
+import { agent, hashOf, person } from './fixtures.ts'
 
 const schema = buildSchema('type Query { a: Int } type Mutation { cancel: Int, transfer: Int, wipe: Int }')
 const authorize = createAuthorize({

@@ -7,7 +7,8 @@ import type { SubgraphResponse } from '../execute/subgraph-response.ts'
 import type { Denial } from './denial.ts'
 import type { AuthorizationMode } from './authorization-mode.ts'
 import { authorizeGateway } from './authorize-gateway.ts'
-import { hashOf, needs, person, rule } from './fixtures.ts'
+import { rule } from '../fixtures/rule.ts'
+import { hashOf, needs, person } from './fixtures.ts'
 
 type Gateway = Parameters<typeof authorizeGateway>[0]
 type Executor = NonNullable<Awaited<ReturnType<Gateway['load']>>['executor']>

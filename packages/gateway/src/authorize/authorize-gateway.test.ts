@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { startTestGateway, type TestGateway } from '../fixtures/test-gateway.ts'
-import { needs, rule } from './fixtures.ts'
+import { rule } from '../fixtures/rule.ts'
+import { needs } from './fixtures.ts'
 
 let gateway: TestGateway
 beforeAll(async () => {

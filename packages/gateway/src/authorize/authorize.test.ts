@@ -1,6 +1,7 @@
 import type { Principal } from '@behalf/identity'
 import { describe, expect, it } from 'vitest'
-import { agent, graphOf, needs, nobody, person, rule } from './fixtures.ts'
+import { rule } from '../fixtures/rule.ts'
+import { agent, graphOf, needs, nobody, person } from './fixtures.ts'
 
 const ada = {
   id: 'usr_ada',

@@ -2,18 +2,10 @@ import type { FieldRule, Graph, Policies, Principal } from '@behalf/identity'
 import { createHash } from 'node:crypto'
 import { buildSchema, execute, type ExecutionResult, type GraphQLSchema, parse, validate } from 'graphql'
 import { anonymous, toPrincipal } from '../authenticate/principal.ts'
+import { rule } from '../fixtures/rule.ts'
 import type { Authorization } from './authorization.ts'
 import { createAuthorize } from './authorize.ts'
 
-export const rule = (parts: Partial<FieldRule> = {}): FieldRule => ({
-  authenticated: false,
-  scopes: [],
-  policies: [],
-  agent: 'ALLOW',
-  delegates: null,
-  approves: null,
-  ...parts,
-})
 export const needs = (...scopes: string[]): FieldRule => rule({ scopes: [scopes] })
 
 export const nobody: Principal = anonymous

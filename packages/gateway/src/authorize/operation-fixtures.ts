@@ -1,7 +1,8 @@
 import type { FieldRule, Graph, Policies } from '@behalf/identity'
 import fc from 'fast-check'
 import { buildSchema, parse, validate } from 'graphql'
-import { agent, needs, nobody, person, rule } from './fixtures.ts'
+import { rule } from '../fixtures/rule.ts'
+import { agent, needs, nobody, person } from './fixtures.ts'
 
 /** Objects of two types behind an interface and a union. */
 export const schema = buildSchema(`

@@ -1,6 +1,7 @@
 import type { PolicyRequest } from '@behalf/identity'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { agent, graphOf, needs, nobody, person, rule } from './fixtures.ts'
+import { rule } from '../fixtures/rule.ts'
+import { agent, graphOf, needs, nobody, person } from './fixtures.ts'
 
 const asked: string[] = []
 let isOpen = true

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { rule } from '../fixtures/rule.ts'
 import { agent, graphOf, nobody, person } from './fixtures.ts'
 
 const own = { claim: 'sub', unless: [] }
@@ -12,14 +13,7 @@ const graph = graphOf(
    input Transfer { userId: ID, amount: Int = 1, via: [Transfer!] }
    input Where { owner: ID = "usr_ada", and: Where, or: [Where!], text: String }`,
   {
-    'Mutation.transfer': {
-      authenticated: false,
-      scopes: [],
-      policies: [],
-      agent: 'ALLOW',
-      delegates: null,
-      approves: null,
-    },
+    'Mutation.transfer': rule(),
   },
   {
     ...Object.fromEntries(

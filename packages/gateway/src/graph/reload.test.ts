@@ -9,6 +9,7 @@ import {
 } from '@behalf/identity'
 import { metrics } from '@opentelemetry/api'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { rule } from '../fixtures/rule.ts'
 import { type McpGateway, startMcpGateway } from '../fixtures/mcp-gateway.ts'
 
 const counted: string[] = []
@@ -27,15 +28,6 @@ beforeEach(async () => {
 })
 afterEach(() => gateway[Symbol.asyncDispose]())
 
-const rule = (change: Partial<FieldRule>): FieldRule => ({
-  authenticated: false,
-  scopes: [],
-  policies: [],
-  agent: 'ALLOW',
-  delegates: null,
-  approves: null,
-  ...change,
-})
 /** Changes rules of the graph, in its file. */
 const changeRules = (rules: Record<string, Partial<FieldRule>>) =>
   gateway.graphFile.change((graph) => ({

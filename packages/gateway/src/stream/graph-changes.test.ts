@@ -1,5 +1,6 @@
 import type { FieldRule } from '@behalf/identity'
 import { afterEach, describe, expect, it } from 'vitest'
+import { rule } from '../fixtures/rule.ts'
 import { openStream, startNotices } from './stream-fixture.ts'
 
 let system: Awaited<ReturnType<typeof startNotices>>
@@ -20,16 +21,8 @@ const changed = [
 
 /** Changes what a rule says, in the file, and has it served. */
 async function changeRule(coordinate: string, change: Partial<FieldRule>) {
-  const none = {
-    authenticated: false,
-    scopes: [],
-    policies: [],
-    agent: 'ALLOW',
-    delegates: null,
-    approves: null,
-  } as const
   system.graphFile.change(({ rules }) => ({
-    rules: { ...rules, [coordinate]: { ...none, ...rules[coordinate], ...change } },
+    rules: { ...rules, [coordinate]: rule({ ...rules[coordinate], ...change }) },
   }))
   expect((await system.reload()).problem).toBeNull()
 }
