@@ -1,33 +1,43 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, loadavg } from 'node:os'
 import { join } from 'node:path'
 import { contestants, measureGateways, workloads } from './gateway/run.ts'
-import { renderGateways } from './gateway/render.ts'
+import { type GatewayResult, renderPage, type SubgraphResult } from './render.ts'
+import { measureSubgraphs } from './subgraph/run.ts'
 
 // npm run bench -- gateway [runs] [requests] [contestants, with commas] [workloads, with commas]
+// npm run bench -- subgraph [runs] [requests]
 const [section = 'gateway', runs = '5', requests = '5000', only = contestants.join(), of = workloads.join()] =
   process.argv.slice(2)
-if (section !== 'gateway') throw new TypeError(`There is no section ${section}.`)
-const chosen = contestants.filter((name) => only.split(',').includes(name))
-const chosenWorkloads = workloads.filter((name) => of.split(',').includes(name))
 const results = join(import.meta.dirname, 'results')
-mkdirSync(results, { recursive: true })
-await measureGateways({
-  runs: Number(runs),
+const page = join(import.meta.dirname, '..', 'docs', 'reference', 'performance.md')
+
+const circumstances = (done: number) => ({
+  measured: new Date().toISOString(),
+  node: process.version,
+  machine: `${cpus().length} x ${cpus()[0]?.model.trim()}`,
+  runs: done,
   requests: Number(requests),
-  only: chosen,
-  of: chosenWorkloads,
-  save(samples, done) {
-    const result = {
-      measured: new Date().toISOString(),
-      node: process.version,
-      machine: `${cpus().length} x ${cpus()[0]?.model.trim()}`,
-      runs: done,
-      requests: Number(requests),
-      load: loadavg()[0],
-      samples,
-    }
-    writeFileSync(join(results, 'gateway.json'), `${JSON.stringify(result, null, 2)}\n`)
-    writeFileSync(join(import.meta.dirname, '..', 'docs', 'reference', 'performance.md'), renderGateways(result))
-  },
+  load: loadavg()[0],
 })
+
+/** Keeps what a section measured, and writes the page anew with what is known of all of them. */
+function save(name: string, result: object): void {
+  mkdirSync(results, { recursive: true })
+  writeFileSync(join(results, `${name}.json`), `${JSON.stringify(result, null, 2)}\n`)
+  const read = (one: string): unknown => JSON.parse(readFileSync(join(results, `${one}.json`), 'utf8'))
+  writeFileSync(page, renderPage(read('gateway') as GatewayResult, read('subgraph') as SubgraphResult))
+}
+
+if (section === 'gateway')
+  await measureGateways({
+    runs: Number(runs),
+    requests: Number(requests),
+    only: contestants.filter((name) => only.split(',').includes(name)),
+    of: workloads.filter((name) => of.split(',').includes(name)),
+    save: (samples, done) => save(section, { ...circumstances(done), samples }),
+  })
+else if (section === 'subgraph') {
+  const samples = await measureSubgraphs(Number(runs), Number(requests))
+  save(section, { ...circumstances(Number(runs)), samples })
+} else throw new TypeError(`There is no section ${section}.`)

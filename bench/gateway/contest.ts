@@ -9,6 +9,8 @@ export interface Contest {
   readonly urls: Readonly<Record<string, string>>
   readonly issuer: string
   readonly audience: string
+  /** Of `/mcp`, where that is served. */
+  readonly mcpAudience: string
   /** base64url, 32 bytes. */
   readonly secret: string
 }

@@ -35,6 +35,49 @@ export const canned: Readonly<Record<string, string>> = {
 /** What every gateway has to answer. */
 export const expected = { viewer: { id: viewer.id, name: viewer.name, orders, balance } }
 
+/** The same as a tool, as `behalf compose` would write it. */
+export const tool = {
+  name: 'get_viewer',
+  title: 'Viewer',
+  description: 'The signed-in user, with orders and balance.',
+  inputSchema: object({}),
+  outputSchema: object({
+    viewer: orNull(
+      object({
+        id: { type: 'string' },
+        name: { type: 'string' },
+        orders: {
+          type: 'array',
+          items: object({
+            id: { type: 'string' },
+            total: { type: 'string' },
+            status: { enum: ['OPEN', 'SENT'] },
+            items: { type: 'array', items: object({ sku: { type: 'string' }, amount: { type: 'integer' } }) },
+          }),
+        },
+        balance: orNull(object({ amount: { type: 'number' }, currency: { type: 'string' } })),
+      }),
+    ),
+  }),
+  operation: `query get_viewer ${fields}`,
+  bindings: [],
+  scopes: [['orders:read', 'profile']],
+  policies: [],
+  readOnly: true,
+  approval: null,
+  summary: null,
+  examples: [],
+  version: 'bench',
+}
+
+function object(properties: Readonly<Record<string, object>>) {
+  return { type: 'object', properties, required: Object.keys(properties), additionalProperties: false }
+}
+
+function orNull(schema: object) {
+  return { anyOf: [schema, { type: 'null' }] }
+}
+
 /**
  * Some of the fields in another order, for each number below 18,432 another, and what they have to be answered with.
  * All three subgraphs are asked in any case.

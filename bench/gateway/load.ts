@@ -13,8 +13,13 @@ export async function load(options: {
   readonly url: string
   readonly connections: number
   readonly requests: number
-  /** Body and token (null: without one) of the next request, and JSON that its answer has in it. */
-  readonly next: () => { readonly body: string; readonly token: string | null; readonly expected: string }
+  /** Body, token (null: without one) and further headers of the next request, and JSON that its answer has in it. */
+  readonly next: () => {
+    readonly body: string
+    readonly token: string | null
+    readonly headers: readonly string[]
+    readonly expected: string
+  }
 }): Promise<Measured> {
   const { origin, pathname } = new URL(options.url)
   const pool = new Pool(origin, { connections: options.connections, headersTimeout: 20_000, bodyTimeout: 20_000 })
@@ -26,13 +31,14 @@ export async function load(options: {
 
   const one = () =>
     new Promise<void>((resolve) => {
-      const { body, token, expected } = options.next()
+      const { body, token, headers: further, expected } = options.next()
       const sentAt = performance.now()
       const headers = [
         'content-type',
         'application/json',
         'accept',
-        'application/json',
+        'application/json, text/event-stream',
+        ...further,
         ...(token === null ? [] : ['authorization', `Bearer ${token}`]),
       ]
       const chunks: Buffer[] = []

@@ -1,17 +1,18 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
+import { cpuOf, startOnFirstCore } from '../processes.ts'
 import type { Contest } from './contest.ts'
-import { composeGraph, expected, fields, selectionOf, withLiteral } from './graph.ts'
+import { composeGraph, expected, fields, selectionOf, tool, withLiteral } from './graph.ts'
 import { load } from './load.ts'
 import { startSubgraphs } from './subgraphs.ts'
 
 export const contestants = ['behalf', 'behalf-open', 'stock', 'hive', 'hive-rust', 'bare'] as const
 export type Contestant = (typeof contestants)[number]
-export const workloads = ['fixed', 'users', 'distinct', 'literals', 'new', 'alone'] as const
+export const workloads = ['fixed', 'users', 'distinct', 'literals', 'new', 'tool', 'alone'] as const
 export type Workload = (typeof workloads)[number]
 
 export interface Sample {
@@ -27,6 +28,8 @@ export interface Sample {
 }
 
 const audience = 'https://bench.example/graphql'
+// Its host is that of requests, or they would be refused.
+const mcpAudience = 'http://127.0.0.1:4000/mcp'
 
 /**
  * All are there from the beginning, and are asked in turn, so that what else the machine does is everybody's. The order
@@ -59,19 +62,21 @@ export async function measureGateways(options: {
     urls: subgraphs.urls,
     issuer: subgraphs.issuer,
     audience,
+    mcpAudience,
     secret: randomBytes(32).toString('base64url'),
   }
-  const mint = (subject: string) =>
+  const mint = (subject: string, to = audience) =>
     new SignJWT({ scope: 'profile orders:read', client_id: 'bench' })
       .setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', kid: 'bench' })
       .setIssuer(subgraphs.issuer)
-      .setAudience(audience)
+      .setAudience(to)
       .setSubject(subject)
       .setJti(subject)
       .setIssuedAt()
       .setExpirationTime('4h')
       .sign(privateKey)
   const tokens = await Promise.all(Array.from({ length: 1000 }, (_, index) => mint(`u${index}`)))
+  const toolToken = await mint('u0', mcpAudience)
   let fresh = 0
   const next: Record<Workload, () => ReturnType<typeof request>> = {
     fixed: () => request('Fixed', tokens[0]),
@@ -79,6 +84,7 @@ export async function measureGateways(options: {
     distinct: () => request(`Of${fresh++ % 1000}`, tokens[0]),
     literals: () => request('Literals', tokens[0], { fields: withLiteral(String(fresh++)), expected }),
     new: () => request('New', tokens[0], selectionOf(fresh++)),
+    tool: () => toolCall(toolToken),
     alone: () => request('Fixed', tokens[0]),
   }
 
@@ -86,10 +92,14 @@ export async function measureGateways(options: {
   const started: Started[] = []
   // Nothing is kept there of what is asked.
   const asks = (contestant: Contestant) =>
-    options.of.filter((workload) => contestant !== 'bare' || workload === 'fixed' || workload === 'alone')
+    options.of.filter((workload) =>
+      workload === 'tool'
+        ? contestant === 'behalf'
+        : contestant !== 'bare' || workload === 'fixed' || workload === 'alone',
+    )
   const ask = ({ contestant, url }: Started, workload: Workload, requests: number) =>
     load({
-      url,
+      url: workload === 'tool' ? url.replace('/graphql', '/mcp') : url,
       connections: workload === 'alone' ? 1 : 64,
       next: () => ({ ...next[workload](), ...(contestant === 'behalf-open' && { token: null }) }),
       requests,
@@ -139,13 +149,37 @@ const warmUp: Record<Workload, number> = {
   distinct: 1500,
   literals: 500,
   new: 500,
+  tool: 3000,
   alone: 100,
 }
 
 const request = (name: string, token = '', asked = { fields, expected: expected as object }) => ({
   body: JSON.stringify({ query: `query ${name} ${asked.fields}`, operationName: name }),
   token,
+  headers: [] as readonly string[],
   expected: JSON.stringify(asked.expected),
+})
+
+const protocol = '2026-07-28'
+
+const toolCall = (token: string): ReturnType<typeof request> => ({
+  body: JSON.stringify({
+    jsonrpc: '2.0',
+    id: 1,
+    method: 'tools/call',
+    params: {
+      name: tool.name,
+      arguments: {},
+      _meta: {
+        'io.modelcontextprotocol/protocolVersion': protocol,
+        'io.modelcontextprotocol/clientInfo': { name: 'bench', version: '1' },
+        'io.modelcontextprotocol/clientCapabilities': {},
+      },
+    },
+  }),
+  token,
+  headers: ['mcp-protocol-version', protocol, 'mcp-method', 'tools/call', 'mcp-name', tool.name],
+  expected: `"structuredContent":${JSON.stringify(expected)}`,
 })
 
 interface Started {
@@ -154,34 +188,10 @@ interface Started {
   readonly child: ChildProcess
 }
 
-/** On the first core; what asks, and the subgraphs, are on the second. */
 async function start(contestant: Contestant, contest: Contest): Promise<Started> {
   const script = join(import.meta.dirname, 'contestants', `${contestant}.ts`)
-  const profile = process.env['PROFILE'] === contestant ? ['--cpu-prof', '--cpu-prof-dir=/tmp/behalf-profile'] : []
-  const child = spawn('taskset', ['-c', '0', process.execPath, '--conditions=@behalf/source', ...profile, script], {
-    env: { ...process.env, NODE_ENV: 'production', CONTEST: JSON.stringify(contest) },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const url = await new Promise<string>((resolve, reject) => {
-    let text = ''
-    child.stdout.on('data', (chunk: Buffer) => {
-      text += chunk.toString()
-      const [, found] = /READY (\S+)/.exec(text) ?? []
-      if (found !== undefined) resolve(found)
-    })
-    child.once('exit', (code) => reject(new Error(`${contestant} ended with ${code}: ${text.slice(-500)}`)))
-  })
-  return { contestant, url, child }
-}
-
-/** Seconds of CPU time of a process and the processes that it started (Linux, `scheduler/sched-stats`): nanoseconds each. */
-function cpuOf(pid: number | undefined): number {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean)
-  const threads = readdirSync(`/proc/${pid}/task`).map((thread) =>
-    readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8'),
-  )
-  const own = threads.reduce((sum, line) => sum + Number(line.split(' ')[0]) / 1e9, 0)
-  return children.reduce((sum, child) => sum + cpuOf(Number(child)), own)
+  const env = { CONTEST: JSON.stringify(contest) }
+  return { contestant, ...(await startOnFirstCore(script, env, process.env['PROFILE'] === contestant)) }
 }
 
 /** As `behalf compose` would write it. */
@@ -203,6 +213,6 @@ function graphOf(supergraph: string) {
     },
     subjects: {},
     owners: {},
-    tools: [],
+    tools: [tool],
   }
 }

@@ -25,8 +25,15 @@ const developmentVariables = {
   MCP_RESOURCE: webUrl.optional(),
 }
 
+const clientDocuments = z
+  .string()
+  .default('')
+  .transform((text) => text.split(',').filter(Boolean))
+  .pipe(z.array(z.url({ protocol: /^https$/, error: 'not a list of https URLs' })))
+
 const providerVariables = {
   ...developmentVariables,
+  IDP_CLIENT_DOCUMENTS: clientDocuments,
   DEMO_SCOPES: z.string().default(''),
 }
 
@@ -37,6 +44,7 @@ const supervisorVariables = {
   POSTGRES_PORT: knownPort(4300),
   HOST: z.string().default('127.0.0.1'),
   DATABASE_URL: postgresUrl.optional(),
+  IDP_CLIENT_DOCUMENTS: clientDocuments,
   OIDC_ISSUER: webUrl.optional(),
   INTERACTIVE_CLIENTS: z.string().optional(),
   TENANT_CLAIM: z.string().optional(),
@@ -94,6 +102,8 @@ export interface Config {
   readonly providerPort: number
   /** Where it listens, if something in between listens on its own port. */
   readonly providerListenPort: number
+  /** URLs of client id metadata documents that the development provider reads. */
+  readonly clientDocuments: readonly string[]
   readonly postgresPort: number
   /** By name of the subgraph. */
   readonly appPorts: ReadonlyMap<string, number>
@@ -156,6 +166,7 @@ export function readConfig(apps: readonly ConfigurableApp[], env: Environment = 
     internalPort: values.GATEWAY_INTERNAL_PORT,
     providerPort: values.IDP_PORT,
     providerListenPort: values.IDP_LISTEN_PORT || values.IDP_PORT,
+    clientDocuments: values.IDP_CLIENT_DOCUMENTS,
     postgresPort: values.POSTGRES_PORT,
     appPorts: new Map(apps.map((app) => [app.name, appPorts[portVariable(app.name)] ?? app.port])),
     databaseUrl: values.DATABASE_URL ?? null,
@@ -230,6 +241,8 @@ export interface ProviderConfig {
   readonly resources: Resources
   /** Origin of the console. */
   readonly consoleUrl: string
+  /** URLs of client id metadata documents that may be read. */
+  readonly clientDocuments: readonly string[]
   /** Of all apps. */
   readonly demoScopes: readonly string[]
 }
@@ -242,6 +255,7 @@ export function readProviderConfig(env: Environment = process.env): ProviderConf
     listenPort: values.IDP_LISTEN_PORT || values.IDP_PORT,
     resources: resourcesOf(values),
     consoleUrl: `http://127.0.0.1:${values.GATEWAY_PORT}`,
+    clientDocuments: values.IDP_CLIENT_DOCUMENTS,
     demoScopes: values.DEMO_SCOPES.split(' ').filter(Boolean),
   })
 }

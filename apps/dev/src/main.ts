@@ -27,6 +27,7 @@ Environment
   SUBGRAPHS          name=url,...: where the gateway reaches a subgraph, if not where it was started
   GATEWAY_INTERNAL_URL                 where the orchestrator reaches the gateway, if not where it was started
   IDP_LISTEN_PORT    where the development provider listens, if something in between listens on IDP_PORT
+  IDP_CLIENT_DOCUMENTS                 https URLs of client id metadata documents that the development provider reads
   LOG_LEVEL          of the log files (debug)
   OTEL_EXPORTER_OTLP_ENDPOINT   an OpenTelemetry collector, such as http://127.0.0.1:4318
 `

@@ -14,7 +14,8 @@ export interface SignIn {
   readonly scopes: readonly string[]
   /** Audience of the token (RFC 8707). */
   readonly resource: string
-  readonly client: (typeof clientIds)[keyof typeof clientIds]
+  /** One of the provider's own, or the URL of a client id metadata document. */
+  readonly client: (typeof clientIds)[keyof typeof clientIds] | `https://${string}`
 }
 
 const stepLimit = 10

@@ -15,6 +15,9 @@ import type { ProviderUser } from './provider-user.ts'
 const minutes = 60
 const hours = 60 * minutes
 
+/** Clients with a person in front of them; every other is an agent's, and for the tools. */
+const interactive: ReadonlySet<string> = new Set([clientIds.cli, clientIds.console])
+
 /** How the user signed in: by choosing a name, which is no assurance at all (OpenID Connect Core, section 2, `acr`). */
 export const noAssurance = '0'
 
@@ -29,13 +32,17 @@ export async function providerConfiguration({
   users,
   resources,
   consoleUrl,
+  clientDocuments,
+  fetch = globalThis.fetch,
 }: {
   users: ReadonlyMap<string, ProviderUser>
   resources: ProviderResources
   consoleUrl: string
+  clientDocuments: readonly string[]
+  fetch?: typeof globalThis.fetch
 }): Promise<Configuration> {
   const scopesOfAll = [...new Set([...users.values()].flatMap((user) => user.scopes))]
-  const resourceOf = (client: string) => (client === clientIds.mcp ? resources.mcp : resources.graphql)
+  const resourceOf = (client: string) => (interactive.has(client) ? resources.graphql : resources.mcp)
   const { privateKey } = await generateKeyPair(signingAlgorithm, { extractable: true })
 
   return {
@@ -70,6 +77,12 @@ export async function providerConfiguration({
       userinfo: { enabled: false },
       dPoP: { enabled: false },
       pushedAuthorizationRequests: { enabled: false },
+      // Whoever names a document has it fetched by us: so only of those that this machine's owner named before.
+      clientIdMetadataDocument: {
+        enabled: clientDocuments.length > 0,
+        ack: 'draft-02',
+        allowFetch: (_ctx, id) => clientDocuments.includes(id),
+      },
       resourceIndicators: {
         enabled: true,
         // A code that was asked for one resource gives a token for it, whether or not the client repeats `resource`.
@@ -100,7 +113,7 @@ export async function providerConfiguration({
         },
       },
     },
-    fetch: tellGateway(logoutUri(consoleUrl)),
+    fetch: fetchOnly([logoutUri(consoleUrl), ...clientDocuments], fetch),
     interactions: { policy: alwaysChooseUser(), url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
     findAccount: (_ctx, id) => (users.has(id) ? { accountId: id, claims: () => ({ sub: id }) } : undefined),
     // RFC 9068, section 2.2.1, and the tenant.
@@ -121,10 +134,12 @@ export async function providerConfiguration({
 }
 
 /** The provider's own fetch refuses addresses of this machine, where the gateway is; nothing else is ever fetched. */
-const tellGateway =
-  (uri: string): NonNullable<Configuration['fetch']> =>
+const fetchOnly =
+  (urls: readonly string[], fetch: typeof globalThis.fetch): NonNullable<Configuration['fetch']> =>
   (url, { dispatcher: _refusing, ...options }: RequestInit & { dispatcher?: unknown } = {}) =>
-    String(url) === uri ? fetch(url, options) : Promise.reject(new Error(`${String(url)} is not for this provider`))
+    urls.includes(String(url))
+      ? fetch(url, options)
+      : Promise.reject(new Error(`${String(url)} is not for this provider`))
 
 /**
  * Asks for a user on every authorization request, so that one browser can be ada and then ben. Native clients need

@@ -1,4 +1,4 @@
-import { createRemoteJWKSet, decodeProtectedHeader, jwtVerify } from 'jose'
+import { createRemoteJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } from 'jose'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { signIn } from '../sign-in.ts'
 import { startProvider, type DevelopmentProvider } from './provider.ts'
@@ -71,6 +71,61 @@ describe('an access token', () => {
   test('is for /mcp only by the MCP client', async () => {
     const token = await signIn({ ...asAda(), client: 'mcp-dev', resource: resources.mcp })
     expect(await claimsOf(token, resources.mcp)).toMatchObject({ client_id: 'mcp-dev', aud: resources.mcp })
+  })
+})
+
+describe('a client id metadata document', () => {
+  const document = 'https://client.example/mcp.json'
+  const metadata = {
+    client_id: document,
+    client_name: 'A client of somebody else',
+    redirect_uris: ['http://127.0.0.1/callback'],
+    application_type: 'native',
+    token_endpoint_auth_method: 'none',
+    grant_types: ['authorization_code'],
+    response_types: ['code'],
+  }
+  const startWith = (clientDocuments: readonly string[], content: object = metadata) => {
+    const fetched: string[] = []
+    const started = startProvider({
+      port: 0,
+      users,
+      resources,
+      consoleUrl: 'http://127.0.0.1:4000',
+      clientDocuments,
+      async fetch(url) {
+        fetched.push(String(url))
+        return Response.json(content)
+      },
+    })
+    return started.then((one) => ({ ...one, fetched, [Symbol.asyncDispose]: () => one.close() }))
+  }
+  const asClient = ({ issuer }: DevelopmentProvider) =>
+    ({ ...asAda(), issuer, client: document, resource: resources.mcp }) as const
+
+  test('that was named before is read, and its client is given tokens for /mcp', async () => {
+    await using open = await startWith([document])
+    const discovered = await fetch(`${open.issuer}/.well-known/openid-configuration`)
+    expect(await discovered.json()).toMatchObject({ client_id_metadata_document_supported: true })
+    expect(decodeJwt(await signIn(asClient(open)))).toMatchObject({ client_id: document, aud: resources.mcp })
+    expect(open.fetched).toEqual([document])
+    await expect(signIn({ ...asClient(open), resource: resources.graphql })).rejects.toThrow(
+      'may not ask for a token for this resource',
+    )
+  })
+
+  test('of any other URL is not fetched, and without any named there are none', async () => {
+    for (const named of [['https://client.example/other.json'], []]) {
+      await using closed = await startWith(named)
+      await expect(signIn(asClient(closed))).rejects.toThrow('The provider refused (400)')
+      expect(closed.fetched).toEqual([])
+    }
+  })
+
+  test('that speaks of another client is not believed', async () => {
+    await using deceived = await startWith([document], { ...metadata, client_id: 'behalf-cli' })
+    await expect(signIn(asClient(deceived))).rejects.toThrow('The provider refused (400)')
+    expect(new Set(deceived.fetched)).toEqual(new Set([document]))
   })
 })
 

@@ -21,6 +21,7 @@ export interface DevelopmentProvider {
  * @param port 0 takes a free one
  * @param listenPort if something in between listens on `port`
  * @param consoleUrl origin of the console, where its sign-in ends
+ * @param clientDocuments URLs of client id metadata documents: MCP clients that say for themselves who they are
  */
 export async function startProvider({
   port,
@@ -28,12 +29,16 @@ export async function startProvider({
   users,
   resources,
   consoleUrl,
+  clientDocuments = [],
+  fetch,
 }: {
   port: number
   listenPort?: number
   users: readonly ProviderUser[]
   resources: ProviderResources
   consoleUrl: string
+  clientDocuments?: readonly string[]
+  fetch?: typeof globalThis.fetch
 }): Promise<DevelopmentProvider> {
   let answer = (_request: IncomingMessage, response: ServerResponse): void => {
     // It listens before it is configured, since its issuer names the port that it was given.
@@ -46,7 +51,8 @@ export async function startProvider({
   const issuer = `http://${authority}`
 
   const usersByName = new Map(users.map((user) => [user.name, user]))
-  const provider = new Provider(issuer, await providerConfiguration({ users: usersByName, resources, consoleUrl }))
+  const configured = { users: usersByName, resources, consoleUrl, clientDocuments, ...(fetch && { fetch }) }
+  const provider = new Provider(issuer, await providerConfiguration(configured))
   provider.on('server_error', (_ctx, error) => console.error(error))
   provider.on('backchannel.error', (_ctx, error) =>
     console.error(`The gateway was not told of a logout: ${error.message}`),

@@ -38,6 +38,7 @@ export function planProvider(
       GATEWAY_PORT: String(config.gatewayPort),
       GRAPHQL_RESOURCE: config.resources.graphql,
       MCP_RESOURCE: config.resources.mcp,
+      IDP_CLIENT_DOCUMENTS: config.clientDocuments.join(),
       DEMO_SCOPES: apps.flatMap(({ demoScopes }) => demoScopes).join(' '),
     },
     ready: `http://${loopback}:${config.providerPort}/healthz`,

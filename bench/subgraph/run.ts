@@ -1,0 +1,57 @@
+import type { ChildProcess } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import { contextTokenHeader, createContextSigner, deriveContextKeys } from '@behalf/identity'
+import { testPrincipal } from '@behalf/testing'
+import { load } from '../gateway/load.ts'
+import { cpuOf, startOnFirstCore } from '../processes.ts'
+import { body, expected, name, scopes } from './thing.ts'
+
+export const subgraphContestants = ['verifying', 'trusting'] as const
+export interface SubgraphSample {
+  readonly contestant: (typeof subgraphContestants)[number]
+  readonly run: number
+  /** Microseconds of the subgraph's CPU time for each request. */
+  readonly cpu: number
+  readonly wrong: number
+}
+
+/** A subgraph that verifies what it is sent and enforces its rules, and the same that does neither, asked in turn. */
+export async function measureSubgraphs(runs: number, requests: number): Promise<SubgraphSample[]> {
+  const rootKey = randomBytes(32).toString('base64url')
+  const signer = createContextSigner({ rootKey, epoch: 1, trustDomain: 'behalf' })
+  const principal = testPrincipal('ada', { scopes })
+  const bytes = Buffer.from(body)
+  const token = () =>
+    signer.sign(principal, {
+      to: name,
+      body: bytes,
+      operation: 'query',
+      txn: '01a22d0e-6f9b-76ad-bc48-023c9e74c228',
+      facts: [],
+      scopes,
+    })
+  const env = { KEYS: deriveContextKeys(rootKey, name, [1]) }
+  const started: { contestant: (typeof subgraphContestants)[number]; url: string; child: ChildProcess }[] = []
+  const samples: SubgraphSample[] = []
+  try {
+    for (const contestant of subgraphContestants) {
+      const script = join(import.meta.dirname, 'contestants', `${contestant}.ts`)
+      started.push({ contestant, ...(await startOnFirstCore(script, env)) })
+    }
+    for (let run = -1; run < runs; run++)
+      for (const { contestant, url, child } of run % 2 === 0 ? started : started.toReversed()) {
+        const before = cpuOf(child.pid)
+        // Made by whoever asks, on the other core; a query's token is good for 30 s.
+        const next = () => ({ body, token: null, headers: [contextTokenHeader, token()], expected })
+        const { wrong } = await load({ url, connections: 64, requests, next })
+        const cpu = ((cpuOf(child.pid) - before) * 1_000_000) / requests
+        if (run < 0) continue
+        console.log(`${run} ${contestant} ${cpu.toFixed(0)} us ${wrong} wrong`)
+        samples.push({ contestant, run, cpu, wrong })
+      }
+  } finally {
+    for (const { child } of started) child.kill()
+  }
+  return samples
+}
