@@ -1,27 +1,15 @@
 import { execFile } from 'node:child_process'
-import { appendFile, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { basename, dirname, join } from 'node:path'
+import { appendFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { copyRepository } from './support/clone.ts'
 import { root } from './support/system.ts'
 
 const run = promisify(execFile)
-const copy = await mkdtemp(join(tmpdir(), 'behalf-turbo-'))
-const left = new Set([
-  'node_modules',
-  '.git',
-  '.turbo',
-  '.behalf',
-  '.reports',
-  '.nx',
-  'dist',
-  'generated',
-  'graph.json',
-])
-
+let copy: string
 beforeAll(async () => {
-  await cp(root, copy, { recursive: true, filter: (path) => path === root || !left.has(basename(path)) })
+  copy = await copyRepository()
 })
 afterAll(() => rm(copy, { recursive: true }))
 

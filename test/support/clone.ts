@@ -19,10 +19,16 @@ const left = new Set([
   'generated',
 ])
 
-/** A copy of this repository with its packages, as after `npm ci`, for whoever changes it. */
+/** A copy of this repository without its packages, for whoever changes it. */
+export async function copyRepository(): Promise<string> {
+  const copy = await mkdtemp(join(tmpdir(), 'behalf-clone-'))
+  await cp(root, copy, { recursive: true, filter: (path) => path === root || !left.has(basename(path)) })
+  return copy
+}
+
+/** One with its packages, as after `npm ci`. */
 export async function cloneRepository(): Promise<string> {
-  const clone = await mkdtemp(join(tmpdir(), 'behalf-clone-'))
-  await cp(root, clone, { recursive: true, filter: (path) => !left.has(basename(path)) })
+  const clone = await copyRepository()
   for (const folder of ['', 'packages/process']) {
     const paths = [join(root, folder, 'node_modules'), join(clone, folder)]
     // Linked, where both are on one disk.

@@ -77,12 +77,8 @@ export async function providerConfiguration({
       userinfo: { enabled: false },
       dPoP: { enabled: false },
       pushedAuthorizationRequests: { enabled: false },
-      // Whoever names a document has it fetched by us: so only of those that this machine's owner named before.
-      clientIdMetadataDocument: {
-        enabled: clientDocuments.length > 0,
-        ack: 'draft-02',
-        allowFetch: (_ctx, id) => clientDocuments.includes(id),
-      },
+      // Whoever names a document has it fetched by us: `fetch` does so for those that this machine's owner named before.
+      clientIdMetadataDocument: { enabled: clientDocuments.length > 0, ack: 'draft-02' },
       resourceIndicators: {
         enabled: true,
         // A code that was asked for one resource gives a token for it, whether or not the client repeats `resource`.

@@ -30,7 +30,7 @@ async function start(mode: AuthorizationMode) {
     subscribe({ operation, subgraph: 'all', body: source, answer: async ({ data }) => ({ data }) })
     return { data: null }
   }
-  const gateway = authorizeGateway(stub(execute as Executor), {
+  const gateway = authorizeGateway(gatewayOf(execute as Executor), {
     rules: {
       'Query.closed': needs('closed'),
       'Query.odd': rule({ policies: [['broken']] }),
@@ -65,7 +65,7 @@ async function start(mode: AuthorizationMode) {
   return { ask, executed, recorded, logged }
 }
 
-const stub = (executor: Executor | null): Gateway => ({
+const gatewayOf = (executor: Executor | null): Gateway => ({
   onSchemaLoadOrUpdate: () => () => undefined,
   stop: async () => undefined,
   load: async () => ({ executor }),
@@ -164,8 +164,8 @@ it('a gateway that has nothing to execute with is left so', async () => {
     challengeOf: () => null,
     log: pino(),
   } as const
-  expect(await authorizeGateway(stub(null), options).load({} as never)).toEqual({ executor: null })
-  expect(await authorizeGateway(stub((async () => ({})) as Executor), options).load({} as never)).toEqual({
+  expect(await authorizeGateway(gatewayOf(null), options).load({} as never)).toEqual({ executor: null })
+  expect(await authorizeGateway(gatewayOf((async () => ({})) as Executor), options).load({} as never)).toEqual({
     executor: expect.any(Function),
   })
 })
