@@ -10,6 +10,10 @@ import {
 /** The only cast to {@link Principal}. Not exported by the package: see `authenticate` and `principalFromDelegation`. */
 export const toPrincipal = (fields: Unbranded<Principal>): Principal => deepFreeze(fields) as Principal
 
+/** Of another, whose parts are frozen: they are not looked through again. */
+const changed = (principal: Principal, change: Partial<Unbranded<Principal>>): Principal =>
+  Object.freeze({ ...principal, ...deepFreeze(change) })
+
 /** A caller without a credential. */
 export const anonymous: Principal = toPrincipal({
   issuer: null,
@@ -53,8 +57,7 @@ export function principalFromDelegation(delegation: Delegation, run: string): Pr
 export function principalOfClient(principal: Principal, delegation: Pick<Delegation, 'id'>): Principal {
   const { actor, facts } = principal
   if (actor === null) throw new TypeError('A person acts under no delegation.')
-  return toPrincipal({
-    ...principal,
+  return changed(principal, {
     facts: factsForAgents(facts),
     actor: { ...actor, delegation: delegation.id, run: 'mcp' },
   })
@@ -70,8 +73,7 @@ export function narrowToTool(
 ): Principal {
   const { actor } = principal
   if (actor === null) throw new TypeError('A person does not call tools.')
-  return toPrincipal({
-    ...principal,
+  return changed(principal, {
     scopes: principal.scopes.filter((scope) => tool.scopes.includes(scope)),
     actor: { ...actor, tool: tool.name, call: tool.call },
   })

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream'
-import { AppError, readErrorDetails } from '@behalf/identity'
+import { AppError, type McpRequest, type McpRequestHeader, readErrorDetails } from '@behalf/identity'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { RequestAudit } from '../audit/audit-requests.ts'
 import { challengeOf } from '../authenticate/challenge.ts'
@@ -9,15 +9,11 @@ import { createAnswerRecorded } from '../http/answer-recorded.ts'
 import type { WriteError } from '../http/create-app.ts'
 import { goneSignal } from '../http/gone-signal.ts'
 import { parseJson } from '../http/parse-json.ts'
-import { requireOwnHost } from '../http/require-own-host.ts'
+import { createRequireOwnHost } from '../http/require-own-host.ts'
 import type { ResourceMetadata } from '../http/resource-metadata.ts'
 import { retryAfter } from '../http/write-errors.ts'
 import type { McpEndpoint } from './mcp-endpoint.ts'
 import type { ToolsOf } from './mcp-tools.ts'
-
-/** Of a request, what the protocol is about; a credential is not among it. */
-const passedOn = ['content-type', 'accept', 'mcp-protocol-version', 'mcp-method', 'mcp-name'] as const
-const passedBack = ['content-type', 'allow'] as const
 
 /** `/mcp`: the credential ends in `admit`; everybody there is a program with a user's token, and nobody is anonymous. */
 export function addMcpRoute(
@@ -32,25 +28,24 @@ export function addMcpRoute(
   },
 ): void {
   const { admit, graphs, toolsOf, endpoint, metadata, audit } = options
-  const resource = new URL(metadata.document.resource)
+  const requireOwnHost = createRequireOwnHost(new URL(metadata.document.resource))
 
   const answerRecorded = createAnswerRecorded({ admit, audit, resource: 'mcp' })
 
   async function handle(request: FastifyRequest, reply: FastifyReply): Promise<Readable | string> {
-    requireOwnHost(request, resource)
+    requireOwnHost(request)
     return answerRecorded<Readable | string>(request, async ({ principal }) => {
       using serving = new DisposableStack()
       const { graph } = serving.use(graphs.take())
       const tools = await toolsOf(principal, { txn: request.id, graph })
-      const response = await endpoint.serve(toWebRequest(request, goneSignal(reply)), bodyOf(request), tools)
-      const { status } = response
-      reply.code(status)
-      for (const name of passedBack) {
-        const value = response.headers.get(name)
-        if (value !== null) reply.header(name, value)
-      }
-      if (response.body === null) return { status, body: '' }
-      const body = Readable.fromWeb(response.body)
+      const { status, headers, body: answer } = await endpoint.serve(
+        toMcpRequest(request, goneSignal(reply)),
+        bodyOf(request),
+        tools,
+      )
+      reply.code(status).headers(headers)
+      if (typeof answer === 'string') return { status, body: answer }
+      const body = Readable.fromWeb(answer)
       // Calls may run until all of it is written.
       const rest = serving.move()
       body.once('close', () => rest.dispose())
@@ -61,14 +56,22 @@ export function addMcpRoute(
   app.all('/mcp', { config: { writeError: writeMcpError(metadata.url) } }, handle)
 }
 
-function toWebRequest({ method, headers }: FastifyRequest, signal: AbortSignal): Request {
-  const passed = new Headers()
+/** What the protocol is about; a credential is not among it. */
+function toMcpRequest({ method, headers }: FastifyRequest, signal: AbortSignal): McpRequest {
+  const passed: Record<string, string> = {}
   for (const name of passedOn) {
     const value = headers[name]
-    if (value !== undefined) passed.set(name, String(value))
+    if (value !== undefined) passed[name] = String(value)
   }
-  return new Request('http://gateway/mcp', { method, headers: passed, signal })
+  return { method, headers: passed, signal }
 }
+const passedOn: readonly McpRequestHeader[] = [
+  'content-type',
+  'accept',
+  'mcp-protocol-version',
+  'mcp-method',
+  'mcp-name',
+]
 
 /** One message at a time, as MCP has had it since 2025-06-18: what is decided is decided of a request. */
 function bodyOf({ body, method }: FastifyRequest): unknown {
