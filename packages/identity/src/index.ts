@@ -2,7 +2,7 @@
 export { AppError } from './app-error.ts'
 export { type ErrorDetails, readErrorDetails } from './error-details.ts'
 export { errorTable, type ErrorCode } from './error-table.ts'
-export { anonymousSubject, deepFreeze } from './principal.ts'
+export { anonymousSubject, deepFreeze, inCall, outsideCall } from './principal.ts'
 export type {
   Actor,
   Approval,

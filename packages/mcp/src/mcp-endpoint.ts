@@ -28,9 +28,14 @@ export function createMcpEndpoint(
   const serverInfo = { name: description.name, version: description.version }
 
   /** As the SDK answers: tests hold the two equal. */
-  function answerOf({ id }: PlainCall, { _meta, ...rest }: CallToolResult): McpAnswer {
-    const result = { ...rest, resultType: 'complete', _meta: { ..._meta, [SERVER_INFO_META_KEY]: serverInfo } }
-    return { status: 200, headers: json, body: JSON.stringify({ jsonrpc: '2.0', id, result }) }
+  function answerOf({ id }: PlainCall, { _meta, structuredContent, ...rest }: CallToolResult): McpAnswer {
+    const said = { ...rest, resultType: 'complete', _meta: { ..._meta, [SERVER_INFO_META_KEY]: serverInfo } }
+    // Of what is structured, the first text is the JSON.
+    const [text] = rest.content
+    const structured =
+      structuredContent !== undefined && text?.type === 'text' ? `"structuredContent":${text.text},` : ''
+    const result = `{${structured}${JSON.stringify(said).slice(1)}`
+    return { status: 200, headers: json, body: `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${result}}` }
   }
 
   return {

@@ -8,7 +8,7 @@ import { type AgentScopes, anyAgentScope } from './agent-scopes.ts'
 import { type CredentialSource, readBearerToken } from './bearer-token.ts'
 import { clockTolerance, type Issuer, type IssuerConfig, type Resource } from './issuer.ts'
 import type { Issuers } from './issuers.ts'
-import { anonymous, toPrincipal } from './principal.ts'
+import { anonymous, areSame, toPrincipal } from './principal.ts'
 
 /**
  * The only code that sees a credential: a bearer access token (RFC 6750, RFC 9068), or none.
@@ -110,7 +110,7 @@ export function createAuthenticate(options: {
     const scopes =
       agent === null ? token.roleScopes : token.scopes.filter((scope) => agentScopes({ subject, tenant, facts }, scope))
     const person = people[resource]
-    if (person?.found === found && isSame(person.principal.scopes, scopes)) return person.principal
+    if (person?.found === found && areSame(person.principal.scopes, scopes)) return person.principal
     const principal = toPrincipal({
       issuer: config.issuer,
       subject,
@@ -140,8 +140,5 @@ function requireAudience(
   if (!audiences.includes(ours)) throw invalid('another audience')
   if (audiences.includes(other)) throw invalid('for several resources')
 }
-
-const isSame = (a: readonly string[], b: readonly string[]) =>
-  a === b || (a.length === b.length && a.every((scope, index) => scope === b[index]))
 
 const invalid = (cause: string) => new AppError('CREDENTIAL_INVALID', undefined, { cause })
