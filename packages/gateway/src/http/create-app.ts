@@ -36,7 +36,7 @@ export function createApp(options: {
   /** What `/readyz?verbose` says besides. */
   readonly details?: () => object
   readonly writeError: WriteError
-  /** Is shown each request first, until the server closes. */
+  /** Is shown each request first. */
   readonly takeDirectly?: TakeDirectly
 }): FastifyInstance {
   const { log, maxBodyBytes, trustedProxies = [], contentTypes, ready, details, writeError, takeDirectly } = options
@@ -61,7 +61,7 @@ export function createApp(options: {
       // The head in less time than the whole, or node takes one for the other; looked after every second, not every 30.
       const times = { keepAliveTimeout, requestTimeout: 30_000, headersTimeout: 10_000, connectionsCheckingInterval: 1000 }
       return createServer(times, (request, response) => {
-        if (closing || !takeDirectly?.(request, response, isClosing)) framework(request, response)
+        if (!takeDirectly?.(request, response, isClosing)) framework(request, response)
       })
     },
     exposeHeadRoutes: false,
