@@ -20,8 +20,11 @@ import { type GraphParts, serveGraph } from './graph/serve-graph.ts'
 import { createApp } from './http/create-app.ts'
 import { compressAnswers } from './http/compress-answers.ts'
 import { createAdmission } from './http/admission.ts'
+import { createDirectPosts } from './http/direct-posts.ts'
 import { createFindDocument, type DocumentOptions } from './http/documents.ts'
+import { createGraphQLAnswers } from './http/graphql-answers.ts'
 import { addGraphQLRoute } from './http/graphql-route.ts'
+import { createLoad } from './http/load.ts'
 import { addLogoutRoutes } from './http/logout-routes.ts'
 import { addResourceMetadata, describeResource } from './http/resource-metadata.ts'
 import { shedLoad } from './http/shed-load.ts'
@@ -29,7 +32,7 @@ import { writeGraphQLError, writePlainError } from './http/write-errors.ts'
 import { defaultOperationLimits, type OperationLimits } from './limits/operation-limits.ts'
 import { createRateLimits, type RateLimitOptions } from './limits/rate-limits.ts'
 import type { StreamLimits } from './limits/stream-limits.ts'
-import { addMcp } from './mcp/add-mcp.ts'
+import { serveMcp } from './mcp/serve-mcp.ts'
 import type { McpEndpoint } from './mcp/mcp-endpoint.ts'
 import { createRevocationGuard } from './revocation/revocation-guard.ts'
 import { addStreams } from './stream/add-streams.ts'
@@ -214,20 +217,38 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     guard.requireKnown()
   }
   const http = { log, maxBodyBytes: limits.bodyBytes, ready }
-  const writePublicError = writeGraphQLError(metadataUrl)
-  const publicApp = createApp({
-    ...http,
-    trustedProxies: options.trustedProxies ?? [],
-    contentTypes: ['application/json'],
-    writeError: writePublicError,
-  })
-  shedLoad(publicApp, { most: limits.concurrentRequests, writeError: writePublicError })
-  compressAnswers(publicApp)
+  const writeError = writeGraphQLError(metadataUrl)
   const authenticate = createAuthenticate({ issuers: trusted, authority, agentScopes })
   const requestAudit = createRequestAudit({ audit, counter })
   const admit = createAdmission({ authenticate, guard, rates, audit: requestAudit })
   const findDocument = createFindDocument(documents)
-  addGraphQLRoute(publicApp, { admit, findDocument, graphs, audit: requestAudit })
+  const answerGraphQL = createGraphQLAnswers({ admit, findDocument, graphs, audit: requestAudit })
+  const servedMcp =
+    mcp === undefined
+      ? null
+      : serveMcp({
+          admit,
+          graphs,
+          endpoint: mcp,
+          requests: requestAudit,
+          authority,
+          guard,
+          rates,
+          issuers,
+          agentScopes,
+          rounds: tickets,
+          approvalsUrl: options.approvalsUrl,
+        })
+  const load = createLoad({ most: limits.concurrentRequests, log })
+  const edge = { ...http, trustedProxies: options.trustedProxies ?? [], writeError, load }
+  const publicApp = createApp({
+    ...edge,
+    contentTypes: ['application/json'],
+    takeDirectly: createDirectPosts({ '/graphql': { answer: answerGraphQL, writeError }, ...servedMcp?.posts }, edge),
+  })
+  shedLoad(publicApp, edge)
+  compressAnswers(publicApp)
+  addGraphQLRoute(publicApp, answerGraphQL)
   const streams = addStreams(publicApp, {
     graphs,
     limits: limits.streams,
@@ -244,20 +265,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     audit: requestAudit,
   })
   addResourceMetadata(publicApp, () => describeResource(issuers, 'graphql', graphs.current.scopes))
-  if (mcp !== undefined)
-    addMcp(publicApp, {
-      admit,
-      graphs,
-      endpoint: mcp,
-      requests: requestAudit,
-      authority,
-      guard,
-      rates,
-      issuers,
-      agentScopes,
-      rounds: tickets,
-      approvalsUrl: options.approvalsUrl,
-    })
+  servedMcp?.addTo(publicApp)
 
   const internalApp = createApp({
     ...http,

@@ -1,10 +1,10 @@
 import { AppError } from '@behalf/identity'
-import type { FastifyRequest } from 'fastify'
+import type { ClientRequest } from './client-request.ts'
 
 const loopback = ['localhost', '127.0.0.1', '[::1]']
 
 /** @throws {AppError} `ORIGIN_REFUSED` */
-export type RequireOwnHost = (request: Pick<FastifyRequest, 'headers'>) => void
+export type RequireOwnHost = (request: Pick<ClientRequest, 'headers'>) => void
 
 /**
  * Keeps out web pages of other origins, and pages whose name was made to resolve to this server (DNS rebinding), as MCP
