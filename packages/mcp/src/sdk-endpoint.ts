@@ -41,13 +41,15 @@ function toWebRequest({ method, headers: given, signal }: McpRequest): Request {
   return new Request('http://gateway/mcp', { method, headers, signal })
 }
 
-function toAnswer({ status, headers: given, body }: Response): McpAnswer {
+async function toAnswer(response: Response): Promise<McpAnswer> {
   const headers: { [name in 'content-type' | 'allow']?: string } = {}
   for (const name of ['content-type', 'allow'] as const) {
-    const value = given.get(name)
+    const value = response.headers.get(name)
     if (value !== null) headers[name] = value
   }
-  return { status, headers, body: body ?? '' }
+  const { status, body } = response
+  const isStream = body !== null && headers['content-type'] === 'text/event-stream'
+  return { status, headers, body: isStream ? body : await response.text() }
 }
 
 function describe(tool: ToolDefinition): Tool {
