@@ -39,10 +39,10 @@ export const executionOf = ({ operation, cost, hops, unlistedHops, unlistedDenia
 })
 
 /** One event for each field that was withheld. */
-export const denialsOf = (record: RequestRecord, who: Who): AuditEvent[] =>
-  Array.from(record.denials, (denial) =>
+export const denialsOf = ({ denials, time }: RequestRecord, who: Who): AuditEvent[] =>
+  denials.map((denial) =>
     eventOf(who, 'field.denied', {
-      time: record.time,
+      time,
       target: denial.coordinate,
       rule: denial.rule,
       outcome: denial.code,

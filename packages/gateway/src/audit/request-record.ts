@@ -51,8 +51,8 @@ export class RequestRecord {
     this.txn = txn
   }
 
-  get denials(): Iterable<RecordedDenial> {
-    return this.#denials?.values() ?? []
+  get denials(): readonly RecordedDenial[] {
+    return this.#denials === null ? [] : [...this.#denials.values()]
   }
 
   get durationMs(): number {
