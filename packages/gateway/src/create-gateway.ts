@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
-import { createContextSigner, createEventCounter, firstEpoch, type Policies } from '@behalf/identity'
+import { createContextSigner, createEventCounter, firstEpoch, type Graph, type Policies } from '@behalf/identity'
 import pino, { type Logger } from 'pino'
 import { addAgentApi } from './agent/agent-api.ts'
 import { createApproveCall, createOpenProof } from './agent/approve-call.ts'
@@ -16,6 +16,8 @@ import { createLogoutTokenVerifier } from './authenticate/verify-logout-token.ts
 import type { AuthorizationMode } from './authorize/authorization-mode.ts'
 import type { Authority } from './authority.ts'
 import { followGraph, type GraphStatus } from './graph/follow-graph.ts'
+import { openGraphSource } from './graph/open-graph-source.ts'
+import type { RemoteGraph } from './graph/remote-graph.ts'
 import { type GraphParts, serveGraph } from './graph/serve-graph.ts'
 import { createApp } from './http/create-app.ts'
 import { compressAnswers } from './http/compress-answers.ts'
@@ -36,9 +38,9 @@ import { addStreams } from './stream/add-streams.ts'
 import type { StreamTimes } from './stream/stream-route.ts'
 
 export interface GatewayOptions {
-  /** Path of `graph.json`. */
-  readonly graph: string
-  /** Whether another graph is served as soon as there is one in the file. Default true. */
+  /** Path of `graph.json`, a URL where it is served, or the graph itself. */
+  readonly graph: string | RemoteGraph | Graph
+  /** Whether another graph is served once there is one in the file, or at the URL. Default true. */
   readonly watchGraph?: boolean
   /** URLs of subgraphs by name, where they are not those of the graph. */
   readonly subgraphs?: Readonly<Record<string, string>>
@@ -121,7 +123,7 @@ export interface Gateway {
     readonly internalUrl: string
   }>
   /**
-   * Serves what is in the graph's file now, dropping nothing: whatever began before ends with the graph before, but for
+   * Serves what is in the graph's file or at its URL now, dropping nothing: whatever began before ends with the graph before, but for
    * streams that would not be allowed any more. A graph that cannot be served leaves the one before, and is the `problem`.
    * Resolves when whoever comes is served by the new one.
    */
@@ -188,13 +190,14 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     registry: options.registry,
   }
   let isFirst = true
+  const source = openGraphSource(options.graph)
   const followed = await followGraph({
-    path: options.graph,
+    source,
     isWatched: watchGraph,
     async serve(graph) {
       const unknown = Object.keys(parts.subgraphUrls).find((name) => !Object.hasOwn(graph.subgraphs, name))
       if (unknown !== undefined) {
-        const message = `There is no subgraph "${unknown}" in ${options.graph}.`
+        const message = `There is no subgraph "${unknown}" in ${source.name}.`
         // A graph may lose a subgraph while the gateway runs; one that never had it means a slip of the pen.
         if (isFirst) throw new TypeError(message)
         log.warn(message)

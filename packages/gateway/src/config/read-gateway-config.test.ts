@@ -79,6 +79,31 @@ describe('the configuration', () => {
     })
   })
 
+  it('has a graph of a file, or of a URL, with what is said of that one', () => {
+    const url = 'https://graphs.example/graph.json?signature=x'
+    expect(readConfig({ ...required, GRAPH: 'https/graph.json' }).graph).toBe('https/graph.json')
+    expect(readConfig({ ...required, GRAPH: url }).graph).toEqual({ url })
+    expect(readConfig({ ...required, GRAPH: url, GRAPH_POLL_SECONDS: '60', GRAPH_TOKEN: 'a.b-c' }).graph).toEqual({
+      url,
+      everyMs: 60_000,
+      token: 'a.b-c',
+    })
+  })
+
+  it.each([
+    { GRAPH: 'http://graphs.example/hunter2' },
+    { GRAPH: 'https://ada:hunter2@graphs.example' },
+    { GRAPH: 'https://' },
+    { GRAPH_POLL_SECONDS: '0', GRAPH: 'https://graphs.example/graph.json' },
+    { GRAPH_POLL_SECONDS: '60' },
+    { GRAPH_TOKEN: 'hunter2' },
+    { GRAPH_TOKEN: 'hunter2\n', GRAPH: 'https://graphs.example/graph.json' },
+  ])('takes no graph that cannot be asked for so: %o', (wrong) => {
+    const [name = ''] = Object.keys(wrong)
+    expect(() => readConfig({ ...required, ...wrong })).toThrow(name)
+    expect(() => readConfig({ ...required, ...wrong })).not.toThrow('hunter2')
+  })
+
   it('reads limits', () => {
     const config = readConfig({
       ...required,

@@ -269,7 +269,7 @@ describe('a graph that cannot be served', () => {
   }
   it.each(Object.entries(faults))(
     '%s: the one before serves on, and it is said why',
-    async (_name, [breakIt, problem]) => {
+    async (name, [breakIt, problem]) => {
       const token = await gateway.token({ scope: 'profile' })
       const whole = gateway.graphFile.text
       breakIt()
@@ -277,8 +277,10 @@ describe('a graph that cannot be served', () => {
       expect(await gateway.reload()).toMatchObject({ hash: 'test', problem: found })
       expect(await status()).toMatchObject({ status: 'ready', graph: { hash: 'test', problem: found } })
       expect((await gateway.send('/readyz?verbose')).text).toBe('{"status":"ready"}')
-      expect(counted).toEqual(['refused'])
-      expect(gateway.logs.findLast((line) => line.includes('the new graph is refused'))).toContain('"level":50')
+      const [outcome, said] =
+        name === 'is not there' ? ['unreadable', 'the graph cannot be read'] : ['refused', 'the new graph is refused']
+      expect(counted).toEqual([outcome])
+      expect(gateway.logs.findLast((line) => line.includes(said))).toContain('"level":50')
       expect((await gateway.ask('{ viewer { id orders { total } } }', { token })).body).toMatchObject({
         data: { viewer: { orders: [{ total: '10.00' }] } },
       })
