@@ -33,6 +33,9 @@ import { createRateLimits, type RateLimitOptions } from './limits/rate-limits.ts
 import type { StreamLimits } from './limits/stream-limits.ts'
 import { addMcp } from './mcp/add-mcp.ts'
 import type { McpEndpoint } from './mcp/mcp-endpoint.ts'
+import { measureLimits, measureRefusals } from './measure/measure-refusals.ts'
+import { measureRequests } from './measure/measure-requests.ts'
+import { observeGateway } from './measure/observe-gateway.ts'
 import { createRevocationGuard } from './revocation/revocation-guard.ts'
 import { addStreams } from './stream/add-streams.ts'
 import type { StreamTimes } from './stream/stream-route.ts'
@@ -163,7 +166,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const tickets = createTicketSealer({ rootKey, epoch })
   const openProof = createOpenProof(tickets)
   const operationLimits = { ...defaultOperationLimits, ...limits.operation }
-  const rates = createRateLimits({ limiter: authority.limiter, limits, maxCost: operationLimits.cost })
+  const rates = createRateLimits({ limiter: measureLimits(authority.limiter), limits, maxCost: operationLimits.cost })
   const guard = createRevocationGuard(authority.revocations)
   const { audit } = authority
   const counter = createEventCounter(audit)
@@ -224,10 +227,12 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     contentTypes: ['application/json'],
     writeError: writePublicError,
   })
+  // Before whatever refuses any.
+  measureRequests(publicApp)
   shedLoad(publicApp, { most: limits.concurrentRequests, writeError: writePublicError })
   compressAnswers(publicApp)
   const authenticate = createAuthenticate({ issuers: trusted, authority, agentScopes })
-  const requestAudit = createRequestAudit({ audit, counter })
+  const requestAudit = measureRefusals(createRequestAudit({ audit, counter }))
   const admit = createAdmission({ authenticate, guard, rates, audit: requestAudit })
   const findDocument = createFindDocument(documents)
   addGraphQLRoute(publicApp, { admit, findDocument, graphs, audit: requestAudit })
@@ -269,6 +274,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     contentTypes: ['application/json', 'application/x-www-form-urlencoded'],
     writeError: writePlainError,
   })
+  measureRequests(internalApp)
   addAgentApi(internalApp, {
     authority,
     guard,
@@ -281,6 +287,12 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     model: model && { signer, facts: model.facts },
   })
 
+  const unobserve = observeGateway({
+    graph: () => followed.status,
+    openStreams: () => streams.count,
+    revocationsAge: () => authority.revocations.age(),
+  })
+
   async function close(): Promise<void> {
     draining = true
     if (limits.drainDelay > 0) await setTimeout(limits.drainDelay)
@@ -290,6 +302,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     counter.flush()
     agentCounter.flush()
     await followed.close()
+    unobserve()
   }
   let closing: Promise<void> | undefined
 

@@ -1,7 +1,7 @@
 import type { Graph } from '@behalf/identity'
-import { metrics } from '@opentelemetry/api'
 import type { Logger } from 'pino'
 import { describeCause } from '../describe-cause.ts'
+import { gatewayMeter } from '../measure/meter.ts'
 import type { GraphSource } from './graph-source.ts'
 import { type GraphProblem, GraphRefused, readGraph } from './read-graph.ts'
 import type { ServedGraph } from './serve-graph.ts'
@@ -44,8 +44,9 @@ export async function followGraph(options: {
   readonly log: Logger
 }): Promise<FollowedGraph> {
   const { source, isWatched, serve, log } = options
-  const reloads = metrics.getMeter('@behalf/gateway').createCounter('behalf.gateway.graph.reloads', {
+  const reloads = gatewayMeter().createCounter('behalf.gateway.graph.reloads', {
     description: 'Graphs that were read again, by what became of them',
+    unit: '{graph}',
   })
   const ended = new AbortController()
 
@@ -70,7 +71,7 @@ export async function followGraph(options: {
       if (ended.signal.aborted) return null
       const problem = problemOf(error, source.name)
       status = { ...status, problem }
-      reloads.add(1, { outcome: 'unreadable' })
+      reloads.add(1, { 'behalf.outcome': 'unreadable' })
       log.error(
         { ...problem, reason: describeCause(error), serving: status.hash },
         'the graph cannot be read, and the one that was read last serves on',
@@ -88,14 +89,14 @@ export async function followGraph(options: {
       served = digest
       refused = null
       status = { hash: next.hash, since: new Date().toISOString(), problem: null }
-      reloads.add(1, { outcome: 'served' })
+      reloads.add(1, { 'behalf.outcome': 'served' })
       log.info({ hash: next.hash, before: graphs.current.hash }, 'a new graph is served')
       await graphs.replace(next)
     } catch (error) {
       const problem = { ...problemOf(error, source.name), ...(hash !== null && { hash }) }
       refused = { digest, problem }
       status = { ...status, problem }
-      reloads.add(1, { outcome: 'refused' })
+      reloads.add(1, { 'behalf.outcome': 'refused' })
       log.error(
         { ...problem, reason: describeCause(error), serving: status.hash },
         'the new graph is refused, and the one before it serves on',

@@ -2,29 +2,29 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { ServerResponse } from 'node:http'
 import type { Graph } from '@behalf/identity'
-import { metrics } from '@opentelemetry/api'
 import pino from 'pino'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createGateway } from '../create-gateway.ts'
 import { type GraphServer, startGraphServer } from '../fixtures/graph-server.ts'
 import { createMemoryAuthority } from '../fixtures/memory-authority.ts'
+import { type RecordingMeter, recordMetrics } from '../fixtures/recording-meter.ts'
 import { startTestGateway, type TestGateway } from '../fixtures/test-gateway.ts'
 import { openGraphSource } from './open-graph-source.ts'
 import type { RemoteGraph } from './remote-graph.ts'
 
 const token = 'hunter2-as-a-token'
 const bounds = { everyMs: 20, timeoutMs: 2000, maxBytes: 1_000_000, token }
-const outcomes: string[] = []
+let meter: RecordingMeter
 let gateway: TestGateway
 let server: GraphServer
 beforeAll(() => {
-  const counter = { add: (_one: number, { outcome }: { outcome: string }) => outcomes.push(outcome) }
-  metrics.setGlobalMeterProvider({ getMeter: () => ({ createCounter: () => counter }) as never })
+  meter = recordMetrics()
 })
-afterAll(() => metrics.disable())
+afterAll(() => meter[Symbol.dispose]())
+const outcomes = () => meter.of('behalf.gateway.graph.reloads').map(({ attributes }) => attributes['behalf.outcome'])
 const none = { requests: null, cost: null }
 async function start(more: Partial<RemoteGraph> = {}): Promise<void> {
-  outcomes.length = 0
+  meter.measured.length = 0
   gateway = await startTestGateway({
     limits: { user: none, tenant: none, anonymous: none },
     async from(graph) {
@@ -81,13 +81,13 @@ describe('a graph that is served by HTTP', () => {
     over.abort()
     await Promise.all(load)
     expect(failures).toEqual([])
-    expect(outcomes).toEqual(Array.from({ length: 20 }, () => 'served'))
+    expect(outcomes()).toEqual(Array.from({ length: 20 }, () => 'served'))
   })
 
   it('is not sent again to a gateway that has it', async () => {
     await areAsked(5)
     expect(server.asked.map((each) => each.status).slice(0, 5)).toEqual([200, 304, 304, 304, 304])
-    expect(outcomes).toEqual([])
+    expect(outcomes()).toEqual([])
     change(() => ({ hash: 'another' }))
     await isServed('another')
     await areAsked(3)
@@ -97,10 +97,10 @@ describe('a graph that is served by HTTP', () => {
   it('is recognized by its bytes where it has no entity tag', async () => {
     server.misbehave = (_request, response) => response.end(server.text)
     await areAsked(5)
-    expect(outcomes).toEqual([])
+    expect(outcomes()).toEqual([])
     change(() => ({ hash: 'another' }))
     await isServed('another')
-    expect(outcomes).toEqual(['served'])
+    expect(outcomes()).toEqual(['served'])
   })
 
   it('is asked for as it was said, and neither the token nor what follows the path is told anybody', async () => {
@@ -152,7 +152,7 @@ describe('a graph that is served by HTTP', () => {
       await expect
         .poll(async () => (await status()).problem?.message, { timeout: 20_000 })
         .toContain('The graph cannot be read from')
-      expect(outcomes).toContain('unreadable')
+      expect(outcomes()).toContain('unreadable')
       expect(gateway.logs.findLast((line) => line.includes('the graph cannot be read'))).toContain('"level":50')
       expect(server.asked.some(({ url }) => url === '/elsewhere')).toBe(false)
       expect((await gateway.send('/readyz')).status).toBe(200)
@@ -170,7 +170,7 @@ describe('a graph that is served by HTTP', () => {
     change(() => ({ hash: 'later' }))
     await server.comeBack()
     await isServed('later')
-    expect(new Set(outcomes)).toEqual(new Set(['unreadable', 'served']))
+    expect(new Set(outcomes())).toEqual(new Set(['unreadable', 'served']))
   })
 
   it.each([
@@ -185,17 +185,17 @@ describe('a graph that is served by HTTP', () => {
     await areAsked(5)
     server.misbehave = (_request, response) => response.end(server.text)
     await areAsked(5)
-    expect(outcomes).toEqual(['refused'])
+    expect(outcomes()).toEqual(['refused'])
     expect(gateway.logs.filter((line) => line.includes('the new graph is refused'))).toHaveLength(1)
     expect((await status()).problem).not.toBeNull()
     expect((await gateway.ask('{ chatBackend }')).body.data).toEqual({ chatBackend: 'none' })
     // Whoever asks is told again.
     expect((await gateway.reload()).problem).not.toBeNull()
-    expect(outcomes).toEqual(['refused', 'refused'])
+    expect(outcomes()).toEqual(['refused', 'refused'])
     server.misbehave = null
     server.text = whole
     await isServed('test')
-    expect(outcomes).toHaveLength(2)
+    expect(outcomes()).toHaveLength(2)
   })
 })
 

@@ -1,6 +1,6 @@
 import { AppError } from '@behalf/identity'
-import { metrics } from '@opentelemetry/api'
 import type { FastifyInstance } from 'fastify'
+import { gatewayMeter } from '../measure/meter.ts'
 import type { WriteError } from './create-app.ts'
 
 /** Answered whatever there is to do; streams are counted for themselves, since they are not done soon. */
@@ -21,8 +21,9 @@ export function shedLoad(
     clock = Date.now,
   }: { readonly most: number; readonly writeError: WriteError; readonly clock?: () => number },
 ): void {
-  const counter = metrics.getMeter('@behalf/gateway').createCounter('behalf.gateway.requests.shed', {
+  const counter = gatewayMeter().createCounter('behalf.gateway.requests.shed', {
     description: 'Requests that were refused for there were too many',
+    unit: '{request}',
   })
   let running = 0
   let shed = 0
