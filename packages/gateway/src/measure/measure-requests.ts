@@ -4,7 +4,16 @@ import { durationBoundaries, gatewayMeter, isMeasured } from './meter.ts'
 
 /** Semantic conventions for HTTP metrics: any other is `_OTHER`, or clients could make as many series as they like. */
 const methods: ReadonlySet<string> = new Set([
-  ...['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH', 'QUERY'],
+  'GET',
+  'HEAD',
+  'POST',
+  'PUT',
+  'DELETE',
+  'CONNECT',
+  'OPTIONS',
+  'TRACE',
+  'PATCH',
+  'QUERY',
 ])
 
 /**
