@@ -22,8 +22,11 @@ import { type GraphParts, serveGraph } from './graph/serve-graph.ts'
 import { createApp } from './http/create-app.ts'
 import { compressAnswers } from './http/compress-answers.ts'
 import { createAdmission } from './http/admission.ts'
+import { createDirectPosts } from './http/direct-posts.ts'
 import { createFindDocument, type DocumentOptions } from './http/documents.ts'
+import { createGraphQLAnswers } from './http/graphql-answers.ts'
 import { addGraphQLRoute } from './http/graphql-route.ts'
+import { createLoad } from './http/load.ts'
 import { addLogoutRoutes } from './http/logout-routes.ts'
 import { addResourceMetadata, describeResource } from './http/resource-metadata.ts'
 import { shedLoad } from './http/shed-load.ts'
@@ -34,7 +37,6 @@ import type { StreamLimits } from './limits/stream-limits.ts'
 import { addMcp } from './mcp/add-mcp.ts'
 import type { McpEndpoint } from './mcp/mcp-endpoint.ts'
 import { measureLimits, measureRefusals } from './measure/measure-refusals.ts'
-import { measureRequests } from './measure/measure-requests.ts'
 import { observeGateway } from './measure/observe-gateway.ts'
 import { createRevocationGuard } from './revocation/revocation-guard.ts'
 import { addStreams } from './stream/add-streams.ts'
@@ -220,22 +222,22 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     guard.requireKnown()
   }
   const http = { log, maxBodyBytes: limits.bodyBytes, ready }
-  const writePublicError = writeGraphQLError(metadataUrl)
-  const publicApp = createApp({
-    ...http,
-    trustedProxies: options.trustedProxies ?? [],
-    contentTypes: ['application/json'],
-    writeError: writePublicError,
-  })
-  // Before whatever refuses any.
-  measureRequests(publicApp)
-  shedLoad(publicApp, { most: limits.concurrentRequests, writeError: writePublicError })
-  compressAnswers(publicApp)
+  const writeError = writeGraphQLError(metadataUrl)
   const authenticate = createAuthenticate({ issuers: trusted, authority, agentScopes })
   const requestAudit = measureRefusals(createRequestAudit({ audit, counter }))
   const admit = createAdmission({ authenticate, guard, rates, audit: requestAudit })
   const findDocument = createFindDocument(documents)
-  addGraphQLRoute(publicApp, { admit, findDocument, graphs, audit: requestAudit })
+  const answerGraphQL = createGraphQLAnswers({ admit, findDocument, graphs, audit: requestAudit })
+  const load = createLoad({ most: limits.concurrentRequests, log })
+  const edge = { ...http, trustedProxies: options.trustedProxies ?? [], writeError, load }
+  const publicApp = createApp({
+    ...edge,
+    contentTypes: ['application/json'],
+    takeDirectly: createDirectPosts({ '/graphql': { answer: answerGraphQL, writeError } }, edge),
+  })
+  shedLoad(publicApp, edge)
+  compressAnswers(publicApp)
+  addGraphQLRoute(publicApp, answerGraphQL)
   const streams = addStreams(publicApp, {
     graphs,
     limits: limits.streams,
@@ -274,7 +276,6 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     contentTypes: ['application/json', 'application/x-www-form-urlencoded'],
     writeError: writePlainError,
   })
-  measureRequests(internalApp)
   addAgentApi(internalApp, {
     authority,
     guard,

@@ -188,7 +188,7 @@ export function addAgentApi(
     const { workload, asked } = await admit(request, listRequest, parseJson)
     const principal = await principalOf(asked, workload, request.id, 'refusal')
     const over = Promise.withResolvers<void>()
-    const waited = AbortSignal.any([AbortSignal.timeout(longestWaitMs), goneSignal(reply)])
+    const waited = AbortSignal.any([AbortSignal.timeout(longestWaitMs), goneSignal(reply.raw)])
     waited.addEventListener('abort', () => over.resolve())
     const forget = watched.add(principal, over.reject)
     await over.promise.finally(forget)
@@ -217,7 +217,7 @@ export function addAgentApi(
 
   app.post(agentApiPaths.resolvedApprovals, async (request, reply) => {
     const { workload, asked } = await admit(request, resolvedRequest, parseJson)
-    const waited = AbortSignal.any([closing.signal, AbortSignal.timeout(longestWaitMs), goneSignal(reply)])
+    const waited = AbortSignal.any([closing.signal, AbortSignal.timeout(longestWaitMs), goneSignal(reply.raw)])
     return { resolutions: await approvals.resolved(asked.after, workload.agents, waited) }
   })
 }

@@ -29,7 +29,7 @@ export interface ToolAnswer {
 export const createExecuteTool =
   (server: GraphQLServer, recordOf: (txn: string) => RequestRecord): ExecuteTool =>
   async ({ principal, tool, scopes, variables, approval, call, txn, signal }) => {
-    const contextValue = {
+    const context = {
       principal: narrowToTool(principal, { name: tool.name, call, scopes }),
       txn,
       trace: {},
@@ -44,11 +44,10 @@ export const createExecuteTool =
       'behalf.tool': tool.name,
       ...(parent !== null && { 'behalf.parent': parent }),
     }
-    const { body } = await inSpan('tool call', { attributes }, () =>
-      server.executeOperation({ query: tool.operation, variables: { ...variables } }, { contextValue }),
+    const { result } = await inSpan('tool call', { attributes }, () =>
+      server.execute({ query: tool.operation, variables: { ...variables } }, context),
     )
-    if (body.kind !== 'single') throw new TypeError('A tool is answered at once.')
-    const { data = null, errors = [] } = body.singleResult
+    const { data = null, errors = [] } = result
     // The server has masked every error: its code is one of the table's.
     return {
       data,

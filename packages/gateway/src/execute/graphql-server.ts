@@ -1,4 +1,10 @@
-import { ApolloServer, type ApolloServerPlugin, type GraphQLRequestListener } from '@apollo/server'
+import {
+  ApolloServer,
+  type ApolloServerPlugin,
+  type GraphQLRequestListener,
+  HeaderMap,
+  type HTTPGraphQLRequest,
+} from '@apollo/server'
 import {
   ApolloServerPluginCacheControlDisabled,
   ApolloServerPluginInlineTraceDisabled,
@@ -6,8 +12,14 @@ import {
   ApolloServerPluginSchemaReportingDisabled,
   ApolloServerPluginUsageReportingDisabled,
 } from '@apollo/server/plugin/disabled'
-import { type ErrorCode, errorTable, readErrorDetails } from '@behalf/identity'
-import { GraphQLError, type GraphQLFormattedError, type OperationDefinitionNode, OperationTypeNode } from 'graphql'
+import { AppError, type ErrorCode, errorTable, readErrorDetails } from '@behalf/identity'
+import {
+  type FormattedExecutionResult,
+  GraphQLError,
+  type GraphQLFormattedError,
+  type OperationDefinitionNode,
+  OperationTypeNode,
+} from 'graphql'
 import type { Logger } from 'pino'
 import { type AuthorizationOptions, authorizeGateway } from '../authorize/authorize-gateway.ts'
 import type { AuthorizationMode } from '../authorize/authorization-mode.ts'
@@ -22,7 +34,29 @@ import { limitOperations } from '../limits/limit-operations.ts'
 import { type OperationLimits, tooMuchToParse } from '../limits/operation-limits.ts'
 import type { RateLimits } from '../limits/rate-limits.ts'
 
-export type GraphQLServer = ApolloServer<RequestContext & Record<string, unknown>>
+/** Apollo Server over one graph. */
+export interface GraphQLServer {
+  /** Executes an operation that was read already. */
+  execute(asked: Asked, context: RequestContext): Promise<Answer>
+  /** Reads a request of whatever kind as HTTP has them, and executes it if it is one. */
+  executeHTTP(
+    request: HTTPGraphQLRequest,
+    context: RequestContext,
+  ): Promise<{ readonly status: number | undefined; readonly headers: HeaderMap; readonly text: string }>
+  stop(): Promise<void>
+}
+
+export interface Asked {
+  readonly query: string
+  readonly operationName?: string
+  readonly variables?: Record<string, unknown>
+}
+
+export interface Answer {
+  readonly status: number | undefined
+  readonly headers: HeaderMap
+  readonly result: FormattedExecutionResult<Record<string, unknown>>
+}
 
 export interface GraphQLServerOptions {
   readonly supergraph: string
@@ -44,7 +78,7 @@ export async function startGraphQLServer(options: GraphQLServerOptions): Promise
   const { supergraph, authorization, subgraph, guard, introspection, operationLimits, rates, log } = options
   const gateway = createPlanGateway({ supergraph, subgraph })
   const known = createKnownDocuments({ maxTokens: operationLimits.tokens })
-  const server: GraphQLServer = new ApolloServer<RequestContext & Record<string, unknown>>({
+  const server = new ApolloServer<RequestContext & Record<string, unknown>>({
     gateway: authorizeGateway(gateway, { ...authorization, log }),
     introspection,
     logger: log,
@@ -54,7 +88,7 @@ export async function startGraphQLServer(options: GraphQLServerOptions): Promise
     // CSRF is a matter of cookies; the only credential here is a bearer token.
     csrfPrevention: false,
     // Of clients, that sent them before; by a hash of what was sent, so that nobody can put another text in its place.
-    persistedQueries: { ttl: null },
+    persistedQueries: { ttl: null, cache: known.texts },
     parseOptions: { maxTokens: operationLimits.tokens },
     documentStore: known.documentStore,
     stopOnTerminationSignals: false,
@@ -71,8 +105,38 @@ export async function startGraphQLServer(options: GraphQLServerOptions): Promise
     ],
   })
   await server.start()
-  return server
+
+  return {
+    async execute({ query, operationName, variables }, context) {
+      using held = known.hold(query)
+      const { http, body } = await server.executeOperation(
+        {
+          ...(operationName !== undefined && { operationName }),
+          ...(variables && { variables }),
+          extensions: { persistedQuery: { version: 1, sha256Hash: held.hash } },
+          http: nothingAccepted,
+        },
+        { contextValue: { ...context } },
+      )
+      if (body.kind !== 'single') throw notAtOnce()
+      return { status: http.status, headers: http.headers, result: body.singleResult }
+    },
+    async executeHTTP(httpGraphQLRequest, context) {
+      const { status, headers, body } = await server.executeHTTPGraphQLRequest({
+        httpGraphQLRequest,
+        context: async () => ({ ...context }),
+      })
+      if (body.kind !== 'complete') throw notAtOnce()
+      return { status, headers, text: body.string }
+    },
+    stop: () => server.stop(),
+  }
 }
+
+/** Of a request that was read: what it accepts, which costs more to read than it is to execute much else, is done with. */
+const nothingAccepted = { method: 'POST', headers: new HeaderMap([['accept', '']]), search: '', body: null }
+
+const notAtOnce = () => new AppError('INTERNAL', undefined, { cause: 'incremental delivery was not asked for' })
 
 /** Every answer says its `txn`, what a dry run would have denied, and no other extension. */
 function finishAnswer(

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { GraphQLRequestContextDidResolveSource, BaseContext } from '@apollo/server'
+import type { GraphQLServerContext } from '@apollo/server'
 import { buildSchema, parse, print, validate } from 'graphql'
 import { expect, it } from 'vitest'
 import { createKnownDocuments } from './known-documents.ts'
@@ -14,16 +14,15 @@ const schema = buildSchema(`
 
 /** As Apollo Server asks: null where it has to validate the text itself. */
 function createAsker() {
-  const { documentStore, plugin } = createKnownDocuments({ maxTokens: 100 })
+  const { hold, documentStore, plugin } = createKnownDocuments({ maxTokens: 100 })
+  void plugin.serverWillStart?.({ schema } as GraphQLServerContext)
   return async (source: string, prefix = 'schema:') => {
-    const queryHash = createHash('sha256').update(source).digest('hex')
-    const listener = (await plugin.requestDidStart?.({} as never)) ?? {}
-    const asked = { source, queryHash, schema } as GraphQLRequestContextDidResolveSource<BaseContext>
-    await listener.didResolveSource?.(asked)
-    const found = await documentStore.get(`${prefix}${queryHash}`)
+    using held = hold(source)
+    const key = `${prefix}${held.hash}`
+    const found = await documentStore.get(key)
     if (found) return print(found)
     const document = parse(source)
-    if (validate(schema, document).length === 0) await documentStore.set(`${prefix}${queryHash}`, document)
+    if (validate(schema, document).length === 0) await documentStore.set(key, document)
     return null
   }
 }
@@ -108,4 +107,25 @@ it('a document with too many tokens is not parsed here either', async () => {
     `{ ${Array.from({ length: 20 }, (_, index) => `a${index}: item(id: "${id}") { id }`).join(' ')} }`
   expect(await ask(long('a'))).toBeNull()
   expect(await ask(long('b'))).toBeNull()
+})
+
+it('a text is found by its hash for as long as a request that has it is under way', async () => {
+  const { hold, texts } = createKnownDocuments({ maxTokens: 100 })
+  const source = '{ list(ids: []) { id } }'
+  const hash = createHash('sha256').update(source).digest('hex')
+  const find = () => texts.get(`apq:${hash}`)
+  expect(await find()).toBeUndefined()
+  {
+    using first = hold(source)
+    {
+      using second = hold(source)
+      expect([first.hash, second.hash]).toEqual([hash, hash])
+    }
+    expect(await find()).toBe(source)
+  }
+  expect(await find()).toBeUndefined()
+  // Longer than all that is kept may be.
+  const long = `# ${'x'.repeat(2_000_000)}`
+  using held = hold(long)
+  expect(await texts.get(`apq:${held.hash}`)).toBe(long)
 })

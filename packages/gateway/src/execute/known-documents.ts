@@ -1,32 +1,58 @@
+import { hash } from 'node:crypto'
 import type { ApolloServerOptions, ApolloServerPlugin, BaseContext } from '@apollo/server'
 import { type DocumentNode, type GraphQLSchema, parse } from 'graphql'
 import { LRUCache } from 'lru-cache'
 import { shapeOf } from './plan/lift-literals.ts'
 
 type DocumentStore = NonNullable<ApolloServerOptions<BaseContext>['documentStore']>
+type KeyValueCache = NonNullable<
+  NonNullable<Exclude<ApolloServerOptions<BaseContext>['persistedQueries'], false>>['cache']
+>
 
-/** Of what is kept: documents or texts of shapes, and characters of them. */
+/** Of what is kept: documents, or texts of them or of shapes, and characters of those. */
 const bounds = { max: 5000, maxSize: 1_000_000 }
 
+/** Documents and texts that a server knows of one schema. */
+export interface KnownDocuments {
+  /** Documents that validated, for Apollo Server to keep. */
+  readonly documentStore: DocumentStore
+  /** Texts for Apollo Server by hash: of requests under way, and those that clients had it keep (persisted queries). */
+  readonly texts: KeyValueCache
+  /**
+   * Lets Apollo Server find a text by its hash, hexadecimal SHA-256, while a request is under way; which so is not hashed
+   * for each request.
+   */
+  hold(text: string): Disposable & { readonly hash: string }
+  /** Tells which schema that is. */
+  readonly plugin: ApolloServerPlugin
+}
+
 /**
- * Documents that validated, for Apollo Server to keep; and one that differs from such a document in nothing but literals,
- * which then validates, too. It is parsed here, with all limits, since stores are not told texts: the plugin is.
+ * A document that differs from one that validated in nothing but literals validates, too: it is known. It is parsed here,
+ * with all limits, if its text is held.
  *
  * @param maxTokens - of a document.
  */
-export function createKnownDocuments({ maxTokens }: { readonly maxTokens: number }): {
-  readonly documentStore: DocumentStore
-  readonly plugin: ApolloServerPlugin
-} {
+export function createKnownDocuments({ maxTokens }: { readonly maxTokens: number }): KnownDocuments {
   const documents = new LRUCache<string, DocumentNode>(bounds)
   const shapes = new LRUCache<string, true>(bounds)
-  /** Texts of requests under way, between the plugin and the store, by hash. */
-  const asked = new Map<string, Asked>()
+  const hashes = new LRUCache<string, string>(bounds)
+  const persisted = new LRUCache<string, string>(bounds)
+  /** By hash. */
+  const held = new Map<string, { readonly text: string; requests: number }>()
   /** By key, from the store's answer that it has none to when Apollo Server found that it validates. */
   const unknown = new LRUCache<string, string>({ max: 1000, maxSize: bounds.maxSize })
+  let schema: GraphQLSchema | null = null
 
-  /** Null unless a document of its shape validated. */
-  function recognise(key: string, { source, schema }: Asked): DocumentNode | undefined {
+  function hashOf(text: string): string {
+    let known = hashes.get(text)
+    if (known === undefined) hashes.set(text, (known = hash('sha256', text, 'hex')), { size: Math.max(1, text.length) })
+    return known
+  }
+
+  /** Undefined unless a document of its shape validated. */
+  function recognise(key: string, source: string): DocumentNode | undefined {
+    if (schema === null) return undefined
     let document: DocumentNode
     try {
       document = parse(source, { maxTokens })
@@ -36,7 +62,7 @@ export function createKnownDocuments({ maxTokens }: { readonly maxTokens: number
     }
     const shape = shapeOf(schema, document, source)
     if (shape === null) return undefined
-    const ofSchema = `${prefixOf(key)}${shape}`
+    const ofSchema = `${key.slice(0, -hashLength)}${shape}`
     if (shapes.get(ofSchema) === undefined) {
       unknown.set(key, ofSchema, { size: ofSchema.length })
       return undefined
@@ -45,36 +71,37 @@ export function createKnownDocuments({ maxTokens }: { readonly maxTokens: number
     return document
   }
 
-  const documentStore: DocumentStore = {
-    async get(key) {
-      const hash = key.slice(-hashLength)
-      const given = asked.get(hash)
-      asked.delete(hash)
-      return documents.get(key) ?? (given && recognise(key, given))
+  return {
+    hold(text) {
+      const hash = hashOf(text)
+      const holding = held.get(hash) ?? { text, requests: 0 }
+      holding.requests++
+      held.set(hash, holding)
+      return { hash, [Symbol.dispose]: () => void (--holding.requests === 0 && held.delete(hash)) }
     },
-    async set(key, document) {
-      const shape = unknown.get(key)
-      unknown.delete(key)
-      if (shape !== undefined) shapes.set(shape, true, { size: shape.length })
-      documents.set(key, document, { size: Math.max(1, document.loc?.end ?? 1) })
+    texts: {
+      get: async (key) => held.get(key.slice(-hashLength))?.text ?? persisted.get(key),
+      set: async (key, text) => void persisted.set(key, text, { size: Math.max(1, text.length) }),
+      delete: async (key) => persisted.delete(key),
     },
-    async delete(key) {
-      return documents.delete(key)
+    documentStore: {
+      async get(key) {
+        const known = documents.get(key)
+        if (known !== undefined) return known
+        const text = held.get(key.slice(-hashLength))?.text
+        return text === undefined ? undefined : recognise(key, text)
+      },
+      async set(key, document) {
+        const shape = unknown.get(key)
+        unknown.delete(key)
+        if (shape !== undefined) shapes.set(shape, true, { size: shape.length })
+        documents.set(key, document, { size: Math.max(1, document.loc?.end ?? 1) })
+      },
+      delete: async (key) => documents.delete(key),
     },
+    plugin: { serverWillStart: async (service) => void (schema = service.schema) },
   }
-  const listener = {
-    async didResolveSource({ queryHash, source, schema }: Asked & { readonly queryHash: string }) {
-      asked.set(queryHash, { source, schema })
-    },
-  }
-  return { documentStore, plugin: { requestDidStart: async () => listener } }
 }
 
-interface Asked {
-  readonly source: string
-  readonly schema: GraphQLSchema
-}
-
-/** Hexadecimal SHA-256 of the text, after what Apollo Server tells schemas apart by. */
+/** Of a hexadecimal SHA-256, with which keys end: before it is what Apollo Server tells schemas, or caches, apart by. */
 const hashLength = 64
-const prefixOf = (key: string) => key.slice(0, -hashLength)

@@ -1,5 +1,4 @@
 import { AppError, type Principal } from '@behalf/identity'
-import type { FastifyRequest } from 'fastify'
 import { LRUCache } from 'lru-cache'
 import type { RequestAudit } from '../audit/audit-requests.ts'
 import { ignoredHeaders } from '../audit/ignored-headers.ts'
@@ -8,13 +7,14 @@ import type { Resource } from '../authenticate/issuer.ts'
 import { clientAddress } from '../limits/client-address.ts'
 import type { LimitedCaller, RateLimits } from '../limits/rate-limits.ts'
 import type { RevocationGuard } from '../revocation/revocation-guard.ts'
+import type { ClientRequest } from './client-request.ts'
 
 /**
  * Who calls, if they may call at all: known, not ended, and within what is theirs to ask.
  *
  * @throws {AppError} what `authenticate` throws; `SESSION_ENDED`, `REVOCATIONS_UNKNOWN`, `RATE_LIMITED`
  */
-export type Admit = (request: FastifyRequest, resource: Resource) => Promise<LimitedCaller>
+export type Admit = (request: ClientRequest, resource: Resource) => Promise<LimitedCaller>
 
 /** The one door for requests with a credential of a user's, or with none. */
 export function createAdmission(options: {

@@ -1,16 +1,16 @@
 import { AppError } from '@behalf/identity'
 import { SpanKind } from '@opentelemetry/api'
-import type { FastifyRequest } from 'fastify'
 import type { RequestAudit } from '../audit/audit-requests.ts'
 import { ignoredHeaders } from '../audit/ignored-headers.ts'
 import { RequestRecord } from '../audit/request-record.ts'
 import { inSpan, traceOfClient } from '../tracing.ts'
 import type { Admit } from './admission.ts'
+import type { ClientRequest } from './client-request.ts'
 import { traceOf } from './trace-of.ts'
 
 /** Lets whoever asks in, has them answered, and records what became of it. */
 export type AnswerRecorded = <T>(
-  request: FastifyRequest,
+  request: ClientRequest,
   answer: (
     caller: Awaited<ReturnType<Admit>> & { readonly record: RequestRecord },
   ) => Promise<{ readonly status: number; readonly body: T }>,

@@ -1,39 +1,51 @@
+import { promisify } from 'node:util'
 import { brotliCompress, constants, gzip } from 'node:zlib'
 import type { FastifyInstance } from 'fastify'
 
 /** Characters from which on an answer is worth the time. */
 const large = 4096
 
-type Compress = (text: string, done: (error: Error | null, bytes: Buffer) => void) => void
+const brotli = promisify(brotliCompress)
 /** In the order in which they are preferred. Brotli's default takes ten times as long, for a tenth less. */
-const compressors: Readonly<Record<string, Compress>> = {
-  br: (text, done) => brotliCompress(text, { params: { [constants.BROTLI_PARAM_QUALITY]: 4 } }, done),
-  gzip: (text, done) => gzip(text, done),
+const compressors: Readonly<Record<string, (text: string) => Promise<Buffer>>> = {
+  br: (text) => brotli(text, { params: { [constants.BROTLI_PARAM_QUALITY]: 4 } }),
+  gzip: promisify<string, Buffer>(gzip),
 }
 
+/** Whether an answer may be sent in one of several encodings, by what its client accepts (RFC 9110 12.5.5). */
+export const varies = (text: string) => text.length >= large
+
 /**
- * Compresses large answers for clients that accept it (RFC 9110 12.5.3), beside the thread that answers.
+ * An answer that {@link varies}, compressed as its client prefers it of what it accepts (RFC 9110 12.5.3), beside the
+ * thread that answers; null if it accepts none of ours.
  *
  * BREACH reads a secret from how long answers are, by having a victim's browser send guesses that stand beside it: here
  * no answer has a secret of ours in it, and no browser adds a bearer token to what another page makes it send.
  */
+export async function compress(
+  text: string,
+  accepted: unknown,
+): Promise<{ readonly encoding: string; readonly bytes: Buffer } | null> {
+  const encoding = preferredOf(accepted)
+  const compressor = encoding === undefined ? undefined : compressors[encoding]
+  return encoding === undefined || compressor === undefined ? null : { encoding, bytes: await compressor(text) }
+}
+
+/** Compresses what is large of answers that are sent as text. */
 export function compressAnswers(app: FastifyInstance): void {
   app.addHook('onSend', (request, reply, payload, done) => {
-    if (typeof payload !== 'string' || payload.length < large) return done(null, payload)
+    if (typeof payload !== 'string' || !varies(payload)) return done(null, payload)
     reply.header('vary', 'accept-encoding')
-    const name = acceptedOf(request.headers['accept-encoding'])
-    const compress = name === undefined ? undefined : compressors[name]
-    if (compress === undefined) return done(null, payload)
-    compress(payload, (error, bytes) => {
-      if (error) return done(error)
-      reply.header('content-encoding', name).removeHeader('content-length')
-      done(null, bytes)
-    })
+    compress(payload, request.headers['accept-encoding']).then((compressed) => {
+      if (compressed === null) return done(null, payload)
+      reply.header('content-encoding', compressed.encoding).removeHeader('content-length')
+      done(null, compressed.bytes)
+    }, done)
   })
 }
 
 /** The best that is accepted; undefined where that is the text as it is. */
-function acceptedOf(header: unknown): string | undefined {
+function preferredOf(header: unknown): string | undefined {
   if (typeof header !== 'string') return undefined
   const accepted = new Set<string>()
   for (const part of header.toLowerCase().split(',')) {

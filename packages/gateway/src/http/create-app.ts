@@ -1,4 +1,5 @@
-import { AppError, type ErrorCode } from '@behalf/identity'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { AppError } from '@behalf/identity'
 import fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
@@ -7,23 +8,10 @@ import fastify, {
   LogController,
 } from 'fastify'
 import { describeCause } from '../describe-cause.ts'
+import { createRequestMeter } from '../measure/measure-requests.ts'
 import { makeTxn } from './make-txn.ts'
+import { noteRefusal, type WriteError } from './refuse.ts'
 import { refuseConnection } from './refuse-connection.ts'
-
-const codeOfFastify: Readonly<Record<string, ErrorCode>> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: 'PAYLOAD_TOO_LARGE',
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'UNSUPPORTED_MEDIA_TYPE',
-  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'BAD_REQUEST',
-  FST_ERR_BAD_URL: 'BAD_REQUEST',
-  // Of node: the connection ended before the body did.
-  ECONNRESET: 'BAD_REQUEST',
-}
-
-/** How an error is written to the client, and with which headers. */
-export type WriteError = (
-  error: AppError,
-  txn: string,
-) => { readonly body: unknown; readonly headers?: Record<string, string> }
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -31,6 +19,9 @@ declare module 'fastify' {
     readonly writeError?: WriteError
   }
 }
+
+/** Answers a request without the framework; false, having done nothing, if it is not for that. */
+export type TakeDirectly = (request: IncomingMessage, response: ServerResponse, isClosing: () => boolean) => boolean
 
 /**
  * An HTTP server with what both ports have: a `txn` as the id of each request, bodies as bytes, errors from the table
@@ -46,20 +37,21 @@ export function createApp(options: {
   /** What `/readyz?verbose` says besides. */
   readonly details?: () => object
   readonly writeError: WriteError
+  /** Is shown each request first, until the server closes. */
+  readonly takeDirectly?: TakeDirectly
 }): FastifyInstance {
-  const { log, maxBodyBytes, trustedProxies = [], contentTypes, ready, details, writeError } = options
+  const { log, maxBodyBytes, trustedProxies = [], contentTypes, ready, details, writeError, takeDirectly } = options
+  let closing = false
+  const isClosing = () => closing
 
   async function refuse(error: Error, request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    const known = error instanceof AppError ? error : toAppError(error)
-    const fields = { code: known.code, reason: describeCause(known.cause) }
-    if (known.code === 'INTERNAL')
-      request.log.error({ ...fields, err: known.cause instanceof Error ? known.cause : known }, 'request failed')
-    else request.log[known.status >= 500 ? 'warn' : 'info'](fields, 'request refused')
+    const known = noteRefusal(error, request.log)
     const { body, headers = {} } = (request.routeOptions.config.writeError ?? writeError)(known, request.id)
     await reply.code(known.status).headers(headers).send(body)
   }
 
-  const app = fastify({
+  const measure = createRequestMeter((route) => app.hasRoute(route))
+  const app: FastifyInstance = fastify({
     loggerInstance: log,
     // The `txn` of a request is made by us, whatever the client sends.
     genReqId: makeTxn,
@@ -67,9 +59,19 @@ export function createApp(options: {
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'txn' }),
     bodyLimit: maxBodyBytes,
     trustProxy: trustedProxies.length > 0 && [...trustedProxies],
-    requestTimeout: 30_000,
-    // Less than for the whole, or node takes one for the other; looked after every second, not every 30.
-    http: { headersTimeout: 10_000, connectionsCheckingInterval: 1000 },
+    serverFactory(framework, { keepAliveTimeout }: { readonly keepAliveTimeout?: number }) {
+      // The head in less time than the whole, or node takes one for the other; looked after every second, not every 30.
+      const times = {
+        keepAliveTimeout,
+        requestTimeout: 30_000,
+        headersTimeout: 10_000,
+        connectionsCheckingInterval: 1000,
+      }
+      return createServer(times, (request, response) => {
+        measure?.(request, response)
+        if (closing || !takeDirectly?.(request, response, isClosing)) framework(request, response)
+      })
+    },
     exposeHeadRoutes: false,
     forceCloseConnections: 'idle',
     clientErrorHandler: refuseConnection(log, writeError),
@@ -85,7 +87,6 @@ export function createApp(options: {
     if (headers['content-encoding'] === undefined) done()
     else done(new AppError('UNSUPPORTED_MEDIA_TYPE', 'Send the body as it is, without "Content-Encoding".'))
   })
-  let closing = false
   app.addHook('preClose', async () => {
     closing = true
   })
@@ -109,13 +110,4 @@ export function createApp(options: {
     await reply.code(isReady ? 200 : 503).send({ status: isReady ? 'ready' : 'not ready', ...more })
   })
   return app
-}
-
-/** Of Fastify's own errors only the code is kept: their messages quote URLs. */
-function toAppError(error: Error): AppError {
-  const code = 'code' in error ? String(error.code) : ''
-  const known = codeOfFastify[code]
-  return known === undefined
-    ? new AppError('INTERNAL', undefined, { cause: error })
-    : new AppError(known, undefined, { cause: code })
 }

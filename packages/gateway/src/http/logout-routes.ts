@@ -8,7 +8,7 @@ import type { RequestAudit } from '../audit/audit-requests.ts'
 import type { LogoutToken, VerifyLogoutToken } from '../authenticate/verify-logout-token.ts'
 import type { Authority } from '../authority.ts'
 import type { Admit } from './admission.ts'
-import type { WriteError } from './create-app.ts'
+import type { WriteError } from './refuse.ts'
 import { parseForm } from './parse-form.ts'
 import { parseJson } from './parse-json.ts'
 

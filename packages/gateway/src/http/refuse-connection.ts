@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import { AppError, type ErrorCode } from '@behalf/identity'
 import type { FastifyBaseLogger } from 'fastify'
 import { v7 as uuidv7 } from 'uuid'
-import type { WriteError } from './create-app.ts'
+import type { WriteError } from './refuse.ts'
 
 const codeOfNode: Readonly<Record<string, ErrorCode>> = { HPE_HEADER_OVERFLOW: 'PAYLOAD_TOO_LARGE' }
 

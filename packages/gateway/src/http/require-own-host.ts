@@ -1,5 +1,5 @@
 import { AppError } from '@behalf/identity'
-import type { FastifyRequest } from 'fastify'
+import type { ClientRequest } from './client-request.ts'
 
 const loopback = ['localhost', '127.0.0.1', '[::1]']
 
@@ -10,7 +10,7 @@ const loopback = ['localhost', '127.0.0.1', '[::1]']
  * @param resource - URL by which clients know what they ask
  * @throws {AppError} `ORIGIN_REFUSED`
  */
-export function requireOwnHost({ headers: { host = '', origin } }: FastifyRequest, resource: URL): void {
+export function requireOwnHost({ headers: { host = '', origin } }: ClientRequest, resource: URL): void {
   const own = loopback.includes(resource.hostname) ? loopback : [resource.hostname]
   const isOwn = (url: string) => own.includes(URL.parse(url)?.hostname ?? '')
   if (!isOwn(`http://${host}`)) throw new AppError('ORIGIN_REFUSED', undefined, { cause: 'another host' })

@@ -1,6 +1,6 @@
 import { type ErrorDetails, readErrorDetails } from '@behalf/identity'
 import { challengeOf } from '../authenticate/challenge.ts'
-import type { WriteError } from './create-app.ts'
+import type { WriteError } from './refuse.ts'
 
 /** A refused request is answered as GraphQL, and with a challenge where another credential would help (RFC 6750 3). */
 export const writeGraphQLError =

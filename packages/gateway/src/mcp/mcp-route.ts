@@ -6,7 +6,7 @@ import { challengeOf } from '../authenticate/challenge.ts'
 import type { ServedGraphs } from '../graph/served-graphs.ts'
 import type { Admit } from '../http/admission.ts'
 import { createAnswerRecorded } from '../http/answer-recorded.ts'
-import type { WriteError } from '../http/create-app.ts'
+import type { WriteError } from '../http/refuse.ts'
 import { goneSignal } from '../http/gone-signal.ts'
 import { parseJson } from '../http/parse-json.ts'
 import { requireOwnHost } from '../http/require-own-host.ts'
@@ -42,7 +42,7 @@ export function addMcpRoute(
       using serving = new DisposableStack()
       const { graph } = serving.use(graphs.take())
       const tools = await toolsOf(principal, { txn: request.id, graph })
-      const response = await endpoint.serve(toWebRequest(request, goneSignal(reply)), bodyOf(request), tools)
+      const response = await endpoint.serve(toWebRequest(request, goneSignal(reply.raw)), bodyOf(request), tools)
       const { status } = response
       reply.code(status)
       for (const name of passedBack) {

@@ -1,6 +1,10 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Attributes } from '@opentelemetry/api'
-import type { FastifyInstance } from 'fastify'
+import type { HTTPMethods } from 'fastify'
 import { durationBoundaries, gatewayMeter, isMeasured } from './meter.ts'
+
+/** Is shown each request of a port before anything is done with it. */
+export type MeasureRequest = (request: IncomingMessage, response: ServerResponse) => void
 
 /** Semantic conventions for HTTP metrics: any other is `_OTHER`, or clients could make as many series as they like. */
 const methods: ReadonlySet<string> = new Set([
@@ -17,11 +21,14 @@ const methods: ReadonlySet<string> = new Set([
 ])
 
 /**
- * Measures the requests of a port, whatever becomes of them: add it before what refuses any. Of a request it tells
- * nothing that a client could choose.
+ * Measures requests, whatever becomes of them, and tells nothing that a client could choose. Null where nobody measures.
+ *
+ * @param isRoute - whether there is a route of exactly this path.
  */
-export function measureRequests(app: FastifyInstance): void {
-  if (!isMeasured()) return
+export function createRequestMeter(
+  isRoute: (at: { readonly method: HTTPMethods; readonly url: string }) => boolean,
+): MeasureRequest | null {
+  if (!isMeasured()) return null
   const duration = gatewayMeter().createHistogram('http.server.request.duration', {
     description: 'Duration of HTTP server requests',
     unit: 's',
@@ -33,14 +40,14 @@ export function measureRequests(app: FastifyInstance): void {
   })
   /** Made once each. */
   const known = new Map<string, Attributes>()
-  function attributes(method: string, scheme: string, route: string | undefined, outcome: number | string): Attributes {
-    const key = `${method} ${scheme} ${route ?? ''} ${outcome}`
+  function attributesOf(method: string, route: string, outcome: number | string): Attributes {
+    const key = `${method} ${route} ${outcome}`
     let made = known.get(key)
     if (made === undefined) {
       made = {
         'http.request.method': method,
-        'url.scheme': scheme,
-        ...(route !== undefined && { 'http.route': route }),
+        'url.scheme': 'http',
+        ...(route !== '' && { 'http.route': route }),
         ...(typeof outcome === 'number' && { 'http.response.status_code': outcome }),
         ...(outcome === gone || Number(outcome) >= 500 ? { 'error.type': String(outcome) } : {}),
       }
@@ -48,21 +55,30 @@ export function measureRequests(app: FastifyInstance): void {
     }
     return made
   }
+  /** Those that there are, by method and path: to find one takes longer than the rest. */
+  const routes = new Set<string>()
+  /** The path, of a route; empty for anything else. */
+  function routeOf(method: string, url: string): string {
+    const query = url.indexOf('?')
+    const path = query < 0 ? url : url.slice(0, query)
+    const key = method + path
+    if (routes.has(key)) return path
+    if (!methods.has(method) || !isRoute({ method: method as HTTPMethods, url: path })) return ''
+    routes.add(key)
+    return path
+  }
 
-  app.addHook('onRequest', (request, { raw }, done) => {
+  return ({ method: sent = '', url = '' }, response) => {
     const begun = performance.now()
-    const method = methods.has(request.method) ? request.method : '_OTHER'
-    const scheme = request.protocol === 'https' ? 'https' : 'http'
-    const running = attributes(method, scheme, undefined, 'running')
+    const method = methods.has(sent) ? sent : '_OTHER'
+    const running = attributesOf(method, '', 'running')
     active.add(1, running)
-    raw.once('close', () => {
+    response.once('close', () => {
       active.add(-1, running)
-      const outcome = raw.headersSent ? raw.statusCode : gone
-      const { url } = request.routeOptions
-      duration.record((performance.now() - begun) / 1000, attributes(method, scheme, url, outcome))
+      const outcome = response.headersSent ? response.statusCode : gone
+      duration.record((performance.now() - begun) / 1000, attributesOf(method, routeOf(sent, url), outcome))
     })
-    done()
-  })
+  }
 }
 
 /** The client did not wait for its answer. */

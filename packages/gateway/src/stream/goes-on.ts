@@ -16,13 +16,11 @@ export async function goesOn(
   { operation }: Pick<PlannedSubscription, 'operation'>,
 ): Promise<boolean> {
   let again = null as PlannedSubscription | null
-  await server.executeOperation(asked, {
-    contextValue: {
-      ...context,
-      record: new RequestRecord(context.txn),
-      isCounted: true,
-      subscribe: (subscription) => (again = subscription),
-    },
+  await server.execute(asked, {
+    ...context,
+    record: new RequestRecord(context.txn),
+    isCounted: true,
+    subscribe: (subscription) => (again = subscription),
   })
   if (again === null) return false
   const allowed = fieldsOf(again.operation)

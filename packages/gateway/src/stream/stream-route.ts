@@ -121,10 +121,11 @@ export function addStreamRoute(
     writer: EventWriter,
   ): Promise<PlannedSubscription | null> {
     let authorized: PlannedSubscription | null = null
-    const { body } = await server.executeOperation(asked, {
-      contextValue: { ...context, subscribe: (subscription) => (authorized = subscription) },
+    const { result } = await server.execute(asked, {
+      ...context,
+      subscribe: (subscription) => (authorized = subscription),
     })
-    if (authorized === null) writer.complete(body.kind === 'single' ? body.singleResult : undefined)
+    if (authorized === null) writer.complete(result)
     return authorized
   }
 
