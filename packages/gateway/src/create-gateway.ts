@@ -19,6 +19,7 @@ import { followGraph, type GraphStatus } from './graph/follow-graph.ts'
 import { openGraphSource } from './graph/open-graph-source.ts'
 import type { RemoteGraph } from './graph/remote-graph.ts'
 import { type GraphParts, serveGraph } from './graph/serve-graph.ts'
+import { type BatchOptions, createAnswerBatch } from './http/answer-batch.ts'
 import { createApp } from './http/create-app.ts'
 import { compressAnswers } from './http/compress-answers.ts'
 import { createAdmission } from './http/admission.ts'
@@ -76,6 +77,8 @@ export interface GatewayOptions {
   readonly introspection?: boolean
   /** Documents that clients name, and whether they may send others. Default: none are known, and any may be sent. */
   readonly documents?: DocumentOptions
+  /** Whether a request may have several operations, as a JSON array, and how many. Default: one, and no array. */
+  readonly batching?: BatchOptions | null
   readonly limits?: Partial<GatewayLimits>
   /**
    * Addresses and networks (`10.0.0.0/8`) of proxies in front, whose `X-Forwarded-For` says where a request comes from.
@@ -157,6 +160,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     authorization: { mode } = { mode: 'filter' },
     introspection = true,
     documents = { trusted: {} },
+    batching = null,
     model = null,
     watchGraph = true,
     log = pino(),
@@ -227,7 +231,8 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const requestAudit = measureRefusals(createRequestAudit({ audit, counter }))
   const admit = createAdmission({ authenticate, guard, rates, audit: requestAudit })
   const findDocument = createFindDocument(documents)
-  const answerGraphQL = createGraphQLAnswers({ admit, findDocument, graphs, audit: requestAudit })
+  const answerBatch = batching && createAnswerBatch({ batching, guard, rates, audit: requestAudit, writeError, log })
+  const answerGraphQL = createGraphQLAnswers({ admit, findDocument, graphs, audit: requestAudit, answerBatch })
   const load = createLoad({ most: limits.concurrentRequests, log })
   const edge = { ...http, trustedProxies: options.trustedProxies ?? [], writeError, load }
   const publicApp = createApp({

@@ -110,6 +110,23 @@ describe('the gateway measures', () => {
     expect(values('behalf.gateway.requests.refused', 'behalf.code').slice(2)).toEqual(limited.map(() => 'RATE_LIMITED'))
   })
 
+  it('how long each subgraph takes, and what became of it', async () => {
+    await gateway.ask('{ whoami chatBackend }')
+    gateway.graph.users.misbehave = (response) => response.writeHead(500).end('hush')
+    await gateway.ask('{ whoami chatBackend }')
+    const name = 'behalf.gateway.subgraph.duration'
+    const outcomes = meter.of(name).map(({ attributes }) => attributes)
+    expect(outcomes).toHaveLength(4)
+    expect(outcomes).toEqual(
+      expect.arrayContaining([
+        { 'behalf.subgraph': 'users', 'behalf.outcome': 'OK' },
+        { 'behalf.subgraph': 'chat', 'behalf.outcome': 'OK' },
+        { 'behalf.subgraph': 'users', 'behalf.outcome': 'SUBGRAPH_INVALID_RESPONSE' },
+      ]),
+    )
+    for (const value of values(name)) expect(value).toBeLessThan(60)
+  })
+
   it('what is more than can be answered', async () => {
     const held: (() => void)[] = []
     gateway.graph.users.misbehave = (response) =>
@@ -175,7 +192,7 @@ describe('docs/reference/metrics.md', () => {
 
   it('has every attribute', async () => {
     await gateway.ask('{ nothing people { id } }', { token: 'not.a.token' })
-    await gateway.ask('{ people { id } }')
+    await gateway.ask('{ whoami people { id } }')
     gateway.graphFile.write('{')
     await gateway.reload()
     await isClosed(2)
