@@ -232,7 +232,7 @@ describe('the operations of a batch', () => {
     }
     expect((await asked).answers.map((each) => each.data)).toEqual([data, data, data])
     const mutations = gateway.graph.users.received.filter(({ operation }) => operation === 'mutation')
-    expect(mutations.map(({ query }) => /name: "(\w)"/.exec(query)?.[1])).toEqual(
+    expect(mutations.map(({ query }) => /name:"(\w)"/.exec(query)?.[1])).toEqual(
       batch === renames ? ['a', 'b', 'c'] : [],
     )
   })
