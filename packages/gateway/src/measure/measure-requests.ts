@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Attributes } from '@opentelemetry/api'
-import type { HTTPMethods } from 'fastify'
 import { durationBoundaries, gatewayMeter, isMeasured } from './meter.ts'
 
 /** Is shown each request of a port before anything is done with it. */
@@ -26,7 +25,7 @@ const methods: ReadonlySet<string> = new Set([
  * @param isRoute - whether there is a route of exactly this path.
  */
 export function createRequestMeter(
-  isRoute: (at: { readonly method: HTTPMethods; readonly url: string }) => boolean,
+  isRoute: (at: { readonly method: string; readonly url: string }) => boolean,
 ): MeasureRequest | null {
   if (!isMeasured()) return null
   const duration = gatewayMeter().createHistogram('http.server.request.duration', {
@@ -63,7 +62,7 @@ export function createRequestMeter(
     const path = query < 0 ? url : url.slice(0, query)
     const key = method + path
     if (routes.has(key)) return path
-    if (!methods.has(method) || !isRoute({ method: method as HTTPMethods, url: path })) return ''
+    if (!methods.has(method) || !isRoute({ method, url: path })) return ''
     routes.add(key)
     return path
   }
