@@ -241,7 +241,9 @@ describe('the operations of a batch', () => {
     await start()
     const held = hold()
     const client = new AbortController()
-    const asked = send(times(3, '{ whoami }'), { signal: client.signal }).catch(() => 'gone')
+    // Of these, the gateway calls back the query only.
+    const batch = [ask('{ whoami }'), ...renames]
+    const asked = send(batch, { signal: client.signal }).catch(() => 'gone')
     await areHeld(held, 1)
     client.abort()
     expect(await asked).toBe('gone')
@@ -250,7 +252,7 @@ describe('the operations of a batch', () => {
     await gateway.ask('{ chatBackend }')
     expect(held).toHaveLength(1)
     gateway.graph.users.misbehave = null
-    expect(codesOf(await send(times(3, '{ whoami }')))).toEqual(['OK', 'OK', 'OK'])
+    expect(codesOf(await send(batch))).toEqual(['OK', 'OK', 'OK', 'OK'])
   })
 
   it.each<[string, string, () => void | Promise<unknown>]>([
