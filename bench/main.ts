@@ -5,9 +5,9 @@ import { contestants, measureGateways, workloads } from './gateway/run.ts'
 import { type GatewayResult, renderPage, type SubgraphResult } from './render.ts'
 import { measureSubgraphs } from './subgraph/run.ts'
 
-// npm run bench -- gateway [runs] [requests] [contestants, with commas] [workloads, with commas]
+// npm run bench -- gateway [runs] [seconds] [contestants, with commas] [workloads, with commas]
 // npm run bench -- subgraph [runs] [requests]
-const [section = 'gateway', runs = '5', requests = '5000', only = contestants.join(), of = workloads.join()] =
+const [section = 'gateway', runs = '5', each = section === 'gateway' ? '3' : '5000', only = contestants.join(), of = workloads.join()] =
   process.argv.slice(2)
 const results = join(import.meta.dirname, 'results')
 const page = join(import.meta.dirname, '..', 'docs', 'reference', 'performance.md')
@@ -17,7 +17,6 @@ const circumstances = (done: number) => ({
   node: process.version,
   machine: `${cpus().length} x ${cpus()[0]?.model.trim()}`,
   runs: done,
-  requests: Number(requests),
   load: loadavg()[0],
 })
 
@@ -32,12 +31,12 @@ function save(name: string, result: object): void {
 if (section === 'gateway')
   await measureGateways({
     runs: Number(runs),
-    requests: Number(requests),
+    seconds: Number(each),
     only: contestants.filter((name) => only.split(',').includes(name)),
     of: workloads.filter((name) => of.split(',').includes(name)),
-    save: (samples, done) => save(section, { ...circumstances(done), samples }),
+    save: (samples, done) => save(section, { ...circumstances(done), seconds: Number(each), samples }),
   })
 else if (section === 'subgraph') {
-  const samples = await measureSubgraphs(Number(runs), Number(requests))
-  save(section, { ...circumstances(Number(runs)), samples })
+  const samples = await measureSubgraphs(Number(runs), Number(each))
+  save(section, { ...circumstances(Number(runs)), requests: Number(each), samples })
 } else throw new TypeError(`There is no section ${section}.`)

@@ -7,16 +7,18 @@ interface Circumstances {
   readonly node: string
   readonly machine: string
   readonly runs: number
-  readonly requests: number
   /** Processes that wanted to run, on average, at the end. */
   readonly load: number | undefined
 }
 
 export interface GatewayResult extends Circumstances {
+  /** Of each kind of requests, in each run. */
+  readonly seconds: number
   readonly samples: readonly Sample[]
 }
 
 export interface SubgraphResult extends Circumstances {
+  readonly requests: number
   readonly samples: readonly SubgraphSample[]
 }
 
@@ -40,7 +42,7 @@ const asked: Record<Workload, string> = {
 
 /** The page as it stands in docs/reference. */
 export function renderPage(result: GatewayResult, subgraphs: SubgraphResult): string {
-  const { measured, node, machine, runs, requests, samples, load } = result
+  const { measured, node, machine, runs, seconds, samples, load } = result
   const shown = workloads.filter(
     (workload) => workload !== 'alone' && workload !== 'tool' && samples.some((each) => each.workload === workload),
   )
@@ -86,7 +88,7 @@ a machine that does nothing else.\n\n`
   return `# Performance
 
 Written by \`npm run bench -- gateway\` and \`-- subgraph\` in [bench/](../../bench), from \`bench/results/\`. Measured ${measured.slice(0, 10)}
-with Node ${node} on ${machine}: ${runs} runs of ${requests} requests of each kind after a
+with Node ${node} on ${machine}: ${runs} runs of ${seconds} seconds of each kind after a
 warm-up; all gateways are there from the beginning and are asked in turn, in alternating order; 64 connections. Load average of the machine at the end: ${load?.toFixed(1)}.
 
 One query, \`viewer\` and then the viewer's orders and balance in parallel: three requests to subgraphs. The gateway has one

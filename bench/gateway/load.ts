@@ -8,11 +8,12 @@ export interface Measured {
   readonly wrong: number
 }
 
-/** Sends as many requests, always some at once; every answer is compared with what it has to be. */
+/** Sends requests for some seconds, but no more than so many, always some at once; every answer is compared with what it has to be. */
 export async function load(options: {
   readonly url: string
   readonly connections: number
   readonly requests: number
+  readonly seconds: number
   /** Body, token (null: without one) and further headers of the next request, and JSON that its answer has in it. */
   readonly next: () => {
     readonly body: string
@@ -64,7 +65,7 @@ export async function load(options: {
       )
     })
   const worker = async () => {
-    while (sent++ < options.requests) await one()
+    while (sent++ < options.requests && performance.now() < begun + options.seconds * 1000) await one()
   }
   await Promise.all(Array.from({ length: options.connections }, worker))
   const seconds = (performance.now() - begun) / 1000

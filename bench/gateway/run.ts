@@ -37,8 +37,8 @@ const mcpAudience = 'http://127.0.0.1:4000/mcp'
  */
 export async function measureGateways(options: {
   readonly runs: number
-  /** Of each workload, of each contestant, in each run. */
-  readonly requests: number
+  /** For which each contestant is asked for each workload, in each run. */
+  readonly seconds: number
   readonly only: readonly Contestant[]
   readonly of: readonly Workload[]
   /** Told after each run of all that was measured so far: a machine may be wanted back before the last. */
@@ -77,13 +77,20 @@ export async function measureGateways(options: {
       .sign(privateKey)
   const tokens = await Promise.all(Array.from({ length: 1000 }, (_, index) => mint(`u${index}`)))
   const toolToken = await mint('u0', mcpAudience)
-  let fresh = 0
-  const next: Record<Workload, () => ReturnType<typeof request>> = {
+  /** To each contestant, the same. */
+  const asked = new Map<string, number>()
+  const countOf = (contestant: Contestant, workload: Workload) => {
+    const key = `${contestant} ${workload}`
+    const count = asked.get(key) ?? 0
+    asked.set(key, count + 1)
+    return count
+  }
+  const next: Record<Workload, (count: number) => ReturnType<typeof request>> = {
     fixed: () => request('Fixed', tokens[0]),
-    users: () => request('Fixed', tokens[fresh++ % 1000]),
-    distinct: () => request(`Of${fresh++ % 1000}`, tokens[0]),
-    literals: () => request('Literals', tokens[0], { fields: withLiteral(String(fresh++)), expected }),
-    new: () => request('New', tokens[0], selectionOf(fresh++)),
+    users: (count) => request('Fixed', tokens[count % 1000]),
+    distinct: (count) => request(`Of${count % 1000}`, tokens[0]),
+    literals: (count) => request('Literals', tokens[0], { fields: withLiteral(String(count)), expected }),
+    new: (count) => request('New', tokens[0], selectionOf(count)),
     tool: () => toolCall(toolToken),
     alone: () => request('Fixed', tokens[0]),
   }
@@ -97,18 +104,21 @@ export async function measureGateways(options: {
         ? contestant === 'behalf'
         : contestant !== 'bare' || workload === 'fixed' || workload === 'alone',
     )
-  const ask = ({ contestant, url }: Started, workload: Workload, requests: number) =>
+  const ask = ({ contestant, url }: Started, workload: Workload, most: { requests: number; seconds: number }) =>
     load({
       url: workload === 'tool' ? url.replace('/graphql', '/mcp') : url,
       connections: workload === 'alone' ? 1 : 64,
-      next: () => ({ ...next[workload](), ...(contestant === 'behalf-open' && { token: null }) }),
-      requests,
+      next: () => ({
+        ...next[workload](countOf(contestant, workload)),
+        ...(contestant === 'behalf-open' && { token: null }),
+      }),
+      ...most,
     })
   try {
     for (const contestant of options.only) {
       const one = await start(contestant, contest)
       started.push(one)
-      for (const workload of asks(contestant)) await ask(one, workload, warmUp[workload])
+      for (const workload of asks(contestant)) await ask(one, workload, { ...most[workload], seconds: warmUp[workload] })
     }
     for (let run = 0; run < options.runs; run++) {
       for (const workload of options.of)
@@ -116,13 +126,12 @@ export async function measureGateways(options: {
           const { contestant, child } = one
           if (!asks(contestant).includes(workload)) continue
           // Whoever waited for their turn has lost what is near: caches, and code that V8 had compiled.
-          await ask(one, workload, 200)
+          await ask(one, workload, { requests: 200, seconds: 2 })
           const before = cpuOf(child.pid)
-          const { seconds, p50, wrong, requests } = await ask(
-            one,
-            workload,
-            options.requests / (workload === 'alone' ? 4 : 1),
-          )
+          const { seconds, p50, wrong, requests } = await ask(one, workload, {
+            ...most[workload],
+            seconds: options.seconds,
+          })
           const cpu = ((cpuOf(child.pid) - before) * 1_000_000) / requests
           const sample = { contestant, workload, run, perSecond: requests / seconds, cpu, p50, wrong }
           console.log(
@@ -140,17 +149,20 @@ export async function measureGateways(options: {
 }
 
 /**
- * Before anything is measured: what is not compiled yet is not, nor is a user or an operation that is seen for the first
- * time where they are said to be known.
+ * Seconds before anything is measured: what is not compiled yet is not, nor is a user or an operation that is seen for the
+ * first time where they are said to be known.
  */
-const warmUp: Record<Workload, number> = {
-  fixed: 3000,
-  users: 1500,
-  distinct: 1500,
-  literals: 500,
-  new: 500,
-  tool: 3000,
-  alone: 100,
+const warmUp: Record<Workload, number> = { fixed: 8, users: 4, distinct: 4, literals: 2, new: 2, tool: 5, alone: 1 }
+
+/** How many requests are sent at most: of shapes there are only so many that are all new. */
+const most: Record<Workload, { readonly requests: number }> = {
+  fixed: { requests: Infinity },
+  users: { requests: Infinity },
+  distinct: { requests: Infinity },
+  literals: { requests: 2500 },
+  new: { requests: 2500 },
+  tool: { requests: Infinity },
+  alone: { requests: Infinity },
 }
 
 const request = (name: string, token = '', asked = { fields, expected: expected as object }) => ({

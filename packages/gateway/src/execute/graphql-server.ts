@@ -17,7 +17,6 @@ import {
   type FormattedExecutionResult,
   GraphQLError,
   type GraphQLFormattedError,
-  type OperationDefinitionNode,
   OperationTypeNode,
 } from 'graphql'
 import type { Logger } from 'pino'
@@ -26,6 +25,7 @@ import type { AuthorizationMode } from '../authorize/authorization-mode.ts'
 import { describeCause } from '../describe-cause.ts'
 import { refuseStaleMutations } from '../revocation/refuse-stale-mutations.ts'
 import type { RevocationGuard } from '../revocation/revocation-guard.ts'
+import type { CheckOperation } from './check-operation.ts'
 import { createKnownDocuments } from './known-documents.ts'
 import type { RequestContext } from './request-context.ts'
 import { createPlanGateway } from './plan/plan-gateway.ts'
@@ -99,9 +99,11 @@ export async function startGraphQLServer(options: GraphQLServerOptions): Promise
       ApolloServerPluginSchemaReportingDisabled(),
       ApolloServerPluginUsageReportingDisabled(),
       known.plugin,
-      refuseStaleMutations(guard),
-      finishAnswer(log, authorization.mode),
-      limitOperations({ limits: operationLimits, rates }),
+      listenOnce({
+        log,
+        mode: authorization.mode,
+        checks: [requireServed, refuseStaleMutations(guard), limitOperations({ limits: operationLimits, rates })],
+      }),
     ],
   })
   await server.start()
@@ -138,26 +140,26 @@ const nothingAccepted = { method: 'POST', headers: new HeaderMap([['accept', '']
 
 const notAtOnce = () => new AppError('INTERNAL', undefined, { cause: 'incremental delivery was not asked for' })
 
-/** Every answer says its `txn`, what a dry run would have denied, and no other extension. */
-function finishAnswer(
-  log: Logger,
-  mode: AuthorizationMode,
-): ApolloServerPlugin<RequestContext & Record<string, unknown>> {
+/**
+ * One plugin, for at each step of a request Apollo Server waits for each of them. Every answer says its `txn`, what a dry
+ * run would have denied, and no other extension.
+ *
+ * @param checks - in this order; after one that refuses, none is asked.
+ */
+function listenOnce({
+  log,
+  mode,
+  checks,
+}: {
+  readonly log: Logger
+  readonly mode: AuthorizationMode
+  readonly checks: readonly CheckOperation[]
+}): ApolloServerPlugin<RequestContext & Record<string, unknown>> {
   const listener: GraphQLRequestListener<RequestContext & Record<string, unknown>> = {
-    // Apollo Server has no code for either.
-    didResolveOperation: async ({
-      operation,
-      contextValue: { record, subscribe },
-    }: {
-      readonly operation?: OperationDefinitionNode
-      readonly contextValue: RequestContext
-    }) => {
+    didResolveOperation: async ({ schema, document, operation, request: { variables = {} }, contextValue }) => {
+      // Apollo Server has no code for that.
       if (operation === undefined) throw requestError('OPERATION_RESOLUTION_FAILURE')
-      const isSubscription = operation.operation === OperationTypeNode.SUBSCRIPTION
-      if (isSubscription && !subscribe)
-        throw requestError('BAD_REQUEST', 'Subscriptions are served as streams, by another path.')
-      if (!isSubscription && subscribe) throw requestError('BAD_REQUEST', 'Only subscriptions are served as streams.')
-      record.resolved(operation)
+      for (const check of checks) await check({ schema, document, operation, variables, contextValue })
     },
     didEncounterErrors: async ({ errors, contextValue: { txn } }) => {
       for (const error of errors) {
@@ -174,7 +176,17 @@ function finishAnswer(
       if (data === undefined && refusal) contextValue.record.refusal = String(refusal.extensions?.['code'])
     },
   }
-  return { requestDidStart: async () => listener }
+  const listening = Promise.resolve(listener)
+  return { requestDidStart: () => listening }
+}
+
+/** Subscriptions are streams, and nothing else is. */
+const requireServed: CheckOperation = ({ operation, contextValue: { record, subscribe } }) => {
+  const isSubscription = operation.operation === OperationTypeNode.SUBSCRIPTION
+  if (isSubscription && !subscribe)
+    throw requestError('BAD_REQUEST', 'Subscriptions are served as streams, by another path.')
+  if (!isSubscription && subscribe) throw requestError('BAD_REQUEST', 'Only subscriptions are served as streams.')
+  record.resolved(operation)
 }
 
 const requestError = (code: ErrorCode, message: string = errorTable[code].message) =>

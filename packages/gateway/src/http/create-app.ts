@@ -37,7 +37,7 @@ export function createApp(options: {
   /** What `/readyz?verbose` says besides. */
   readonly details?: () => object
   readonly writeError: WriteError
-  /** Is shown each request first, until the server closes. */
+  /** Is shown each request first. */
   readonly takeDirectly?: TakeDirectly
 }): FastifyInstance {
   const { log, maxBodyBytes, trustedProxies = [], contentTypes, ready, details, writeError, takeDirectly } = options
@@ -69,7 +69,7 @@ export function createApp(options: {
       }
       return createServer(times, (request, response) => {
         measure?.(request, response)
-        if (closing || !takeDirectly?.(request, response, isClosing)) framework(request, response)
+        if (!takeDirectly?.(request, response, isClosing)) framework(request, response)
       })
     },
     exposeHeadRoutes: false,

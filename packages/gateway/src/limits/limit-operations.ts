@@ -1,7 +1,7 @@
-import { type ApolloServerPlugin, type GraphQLRequestListener, HeaderMap } from '@apollo/server'
+import { HeaderMap } from '@apollo/server'
 import { AppError } from '@behalf/identity'
 import { GraphQLError, type OperationDefinitionNode } from 'graphql'
-import type { RequestContext } from '../execute/request-context.ts'
+import type { CheckOperation } from '../execute/check-operation.ts'
 import { measureOperation, type OperationMeasures } from './measure-operation.ts'
 import { type OperationLimits, requireWithin } from './operation-limits.ts'
 import type { RateLimits } from './rate-limits.ts'
@@ -13,28 +13,24 @@ import type { RateLimits } from './rate-limits.ts'
 export function limitOperations(options: {
   readonly limits: OperationLimits
   readonly rates: Pick<RateLimits, 'cost'>
-}): ApolloServerPlugin<RequestContext & Record<string, unknown>> {
+}): CheckOperation {
   const { limits, rates } = options
   /** By the node of a document that Apollo Server keeps, within bounds, for as long as its schema. */
   const known = new WeakMap<OperationDefinitionNode, OperationMeasures>()
 
-  const listener: GraphQLRequestListener<RequestContext & Record<string, unknown>> = {
-    async didResolveOperation({ schema, document, operation, request: { variables = {} }, contextValue }) {
-      // Said by another plugin.
-      if (operation === undefined || contextValue.isCounted) return
-      try {
-        let measures = known.get(operation)
-        if (measures === undefined) known.set(operation, (measures = measureOperation(schema, document, operation)))
-        const cost = measures.cost(variables)
-        contextValue.record.cost = Math.min(cost, Number.MAX_SAFE_INTEGER)
-        if (!contextValue.principal.actor?.tool) requireWithin(limits, measures, cost)
-        await rates.cost(contextValue, cost)
-      } catch (error) {
-        throw error instanceof AppError ? refusal(error) : error
-      }
-    },
+  return async ({ schema, document, operation, variables, contextValue }) => {
+    if (contextValue.isCounted) return
+    try {
+      let measures = known.get(operation)
+      if (measures === undefined) known.set(operation, (measures = measureOperation(schema, document, operation)))
+      const cost = measures.cost(variables)
+      contextValue.record.cost = Math.min(cost, Number.MAX_SAFE_INTEGER)
+      if (!contextValue.principal.actor?.tool) requireWithin(limits, measures, cost)
+      await rates.cost(contextValue, cost)
+    } catch (error) {
+      throw error instanceof AppError ? refusal(error) : error
+    }
   }
-  return { requestDidStart: async () => listener }
 }
 
 function refusal({ code, status, message, details }: AppError): GraphQLError {

@@ -24,7 +24,7 @@ export function createAnswerErrors(clientPathOf: ClientPathOf): AnswerErrors {
   function push({ message, code, details, cause }: Problem, path: Path | undefined): void {
     if (all.length >= maxErrors) return
     const extensions = { code, ...details }
-    // What was thrown is for the log: see `finishAnswer`.
+    // What was thrown is for the log: see `listenOnce` of the server.
     const originalError = cause instanceof Error ? cause : null
     all.push(new GraphQLError(message, { ...(path && path.length > 0 && { path }), originalError, extensions }))
   }
