@@ -5,8 +5,11 @@ import { rule } from '../fixtures/rule.ts'
 import { type Answer, startTestGateway, type TestGateway } from '../fixtures/test-gateway.ts'
 
 let gateway: TestGateway
+/** Requests to a subgraph that does not answer by itself. */
+const held: ServerResponse[] = []
 afterEach(async () => {
   vi.useRealTimers()
+  for (const response of held.splice(0)) response.destroy()
   await gateway[Symbol.asyncDispose]()
 })
 
@@ -201,15 +204,12 @@ it('[P14] each operation of a batch is recorded by itself, with what became of i
 })
 
 describe('the operations of a batch', () => {
-  /** What was asked of a subgraph, which does not answer by itself. */
-  function hold(): ServerResponse[] {
-    const held: ServerResponse[] = []
+  function hold(): void {
     gateway.graph.users.misbehave = (response) => void held.push(response)
-    return held
   }
   const answer = (response: ServerResponse | undefined, data: unknown) =>
     response?.setHeader('content-type', 'application/json').end(JSON.stringify({ data }))
-  async function areHeld(held: readonly unknown[], count: number): Promise<void> {
+  async function areHeld(count: number): Promise<void> {
     await expect.poll(() => held.length, { timeout: 20_000 }).toBe(count)
   }
   const renames = ['a', 'b', 'c'].map((name) => ask(`mutation { rename(name: "${name}") { name } }`))
@@ -219,10 +219,10 @@ describe('the operations of a batch', () => {
     ['queries', times(3, '{ whoami }'), { whoami: 'x' }],
   ])('are executed one after the other: %s', async (_what, batch, data) => {
     await start()
-    const held = hold()
+    hold()
     const asked = send(batch, { token: await gateway.token() })
     for (let count = 1; count <= 3; count++) {
-      await areHeld(held, count)
+      await areHeld(count)
       // Whoever comes now is answered, and none of the others has come meanwhile.
       expect((await gateway.ask('{ chatBackend }')).status).toBe(200)
       expect(held).toHaveLength(count)
@@ -239,12 +239,12 @@ describe('the operations of a batch', () => {
 
   it('are not begun for a client that has gone', async () => {
     await start()
-    const held = hold()
+    hold()
     const client = new AbortController()
     // Of these, the gateway calls back the query only.
     const batch = [ask('{ whoami }'), ...renames]
     const asked = send(batch, { signal: client.signal }).catch(() => 'gone')
-    await areHeld(held, 1)
+    await areHeld(1)
     client.abort()
     expect(await asked).toBe('gone')
     await gateway.graph.users.received[0]?.aborted
@@ -275,9 +275,9 @@ describe('the operations of a batch', () => {
   ])('are not begun %s', async (_when, code, happens) => {
     vi.useFakeTimers({ toFake: ['Date'] })
     await start()
-    const held = hold()
+    hold()
     const asked = send(times(3, '{ whoami }'), { token: await gateway.token() })
-    await areHeld(held, 1)
+    await areHeld(1)
     await happens()
     gateway.graph.users.misbehave = null
     answer(held[0], { whoami: 'x' })
