@@ -9,6 +9,7 @@ let gateway: TestGateway
 const held: ServerResponse[] = []
 afterEach(async () => {
   vi.useRealTimers()
+  gateway.graph.users.misbehave = null
   for (const response of held.splice(0)) response.destroy()
   await gateway[Symbol.asyncDispose]()
 })
