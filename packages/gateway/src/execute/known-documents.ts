@@ -5,7 +5,9 @@ import { LRUCache } from 'lru-cache'
 import { shapeOf } from './plan/lift-literals.ts'
 
 type DocumentStore = NonNullable<ApolloServerOptions<BaseContext>['documentStore']>
-type KeyValueCache = NonNullable<NonNullable<Exclude<ApolloServerOptions<BaseContext>['persistedQueries'], false>>['cache']>
+type KeyValueCache = NonNullable<
+  NonNullable<Exclude<ApolloServerOptions<BaseContext>['persistedQueries'], false>>['cache']
+>
 
 /** Of what is kept: documents, or texts of them or of shapes, and characters of those. */
 const bounds = { max: 5000, maxSize: 1_000_000 }
