@@ -73,11 +73,11 @@ export function createKnownDocuments({ maxTokens }: { readonly maxTokens: number
 
   return {
     hold(text) {
-      const hash = hashOf(text)
-      const holding = held.get(hash) ?? { text, requests: 0 }
+      const key = hashOf(text)
+      const holding = held.get(key) ?? { text, requests: 0 }
       holding.requests++
-      held.set(hash, holding)
-      return { hash, [Symbol.dispose]: () => void (--holding.requests === 0 && held.delete(hash)) }
+      held.set(key, holding)
+      return { hash: key, [Symbol.dispose]: () => void (--holding.requests === 0 && held.delete(key)) }
     },
     texts: {
       get: async (key) => held.get(key.slice(-hashLength))?.text ?? persisted.get(key),
