@@ -7,8 +7,13 @@ import { measureSubgraphs } from './subgraph/run.ts'
 
 // npm run bench -- gateway [runs] [seconds] [contestants, with commas] [workloads, with commas]
 // npm run bench -- subgraph [runs] [requests]
-const [section = 'gateway', runs = '5', each = section === 'gateway' ? '3' : '5000', only = contestants.join(), of = workloads.join()] =
-  process.argv.slice(2)
+const [
+  section = 'gateway',
+  runs = '5',
+  each = section === 'gateway' ? '3' : '5000',
+  only = contestants.join(),
+  of = workloads.join(),
+] = process.argv.slice(2)
 const results = join(import.meta.dirname, 'results')
 const page = join(import.meta.dirname, '..', 'docs', 'reference', 'performance.md')
 

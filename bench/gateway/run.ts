@@ -118,7 +118,8 @@ export async function measureGateways(options: {
     for (const contestant of options.only) {
       const one = await start(contestant, contest)
       started.push(one)
-      for (const workload of asks(contestant)) await ask(one, workload, { ...most[workload], seconds: warmUp[workload] })
+      for (const workload of asks(contestant))
+        await ask(one, workload, { ...most[workload], seconds: warmUp[workload] })
     }
     for (let run = 0; run < options.runs; run++) {
       for (const workload of options.of)

@@ -46,7 +46,7 @@ describe('[P14] with a collector', () => {
     await expect
       .poll(() => [...new Set(ofTxn(txn).map(({ service }) => service))].toSorted(), { timeout: 30_000 })
       .toEqual(services)
-    expect(collector.paths).toEqual(new Set(['/v1/traces']))
+    expect(collector.paths).toContain('/v1/traces')
     const spans = collector.spans().filter((span) => span.traceId === traceId)
     expect([...new Set(spans.map(({ service }) => service))].toSorted()).toEqual(services)
     // Each subgraph's span hangs on the fetch that was sent to it.
@@ -84,6 +84,23 @@ describe('[P14] with a collector', () => {
     expect(new Set(ofTxn(body.extensions?.txn).map(({ service }) => service))).toEqual(new Set(['gateway', 'identity']))
   })
 
+  it('metrics came, at the latest when the processes ended', () => {
+    const of = (service: string) => collector.metrics().filter((metric) => metric.service === service)
+    const names = new Set(of('gateway').map(({ name }) => name))
+    for (const name of ['http.server.request.duration', 'http.server.active_requests']) expect(names).toContain(name)
+    expect(of('gateway').find(({ name }) => name === 'http.server.request.duration')).toMatchObject({
+      unit: 's',
+      attributes: expect.arrayContaining([
+        {
+          'http.request.method': 'POST',
+          'http.route': '/graphql',
+          'http.response.status_code': 200,
+          'url.scheme': 'http',
+        },
+      ]),
+    })
+  })
+
   it('[P2] no credential, context token, argument, text or answer is in any byte that was exported', () => {
     const bytes = collector.received()
     const secretsIn = (text: string) =>
@@ -93,6 +110,7 @@ describe('[P14] with a collector', () => {
     expect(total).not.toBe('')
     expect(bytes).toContain('gateway.execute')
     expect(bytes).toContain('get_order_status')
+    expect(collector.paths).toEqual(new Set(['/v1/traces', '/v1/metrics']))
     expect(secretsIn(bytes)).toEqual([])
     expect(bytes).not.toMatch(/eyJ[\w-]{10,}/)
     expect(secretsIn(`${bytes} ord_7Kx2 ${tokens[0]}`)).toHaveLength(2)

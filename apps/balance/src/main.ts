@@ -4,6 +4,6 @@ import { readConfig } from './config.ts'
 await runProcess({
   name: 'balance',
   readConfig,
-  tracesTo: ({ otlpEndpoint }) => otlpEndpoint,
+  telemetryTo: ({ otlpEndpoint }) => otlpEndpoint,
   start: async (config) => (await import('./subgraph.ts')).balance(config).listen(config),
 })

@@ -83,6 +83,7 @@ const gatewayVariables = [
   'LIMIT_ANONYMOUS',
   'LIMIT_STREAMS',
   'LIMIT_CONCURRENT',
+  'BATCH_MAX',
   'TRUSTED_PROXIES',
   'MODEL_CONTEXT',
   'MODEL_FACTS',

@@ -21,7 +21,7 @@ Environment
   INTERACTIVE_CLIENTS                  OAuth clients with a person in front of them
   TENANT_CLAIM       claim of access tokens with the user's tenant
   ISSUERS            a file with several issuers, instead of OIDC_ISSUER, INTERACTIVE_CLIENTS and TENANT_CLAIM
-  AUTHORIZATION_MODE, INTROSPECTION, APPROVALS_URL, TRUSTED_DOCUMENTS*, LIMIT_*, TRUSTED_PROXIES   of the gateway, as docs/reference/config.md has them
+  AUTHORIZATION_MODE, INTROSPECTION, APPROVALS_URL, TRUSTED_DOCUMENTS*, LIMIT_*, BATCH_MAX, TRUSTED_PROXIES   of the gateway, as docs/reference/config.md has them
   MODEL_BASE_URL, MODEL_API_KEY, MODEL_NAME   an OpenAI-compatible server; without one, keyword routing
   BEHALF_ROOT_KEY    32 random bytes in base64url (new at every start)
   SUBGRAPHS          name=url,...: where the gateway reaches a subgraph, if not where it was started

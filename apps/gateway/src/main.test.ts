@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer as createHttpServer } from 'node:http'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -79,6 +80,26 @@ describe('the process', () => {
     expect(stdout).not.toContain(rootKey)
   })
 
+  it('serves the graph of a URL', async () => {
+    const graph = await readFile(env['GRAPH'] ?? '')
+    const asked: (string | undefined)[] = []
+    const server = createHttpServer(({ headers }, response) => {
+      asked.push(headers.authorization)
+      response.end(graph)
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const GRAPH = `http://127.0.0.1:${portOf(server)}/graph.json`
+    const running = run({ GRAPH, GRAPH_TOKEN: 'hunter2', GRAPH_POLL_SECONDS: '1' })
+    const url = await listening(running)
+    expect((await fetch(`${url}/graphql?query={__typename}`)).status).toBe(200)
+    await expect.poll(() => asked.length, { timeout: 20_000 }).toBeGreaterThan(2)
+    expect(new Set(asked)).toEqual(new Set(['Bearer hunter2']))
+    running.child.kill('SIGTERM')
+    expect((await running.exited).code).toBe(0)
+    expect(running.output.stdout).not.toContain('hunter2')
+    server.close()
+  })
+
   it('ends with the process that started it', async () => {
     const running = run({}, true)
     await listening(running)
@@ -100,6 +121,11 @@ describe('a start that fails says why, without a stack, and exits', () => {
       ['BEHALF_ROOT_KEY'],
     ],
     'no graph': async () => [{ GRAPH: join(folder, 'none.json') }, 1, ['none.json', 'npm run compose', 'ENOENT']],
+    'a graph that nobody serves': async () => [
+      { GRAPH: `http://127.0.0.1:${await closedPort()}/graph.json?signature=hunter2`, GRAPH_TOKEN: 'hunter2' },
+      1,
+      ['graph.json', 'ECONNREFUSED'],
+    ],
     'a graph of another version': async () => {
       await writeFile(join(folder, 'old.json'), '{"format":0}')
       return [{ GRAPH: join(folder, 'old.json') }, 1, ['old.json', 'npm run compose']]

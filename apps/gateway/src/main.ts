@@ -4,6 +4,6 @@ import { readConfig } from './config.ts'
 await runProcess({
   name: 'gateway',
   readConfig,
-  tracesTo: ({ otlpEndpoint }) => otlpEndpoint,
+  telemetryTo: ({ otlpEndpoint }) => otlpEndpoint,
   start: async (config) => (await import('./start-gateway.ts')).startGateway(config),
 })

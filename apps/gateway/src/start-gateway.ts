@@ -29,6 +29,7 @@ export async function startGateway(config: Config): Promise<{ close(): Promise<v
     trustedProxies: config.trustedProxies,
     introspection: config.introspection,
     documents: config.documents,
+    batching: config.batching,
     model: config.model,
     authority,
     registry: createRegistry,

@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
-import { createContextSigner, createEventCounter, firstEpoch, type Policies } from '@behalf/identity'
+import { createContextSigner, createEventCounter, firstEpoch, type Graph, type Policies } from '@behalf/identity'
 import pino, { type Logger } from 'pino'
 import { addAgentApi } from './agent/agent-api.ts'
 import { createApproveCall, createOpenProof } from './agent/approve-call.ts'
@@ -16,7 +16,10 @@ import { createLogoutTokenVerifier } from './authenticate/verify-logout-token.ts
 import type { AuthorizationMode } from './authorize/authorization-mode.ts'
 import type { Authority } from './authority.ts'
 import { followGraph, type GraphStatus } from './graph/follow-graph.ts'
+import { openGraphSource } from './graph/open-graph-source.ts'
+import type { RemoteGraph } from './graph/remote-graph.ts'
 import { type GraphParts, serveGraph } from './graph/serve-graph.ts'
+import { type BatchOptions, createAnswerBatch } from './http/answer-batch.ts'
 import { createApp } from './http/create-app.ts'
 import { compressAnswers } from './http/compress-answers.ts'
 import { createAdmission } from './http/admission.ts'
@@ -34,14 +37,16 @@ import { createRateLimits, type RateLimitOptions } from './limits/rate-limits.ts
 import type { StreamLimits } from './limits/stream-limits.ts'
 import { serveMcp } from './mcp/serve-mcp.ts'
 import type { McpEndpoint } from './mcp/mcp-endpoint.ts'
+import { measureLimits, measureRefusals } from './measure/measure-refusals.ts'
+import { observeGateway } from './measure/observe-gateway.ts'
 import { createRevocationGuard } from './revocation/revocation-guard.ts'
 import { addStreams } from './stream/add-streams.ts'
 import type { StreamTimes } from './stream/stream-route.ts'
 
 export interface GatewayOptions {
-  /** Path of `graph.json`. */
-  readonly graph: string
-  /** Whether another graph is served as soon as there is one in the file. Default true. */
+  /** Path of `graph.json`, a URL where it is served, or the graph itself. */
+  readonly graph: string | RemoteGraph | Graph
+  /** Whether another graph is served once there is one in the file, or at the URL. Default true. */
   readonly watchGraph?: boolean
   /** URLs of subgraphs by name, where they are not those of the graph. */
   readonly subgraphs?: Readonly<Record<string, string>>
@@ -72,6 +77,8 @@ export interface GatewayOptions {
   readonly introspection?: boolean
   /** Documents that clients name, and whether they may send others. Default: none are known, and any may be sent. */
   readonly documents?: DocumentOptions
+  /** Whether a request may have several operations, as a JSON array, and how many. Default: one, and no array. */
+  readonly batching?: BatchOptions | null
   readonly limits?: Partial<GatewayLimits>
   /**
    * Addresses and networks (`10.0.0.0/8`) of proxies in front, whose `X-Forwarded-For` says where a request comes from.
@@ -124,7 +131,7 @@ export interface Gateway {
     readonly internalUrl: string
   }>
   /**
-   * Serves what is in the graph's file now, dropping nothing: whatever began before ends with the graph before, but for
+   * Serves what is in the graph's file or at its URL now, dropping nothing: whatever began before ends with the graph before, but for
    * streams that would not be allowed any more. A graph that cannot be served leaves the one before, and is the `problem`.
    * Resolves when whoever comes is served by the new one.
    */
@@ -153,6 +160,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     authorization: { mode } = { mode: 'filter' },
     introspection = true,
     documents = { trusted: {} },
+    batching = null,
     model = null,
     watchGraph = true,
     log = pino(),
@@ -164,7 +172,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const tickets = createTicketSealer({ rootKey, epoch })
   const openProof = createOpenProof(tickets)
   const operationLimits = { ...defaultOperationLimits, ...limits.operation }
-  const rates = createRateLimits({ limiter: authority.limiter, limits, maxCost: operationLimits.cost })
+  const rates = createRateLimits({ limiter: measureLimits(authority.limiter), limits, maxCost: operationLimits.cost })
   const guard = createRevocationGuard(authority.revocations)
   const { audit } = authority
   const counter = createEventCounter(audit)
@@ -191,13 +199,14 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     registry: options.registry,
   }
   let isFirst = true
+  const source = openGraphSource(options.graph)
   const followed = await followGraph({
-    path: options.graph,
+    source,
     isWatched: watchGraph,
     async serve(graph) {
       const unknown = Object.keys(parts.subgraphUrls).find((name) => !Object.hasOwn(graph.subgraphs, name))
       if (unknown !== undefined) {
-        const message = `There is no subgraph "${unknown}" in ${options.graph}.`
+        const message = `There is no subgraph "${unknown}" in ${source.name}.`
         // A graph may lose a subgraph while the gateway runs; one that never had it means a slip of the pen.
         if (isFirst) throw new TypeError(message)
         log.warn(message)
@@ -219,10 +228,11 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const http = { log, maxBodyBytes: limits.bodyBytes, ready }
   const writeError = writeGraphQLError(metadataUrl)
   const authenticate = createAuthenticate({ issuers: trusted, authority, agentScopes })
-  const requestAudit = createRequestAudit({ audit, counter })
+  const requestAudit = measureRefusals(createRequestAudit({ audit, counter }))
   const admit = createAdmission({ authenticate, guard, rates, audit: requestAudit })
   const findDocument = createFindDocument(documents)
-  const answerGraphQL = createGraphQLAnswers({ admit, findDocument, graphs, audit: requestAudit })
+  const answerBatch = batching && createAnswerBatch({ batching, guard, rates, audit: requestAudit, writeError, log })
+  const answerGraphQL = createGraphQLAnswers({ admit, findDocument, graphs, audit: requestAudit, answerBatch })
   const servedMcp =
     mcp === undefined
       ? null
@@ -286,6 +296,12 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     model: model && { signer, facts: model.facts },
   })
 
+  const unobserve = observeGateway({
+    graph: () => followed.status,
+    openStreams: () => streams.count,
+    revocationsAge: () => authority.revocations.age(),
+  })
+
   async function close(): Promise<void> {
     draining = true
     if (limits.drainDelay > 0) await setTimeout(limits.drainDelay)
@@ -295,6 +311,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     counter.flush()
     agentCounter.flush()
     await followed.close()
+    unobserve()
   }
   let closing: Promise<void> | undefined
 

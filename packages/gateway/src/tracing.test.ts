@@ -9,7 +9,7 @@ const provider = new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcess
 let gateway: TestGateway
 beforeAll(async () => {
   provider.register()
-  gateway = await startTestGateway()
+  gateway = await startTestGateway({ batching: { most: 2 } })
 })
 afterAll(async () => {
   await gateway[Symbol.asyncDispose]()
@@ -60,6 +60,26 @@ describe('[P14] with an SDK, a request', () => {
       expect(rawHeaders.filter(sent('tracestate'))).toEqual(['vendor=1'])
       expect(rawHeaders.map((header) => header.toLowerCase())).not.toContain('baggage')
     }
+  })
+
+  it('with several operations has a span for each that is not the first, under its own transaction', async () => {
+    const { text } = await gateway.send('/graphql', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', traceparent: traceparent() },
+      body: JSON.stringify([{ query: '{ chatBackend }' }, { query: '{ whoami }' }]),
+    })
+    const txns = (JSON.parse(text) as { extensions: { txn: string } }[]).map(({ extensions }) => extensions.txn)
+    const [request] = spans('POST /graphql')
+    const [second] = spans('batched operation')
+    expect(request?.attributes).toMatchObject({ 'behalf.txn': txns[0] })
+    expect(second).toMatchObject({
+      attributes: { 'behalf.txn': txns[1] },
+      parentSpanContext: { spanId: request?.spanContext().spanId },
+    })
+    expect(spans('POST chat')[0]?.attributes).toMatchObject({ 'behalf.txn': txns[0] })
+    expect(spans('POST users')[0]?.attributes).toMatchObject({ 'behalf.txn': txns[1] })
+    const { traceId } = request?.spanContext() ?? {}
+    expect(new Set(exporter.getFinishedSpans().map((span) => span.spanContext().traceId))).toEqual(new Set([traceId]))
   })
 
   it('without a trace begins one', async () => {

@@ -205,6 +205,7 @@ export const errorTable = {
     message: 'The operation asks for too much at once.',
     model: 'That asks for too much at once. Ask for less.',
   },
+  BATCH_TOO_LARGE: { status: 400, message: 'There are more operations in this request than may be.', model: null },
   SUBSCRIPTION_NOT_SERVED: {
     status: 400,
     message: 'A subscription asks for one field, which a subgraph serves.',

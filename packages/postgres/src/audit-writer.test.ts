@@ -1,3 +1,6 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { metrics } from '@opentelemetry/api'
 import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { auditEvent } from '../fixtures/audit-events.ts'
@@ -38,6 +41,38 @@ beforeEach(() => {
 afterEach(() => vi.useRealTimers())
 
 describe('[P14] the audit writer', () => {
+  it('measures what waits and what is lost, as docs/reference/metrics.md has it', async () => {
+    const made: string[] = []
+    const lost: number[] = []
+    const callbacks = new Set<(result: { observe(value: number): void }) => void>()
+    const instrument =
+      (kind: string) =>
+      (name: string, { unit }: { unit: string }) => {
+        made.push(`| \`${name}\` | ${kind} | \`${unit}\` | |`)
+        return {
+          add: (count: number) => lost.push(count),
+          addCallback: (callback: never) => callbacks.add(callback),
+          removeCallback: (callback: never) => callbacks.delete(callback),
+        }
+      }
+    const meter = { createCounter: instrument('counter'), createObservableGauge: instrument('gauge') }
+    metrics.setGlobalMeterProvider({ getMeter: () => meter as never })
+    const audit = open()
+    metrics.disable()
+    pool.failure = new Error('away')
+    for (const event of numbered(10_003)) audit.record(event)
+    let waiting = -1
+    for (const callback of callbacks) callback({ observe: (value) => (waiting = value) })
+    expect({ waiting, lost }).toEqual({ waiting: 10_000, lost: [1, 1, 1] })
+    const closing = audit.close()
+    await vi.advanceTimersByTimeAsync(5000)
+    await closing
+    expect(lost).toEqual([1, 1, 1, 10_000])
+    expect(callbacks.size).toBe(0)
+    const page = readFileSync(join(import.meta.dirname, '../../../docs/reference/metrics.md'), 'utf8')
+    expect(page.match(/^\| `behalf\.audit\..*?` \| [\w -]+ \| `.+?` \| \|/gm)?.toSorted()).toEqual(made.toSorted())
+  })
+
   it('writes what was recorded in 200 ms in one statement, in order', async () => {
     const audit = open()
     for (const event of numbered(3)) audit.record(event)

@@ -1,4 +1,5 @@
 import type { Audit, AuditEvent } from '@behalf/identity'
+import { metrics, type ObservableResult } from '@opentelemetry/api'
 import pg from 'pg'
 import { auditJson, insertAuditSql } from './audit-rows.ts'
 import { createLossReport, type LossListener } from './loss-report.ts'
@@ -30,7 +31,22 @@ const statement = insertAuditSql('$1')
  */
 export function createAuditWriter(pool: Pick<pg.Pool, 'query'>): AuditWriter {
   const queue: AuditEvent[] = []
+  const meter = metrics.getMeter('@behalf/postgres')
+  const lost = meter.createCounter('behalf.audit.lost', {
+    description: 'Audit events that were not written, and will not be',
+    unit: '{event}',
+  })
+  const waiting = meter.createObservableGauge('behalf.audit.waiting', {
+    description: 'Audit events that wait to be written',
+    unit: '{event}',
+  })
+  const observe = (result: ObservableResult) => result.observe(queue.length)
+  waiting.addCallback(observe)
   const losses = createLossReport(reportEvery)
+  function lose(count: number, cause: unknown): void {
+    lost.add(count)
+    losses.add(count, cause)
+  }
   let timer: NodeJS.Timeout | undefined
   let draining: Promise<void> | undefined
   let failures = 0
@@ -76,7 +92,7 @@ export function createAuditWriter(pool: Pick<pg.Pool, 'query'>): AuditWriter {
       await pool.query(statement, [auditJson(events)])
     } catch (error) {
       if (!isRefused(error)) throw error
-      if (events.length === 1) return losses.add(1, error)
+      if (events.length === 1) return lose(1, error)
       const half = Math.ceil(events.length / 2)
       await write(events.slice(0, half))
       await write(events.slice(half))
@@ -91,7 +107,7 @@ export function createAuditWriter(pool: Pick<pg.Pool, 'query'>): AuditWriter {
 
   return {
     record(event) {
-      if (closed || queue.length >= maxQueued) return losses.add(1, closed ? 'recorded after the end' : failure)
+      if (closed || queue.length >= maxQueued) return lose(1, closed ? 'recorded after the end' : failure)
       queue.push(event)
       schedule()
     },
@@ -103,9 +119,10 @@ export function createAuditWriter(pool: Pick<pg.Pool, 'query'>): AuditWriter {
       await Promise.race([flush(), late.promise])
       clearTimeout(lateness)
       closed = true
+      waiting.removeCallback(observe)
       clearTimeout(timer)
       const left = queue.splice(0).length
-      if (left > 0) losses.add(left, failure)
+      if (left > 0) lose(left, failure)
       losses.end()
     },
   }

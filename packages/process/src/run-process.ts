@@ -8,8 +8,8 @@ export interface ProcessLife<Config> {
   readonly name: string
   /** Throws one error that names every fault of the environment, and no value: see {@link ConfigurationError}. */
   readonly readConfig: () => Config | Promise<Config>
-  /** Where the process's spans go: the value of `OTEL_EXPORTER_OTLP_ENDPOINT`. Default: nowhere. */
-  readonly tracesTo?: (config: Config) => string | null
+  /** Where the process's spans and metrics go: the value of `OTEL_EXPORTER_OTLP_ENDPOINT`. Default: nowhere. */
+  readonly telemetryTo?: (config: Config) => string | null
   /** Resolves once requests are answered. What is imported in here is loaded only if the configuration is right. */
   readonly start: (config: Config) => Promise<{
     /** Ends in order: what is under way is answered first. */
@@ -30,7 +30,7 @@ const endWithin = 10_000
  *   standard error has a line. Whoever does not read what it prints keeps it from nothing.
  */
 export async function runProcess<Config>(life: ProcessLife<Config>): Promise<void> {
-  const { name, readConfig, tracesTo, start } = life
+  const { name, readConfig, telemetryTo, start } = life
   const told = Promise.withResolvers<void>()
   // From the first moment on: a process that is told to end while it starts does not have to be told again.
   for (const event of ['SIGTERM', 'SIGINT', 'disconnect']) process.on(event, () => told.resolve())
@@ -46,7 +46,7 @@ export async function runProcess<Config>(life: ProcessLife<Config>): Promise<voi
   void endInTime()
 
   const config = await orEnd(2, `${name} cannot start with this configuration`, readConfig)
-  const telemetry = await orEnd(1, `${name} cannot start`, () => startTelemetry(name, tracesTo?.(config) ?? null))
+  const telemetry = await orEnd(1, `${name} cannot start`, () => startTelemetry(name, telemetryTo?.(config) ?? null))
   const started = await orEnd(1, `${name} cannot start`, () => start(config))
   isStarting = false
   await told.promise

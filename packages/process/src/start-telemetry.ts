@@ -5,20 +5,20 @@ export interface Telemetry {
   close(): Promise<void>
 }
 
-/** Milliseconds for the last spans; a collector that is away keeps no process. */
+/** Milliseconds for what is left; a collector that is away keeps no process. */
 const closeWithin = 3000
 
 /**
- * Sends the spans of this process to an OpenTelemetry collector. Without an endpoint nothing is loaded, and the spans
- * that packages make cost next to nothing.
+ * Sends the spans and metrics of this process to an OpenTelemetry collector. Without an endpoint nothing is loaded, and
+ * what packages make of them costs next to nothing. Instruments that were made before this are not sent.
  *
- * @param name - `service.name` of the spans
- * @param endpoint - value of `OTEL_EXPORTER_OTLP_ENDPOINT`: a base URL, to which `/v1/traces` is added
+ * @param name - `service.name`
+ * @param endpoint - value of `OTEL_EXPORTER_OTLP_ENDPOINT`: a base URL, to which `/v1/traces` and `/v1/metrics` are added
  */
 export async function startTelemetry(name: string, endpoint: string | null): Promise<Telemetry> {
   if (endpoint === null) return { close: async () => undefined }
-  const { exportTraces } = await import('./export-traces.ts')
-  const { close } = exportTraces(name, endpoint)
+  const { exportTelemetry } = await import('./export-telemetry.ts')
+  const { close } = exportTelemetry(name, endpoint)
   return {
     async close() {
       const late = new AbortController()

@@ -111,7 +111,8 @@ describe('docs/reference/config.md', () => {
   const ofGateway = variablesOf('Gateway')
   const ofStart = variablesOf('`npm start`')
   /** Where what `npm start` starts can only have one value. */
-  const fixed = ['GATEWAY_INTERNAL_HOST', 'GRAPH', 'BEHALF_KEY_EPOCH', 'BEHALF_TRUST_DOMAIN']
+  const ofGraph = ['GRAPH', 'GRAPH_POLL_SECONDS', 'GRAPH_TOKEN']
+  const fixed = ['GATEWAY_INTERNAL_HOST', ...ofGraph, 'BEHALF_KEY_EPOCH', 'BEHALF_TRUST_DOMAIN']
   const valid: Record<string, string> = {
     GATEWAY_PORT: '5000',
     GATEWAY_INTERNAL_PORT: '5001',

@@ -4,6 +4,6 @@ import { runProcess } from '@behalf/process'
 await runProcess({
   name: 'gateway',
   readConfig: () => readGatewayConfig(process.env),
-  tracesTo: ({ otlpEndpoint }) => otlpEndpoint,
+  telemetryTo: ({ otlpEndpoint }) => otlpEndpoint,
   start: async (config) => (await import('./gateway.ts')).startGateway(config),
 })

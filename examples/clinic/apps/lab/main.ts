@@ -4,6 +4,6 @@ import { readSubgraphConfig } from '@behalf/subgraph/config'
 await runProcess({
   name: 'lab',
   readConfig: () => readSubgraphConfig({ name: 'lab', port: 4102 }, process.env),
-  tracesTo: ({ otlpEndpoint }) => otlpEndpoint,
+  telemetryTo: ({ otlpEndpoint }) => otlpEndpoint,
   start: async (config) => (await import('./subgraph.ts')).lab(config).listen(config),
 })

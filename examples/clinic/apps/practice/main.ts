@@ -4,6 +4,6 @@ import { readSubgraphConfig } from '@behalf/subgraph/config'
 await runProcess({
   name: 'practice',
   readConfig: () => readSubgraphConfig({ name: 'practice', port: 4101 }, process.env),
-  tracesTo: ({ otlpEndpoint }) => otlpEndpoint,
+  telemetryTo: ({ otlpEndpoint }) => otlpEndpoint,
   start: async (config) => (await import('./subgraph.ts')).practice(config).listen(config),
 })

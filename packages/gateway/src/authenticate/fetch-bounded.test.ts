@@ -2,9 +2,10 @@ import type { ServerResponse } from 'node:http'
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
 import { trust, unavailable } from '../fixtures/authentication.ts'
 import { closedPort, type IdentityProvider, startIdentityProvider } from '../fixtures/identity-provider.ts'
-import { fetchBounded, requireSecure } from './fetch-bounded.ts'
+import { fetchBounded } from './fetch-bounded.ts'
 import { createIssuer, type Issuer } from './issuer.ts'
 import { createIssuerKeys } from './issuer-keys.ts'
+import { requireSecure } from './require-secure.ts'
 
 const providers: IdentityProvider[] = []
 let provider: IdentityProvider
@@ -140,7 +141,9 @@ describe('a bounded fetch', () => {
 
   it('gives up on a server that does not come to an end', async () => {
     provider.misbehave.keys = (_request, response) => void response.write('{')
-    await expect(fetchBounded(`${provider.issuer}/jwks`, 50)).rejects.toMatchObject({ name: 'TimeoutError' })
+    await expect(fetchBounded(`${provider.issuer}/jwks`, { timeoutMs: 50 })).rejects.toMatchObject({
+      name: 'TimeoutError',
+    })
     provider.misbehave.keys = undefined
     await expect(fetchBounded(`${provider.issuer}/jwks`)).resolves.toMatchObject({ status: 200 })
   })

@@ -1,10 +1,11 @@
 import { AppError } from '@behalf/identity'
 import { type CryptoKey, errors } from 'jose'
 import { z } from 'zod'
-import { type fetchBounded, requireSecure } from './fetch-bounded.ts'
+import type { FetchedDocument } from './fetch-bounded.ts'
 import { createKeySet, type FindKey, type KeySet } from './key-set.ts'
+import { requireSecure } from './require-secure.ts'
 
-type Fetch = (location: string) => ReturnType<typeof fetchBounded>
+type Fetch = (location: string) => Promise<Pick<FetchedDocument, 'status' | 'text'>>
 
 const metadata = z.object({ issuer: z.string(), jwks_uri: z.url() })
 const jwks = z.object({ keys: z.array(z.record(z.string(), z.unknown())) })

@@ -1,7 +1,8 @@
 import { AppError } from '@behalf/identity'
 import { type CryptoKey, errors, type JWTPayload, jwtVerify } from 'jose'
-import { fetchBounded, requireSecure } from './fetch-bounded.ts'
+import { fetchBounded } from './fetch-bounded.ts'
 import { createIssuerKeys, type IssuerKeys } from './issuer-keys.ts'
+import { requireSecure } from './require-secure.ts'
 
 /** What a token can be for; each has its own audience. */
 export type Resource = 'graphql' | 'mcp'

@@ -31,6 +31,7 @@ describe('the configuration', () => {
       ],
       authorization: { mode: 'filter' },
       limits: { operation: {}, user: {}, tenant: {}, anonymous: {}, streams: {} },
+      batching: null,
       trustedProxies: [],
       introspection: true,
       documents: { trusted: {}, only: false },
@@ -79,6 +80,31 @@ describe('the configuration', () => {
     })
   })
 
+  it('has a graph of a file, or of a URL, with what is said of that one', () => {
+    const url = 'https://graphs.example/graph.json?signature=x'
+    expect(readConfig({ ...required, GRAPH: 'https/graph.json' }).graph).toBe('https/graph.json')
+    expect(readConfig({ ...required, GRAPH: url }).graph).toEqual({ url })
+    expect(readConfig({ ...required, GRAPH: url, GRAPH_POLL_SECONDS: '60', GRAPH_TOKEN: 'a.b-c' }).graph).toEqual({
+      url,
+      everyMs: 60_000,
+      token: 'a.b-c',
+    })
+  })
+
+  it.each([
+    { GRAPH: 'http://graphs.example/hunter2' },
+    { GRAPH: 'https://ada:hunter2@graphs.example' },
+    { GRAPH: 'https://' },
+    { GRAPH_POLL_SECONDS: '0', GRAPH: 'https://graphs.example/graph.json' },
+    { GRAPH_POLL_SECONDS: '60' },
+    { GRAPH_TOKEN: 'hunter2' },
+    { GRAPH_TOKEN: 'hunter2\n', GRAPH: 'https://graphs.example/graph.json' },
+  ])('takes no graph that cannot be asked for so: %o', (wrong) => {
+    const [name = ''] = Object.keys(wrong)
+    expect(() => readConfig({ ...required, ...wrong })).toThrow(name)
+    expect(() => readConfig({ ...required, ...wrong })).not.toThrow('hunter2')
+  })
+
   it('reads limits', () => {
     const config = readConfig({
       ...required,
@@ -88,6 +114,7 @@ describe('the configuration', () => {
       LIMIT_ANONYMOUS: 'refusedCredentials=5',
       LIMIT_STREAMS: 'user=3',
       LIMIT_CONCURRENT: '50',
+      BATCH_MAX: '10',
       TRUSTED_PROXIES: '10.0.0.0/8, ::1,192.0.2.7,fd00::/8',
     })
     expect(config.limits).toEqual({
@@ -98,6 +125,7 @@ describe('the configuration', () => {
       streams: { user: 3 },
       concurrentRequests: 50,
     })
+    expect(config.batching).toEqual({ most: 10 })
     expect(config.trustedProxies).toEqual(['10.0.0.0/8', '::1', '192.0.2.7', 'fd00::/8'])
   })
 
@@ -107,6 +135,7 @@ describe('the configuration', () => {
       ['requests', 'requests=', 'requests=0', 'requests=-1', 'requests=1.5', 'requests=1e9', 'depth=3', 'cost=1=2'],
     ],
     ['LIMIT_OPERATION', ['depth=off', 'requests=1', '__proto__=1', 'cost=1000000000']],
+    ['BATCH_MAX', ['0', '-1', '1.5', 'on', '1001']],
     ['LIMIT_TENANT', ['toolCalls=1']],
     ['LIMIT_ANONYMOUS', ['toolCalls=1']],
     ['TRUSTED_PROXIES', ['true', '1', '10.0.0.0/33', 'proxy.example', '10.0.0.1:80']],

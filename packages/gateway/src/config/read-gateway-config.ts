@@ -3,6 +3,8 @@ import { isRootKey } from '@behalf/identity'
 import { logLevel, otlpEndpoint, port, postgresUrl, readEnvironment, type Environment } from '@behalf/process'
 import { z } from 'zod'
 import type { IssuerConfig } from '../authenticate/issuer.ts'
+import type { RemoteGraph } from '../graph/remote-graph.ts'
+import { requireGraphUrl } from '../graph/require-graph-url.ts'
 import { bounds, rates } from './limit-variables.ts'
 import { documentsFile } from './read-documents.ts'
 import { issuersFile } from './read-issuers.ts'
@@ -21,6 +23,19 @@ const subgraphs = list
     Object.fromEntries(items.map((item) => [item.slice(0, item.indexOf('=')), item.slice(item.indexOf('=') + 1)])),
   )
 
+const isUrl = (text: string) => /^https?:\/\//i.test(text)
+
+/** A path, or a URL. */
+const graph = z.string().transform((text, { addIssue }) => {
+  try {
+    if (isUrl(text)) requireGraphUrl(text)
+    return text
+  } catch {
+    addIssue('not an https URL without a credential in it; http is for this machine only')
+    return z.NEVER
+  }
+})
+
 const addresses = list.pipe(
   z.array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], 'Write addresses or networks, separated by commas.')),
 )
@@ -30,7 +45,13 @@ const variables = z.object({
   HOST: z.string().default('127.0.0.1'),
   GATEWAY_INTERNAL_PORT: port(4001),
   GATEWAY_INTERNAL_HOST: z.string().default('127.0.0.1'),
-  GRAPH: z.string().default('graph.json'),
+  GRAPH: graph.default('graph.json'),
+  GRAPH_POLL_SECONDS: z.coerce.number().int().min(1).max(86_400).optional(),
+  // RFC 6750 2.1
+  GRAPH_TOKEN: z
+    .string()
+    .regex(/^[\w.~+/-]+=*$/, 'not a bearer token')
+    .optional(),
   SUBGRAPHS: subgraphs.default({}),
   DATABASE_URL: postgresUrl,
   BEHALF_ROOT_KEY: z.string().refine(isRootKey, 'At least 32 random bytes as base64url.'),
@@ -50,6 +71,7 @@ const variables = z.object({
   LIMIT_ANONYMOUS: rates('requests', 'cost', 'refusedCredentials'),
   LIMIT_STREAMS: bounds('user', 'anonymous', 'all'),
   LIMIT_CONCURRENT: z.coerce.number().int().min(1).max(1_000_000).optional(),
+  BATCH_MAX: z.coerce.number().int().min(1).max(1000).optional(),
   TRUSTED_PROXIES: addresses.default([]),
   INTROSPECTION: z.enum(['on', 'off']).default('on'),
   TRUSTED_DOCUMENTS: documentsFile.default({}),
@@ -66,6 +88,9 @@ const nothingTrusted = {
   error: 'not set, or empty: with TRUSTED_DOCUMENTS_ONLY nothing would be executed',
 }
 
+/** Whoever sets one of these believes that a URL is asked. */
+const ofRemoteGraph = ['GRAPH_POLL_SECONDS', 'GRAPH_TOKEN'] as const
+
 const ofOneIssuer = ['OIDC_ISSUER', 'INTERACTIVE_CLIENTS', 'TENANT_CLAIM'] as const
 
 /** Who is trusted is said in one place: what is set beside `ISSUERS` would be passed over in silence. */
@@ -75,6 +100,11 @@ const environment = variables
       TRUSTED_DOCUMENTS_ONLY !== 'on' || Object.keys(TRUSTED_DOCUMENTS).length > 0,
     nothingTrusted,
   )
+  .superRefine((given, { addIssue }) => {
+    if (isUrl(given.GRAPH)) return
+    for (const name of ofRemoteGraph)
+      if (given[name] !== undefined) addIssue({ code: 'custom', path: [name], message: 'set, but GRAPH is not a URL' })
+  })
   .refine(({ OIDC_ISSUER, ISSUERS }) => OIDC_ISSUER !== undefined || ISSUERS !== undefined, {
     path: ['OIDC_ISSUER'],
     error: 'not set, and neither is ISSUERS',
@@ -108,7 +138,7 @@ export function readGatewayConfig(env: Environment) {
       internalPort: given.GATEWAY_INTERNAL_PORT,
       internalHost: given.GATEWAY_INTERNAL_HOST,
     },
-    graph: given.GRAPH,
+    graph: graphOf(given),
     subgraphs: given.SUBGRAPHS,
     databaseUrl: given.DATABASE_URL,
     rootKey: given.BEHALF_ROOT_KEY,
@@ -124,6 +154,7 @@ export function readGatewayConfig(env: Environment) {
       streams: given.LIMIT_STREAMS,
       ...(given.LIMIT_CONCURRENT !== undefined && { concurrentRequests: given.LIMIT_CONCURRENT }),
     },
+    batching: given.BATCH_MAX === undefined ? null : { most: given.BATCH_MAX },
     trustedProxies: given.TRUSTED_PROXIES,
     introspection: given.INTROSPECTION === 'on',
     approvalsUrl: given.APPROVALS_URL,
@@ -132,6 +163,15 @@ export function readGatewayConfig(env: Environment) {
     logLevel: given.LOG_LEVEL,
     otlpEndpoint: given.OTEL_EXPORTER_OTLP_ENDPOINT,
   })
+}
+
+function graphOf({ GRAPH, GRAPH_POLL_SECONDS, GRAPH_TOKEN }: z.output<typeof variables>): string | RemoteGraph {
+  if (!isUrl(GRAPH)) return GRAPH
+  return {
+    url: GRAPH,
+    token: GRAPH_TOKEN,
+    ...(GRAPH_POLL_SECONDS !== undefined && { everyMs: GRAPH_POLL_SECONDS * 1000 }),
+  }
 }
 
 function issuersOf(given: z.output<typeof variables>): readonly IssuerConfig[] {

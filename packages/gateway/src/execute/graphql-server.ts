@@ -13,12 +13,7 @@ import {
   ApolloServerPluginUsageReportingDisabled,
 } from '@apollo/server/plugin/disabled'
 import { AppError, type ErrorCode, errorTable, readErrorDetails } from '@behalf/identity'
-import {
-  type FormattedExecutionResult,
-  GraphQLError,
-  type GraphQLFormattedError,
-  OperationTypeNode,
-} from 'graphql'
+import { type FormattedExecutionResult, GraphQLError, type GraphQLFormattedError, OperationTypeNode } from 'graphql'
 import type { Logger } from 'pino'
 import { type AuthorizationOptions, authorizeGateway } from '../authorize/authorize-gateway.ts'
 import type { AuthorizationMode } from '../authorize/authorization-mode.ts'

@@ -5,7 +5,9 @@ import { LRUCache } from 'lru-cache'
 import { shapeOf } from './plan/lift-literals.ts'
 
 type DocumentStore = NonNullable<ApolloServerOptions<BaseContext>['documentStore']>
-type KeyValueCache = NonNullable<NonNullable<Exclude<ApolloServerOptions<BaseContext>['persistedQueries'], false>>['cache']>
+type KeyValueCache = NonNullable<
+  NonNullable<Exclude<ApolloServerOptions<BaseContext>['persistedQueries'], false>>['cache']
+>
 
 /** Of what is kept: documents, or texts of them or of shapes, and characters of those. */
 const bounds = { max: 5000, maxSize: 1_000_000 }
@@ -71,11 +73,11 @@ export function createKnownDocuments({ maxTokens }: { readonly maxTokens: number
 
   return {
     hold(text) {
-      const hash = hashOf(text)
-      const holding = held.get(hash) ?? { text, requests: 0 }
+      const key = hashOf(text)
+      const holding = held.get(key) ?? { text, requests: 0 }
       holding.requests++
-      held.set(hash, holding)
-      return { hash, [Symbol.dispose]: () => void (--holding.requests === 0 && held.delete(hash)) }
+      held.set(key, holding)
+      return { hash: key, [Symbol.dispose]: () => void (--holding.requests === 0 && held.delete(key)) }
     },
     texts: {
       get: async (key) => held.get(key.slice(-hashLength))?.text ?? persisted.get(key),

@@ -14,6 +14,7 @@ import type { Logger } from 'pino'
 import type { ReadApproved } from '../agent/read-approved.ts'
 import type { TicketSealer } from '../agent/ticket.ts'
 import { describeCause } from '../describe-cause.ts'
+import { createSubgraphMeter } from '../measure/measure-subgraphs.ts'
 import { inSpan, traceHeaders } from '../tracing.ts'
 import { acceptedEncodings } from './decode-body.ts'
 import type { Fetch, SendFetch, Subgraph } from './plan/run.ts'
@@ -34,6 +35,7 @@ export function createSubgraphFetches(options: {
   const { name, graph, client, signer, tickets, readApproved, log } = options
   const { facts, scopes } = graph.subgraphs[name] ?? { facts: [], scopes: [] }
   const declared = { facts, scopes }
+  const measure = createSubgraphMeter(name)
 
   /**
    * Of a mutation: only a call that may start an agent carries the means to (`@delegates`), and one that decides the proof
@@ -69,6 +71,7 @@ export function createSubgraphFetches(options: {
       const note = (outcome: 'OK' | ErrorCode, errors: readonly ErrorCode[]) => {
         const { facts: told, scopes: granted } = disclosedOf(principal)
         const ms = performance.now() - begun
+        measure?.(outcome, ms)
         record.hop({ to: name, operation, facts: told, scopes: granted, ticket: ticket !== null, outcome, errors, ms })
       }
       try {

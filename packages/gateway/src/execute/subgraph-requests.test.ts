@@ -8,7 +8,8 @@ let users: TestSubgraph
 let orders: TestSubgraph
 
 beforeAll(async () => {
-  gateway = await startTestGateway()
+  // Longer than any test: what ends before was given up, and was not late.
+  gateway = await startTestGateway({ timeoutMs: 600_000 })
   ;({ users, orders } = gateway.graph)
 })
 afterAll(() => gateway[Symbol.asyncDispose]())

@@ -1,13 +1,11 @@
-import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import type { Graph } from '@behalf/identity'
-import { metrics } from '@opentelemetry/api'
 import type { Logger } from 'pino'
 import { describeCause } from '../describe-cause.ts'
+import { gatewayMeter } from '../measure/meter.ts'
+import type { GraphSource } from './graph-source.ts'
 import { type GraphProblem, GraphRefused, readGraph } from './read-graph.ts'
 import type { ServedGraph } from './serve-graph.ts'
 import { createServedGraphs, type ServedGraphs } from './served-graphs.ts'
-import { watchContent } from './watch-content.ts'
 
 /** Which graph is served. */
 export interface GraphStatus {
@@ -15,7 +13,7 @@ export interface GraphStatus {
   readonly hash: string
   /** When it began to be served, as ISO 8601. */
   readonly since: string
-  /** Why what is in the file now is not served instead; null where it is. */
+  /** Why what is there now is not served instead, or cannot be told; null where it is. */
   readonly problem: GraphProblem | null
   /** How many graphs before it still serve what began with them. */
   readonly before: number
@@ -25,7 +23,7 @@ export interface FollowedGraph {
   readonly graphs: ServedGraphs
   readonly status: GraphStatus
   /**
-   * Serves what is in the file now. Resolves when whoever comes is served by it, and streams that it does not allow have
+   * Serves what is there now. Resolves when whoever comes is served by it, and streams that it does not allow have
    * been told; where it cannot be served, with the problem, and the graph before it serves on.
    */
   reload(): Promise<GraphStatus>
@@ -34,89 +32,109 @@ export interface FollowedGraph {
 }
 
 /**
- * Serves the graph of a file. Whether it has changed is told by its bytes, not by its times.
+ * Serves the graph of a source. Whether it has changed is told by its bytes, not by its times.
  *
  * @param serve - throws what is wrong with a graph.
  * @throws what is wrong with the first one.
  */
 export async function followGraph(options: {
-  readonly path: string
+  readonly source: GraphSource
   readonly isWatched: boolean
   readonly serve: (graph: Graph) => Promise<ServedGraph>
   readonly log: Logger
 }): Promise<FollowedGraph> {
-  const { path, isWatched, serve, log } = options
-  const reloads = metrics.getMeter('@behalf/gateway').createCounter('behalf.gateway.graph.reloads', {
+  const { source, isWatched, serve, log } = options
+  const reloads = gatewayMeter().createCounter('behalf.gateway.graph.reloads', {
     description: 'Graphs that were read again, by what became of them',
+    unit: '{graph}',
   })
+  const ended = new AbortController()
 
-  async function read(): Promise<{ text: string; digest: string }> {
-    try {
-      const bytes = await readFile(path)
-      return { text: bytes.toString(), digest: createHash('sha256').update(bytes).digest('base64url') }
-    } catch (cause) {
-      throw new GraphRefused(
-        { message: `The graph cannot be read from ${path}. Make it with: npm run compose`, file: path },
-        { cause },
-      )
-    }
-  }
-
-  const first = await read()
-  const graphs = createServedGraphs(await serve(readGraph(first.text, path)))
+  const first = await source.read(ended.signal)
+  const graphs = createServedGraphs(await serve(readGraph(first.text, source.name)))
   let served = first.digest
   let status: Omit<GraphStatus, 'before'> = {
     hash: graphs.current.hash,
     since: new Date().toISOString(),
     problem: null,
   }
-  let isClosed = false
+  /** What was refused, which is no better for being read again. */
+  let refused: { readonly digest: string; readonly problem: GraphProblem } | null = null
 
   const told = (): GraphStatus => ({ ...status, before: graphs.before })
 
-  async function look(): Promise<GraphStatus> {
-    if (isClosed) return told()
-    let refused: string | null = null
+  /** Null where it cannot be read. */
+  async function read() {
     try {
-      const { text, digest } = await read()
-      if (digest === served) {
-        status = { ...status, problem: null }
-        return told()
-      }
-      const graph = readGraph(text, path)
-      refused = graph.hash
+      return await source.read(ended.signal)
+    } catch (error) {
+      if (ended.signal.aborted) return null
+      const problem = problemOf(error, source.name)
+      status = { ...status, problem }
+      reloads.add(1, { 'behalf.outcome': 'unreadable' })
+      log.error(
+        { ...problem, reason: describeCause(error), serving: status.hash },
+        'the graph cannot be read, and the one that was read last serves on',
+      )
+      return null
+    }
+  }
+
+  async function replace({ text, digest }: { readonly text: string; readonly digest: string }): Promise<void> {
+    let hash: string | null = null
+    try {
+      const graph = readGraph(text, source.name)
+      ;({ hash } = graph)
       const next = await serve(graph)
       served = digest
+      refused = null
       status = { hash: next.hash, since: new Date().toISOString(), problem: null }
-      reloads.add(1, { outcome: 'served' })
+      reloads.add(1, { 'behalf.outcome': 'served' })
       log.info({ hash: next.hash, before: graphs.current.hash }, 'a new graph is served')
       await graphs.replace(next)
     } catch (error) {
-      const problem = { ...problemOf(error, path), ...(refused !== null && { hash: refused }) }
+      const problem = { ...problemOf(error, source.name), ...(hash !== null && { hash }) }
+      refused = { digest, problem }
       status = { ...status, problem }
-      reloads.add(1, { outcome: 'refused' })
+      reloads.add(1, { 'behalf.outcome': 'refused' })
       log.error(
         { ...problem, reason: describeCause(error), serving: status.hash },
         'the new graph is refused, and the one before it serves on',
       )
     }
-    return told()
+  }
+
+  function isServed(): void {
+    if (status.problem === null) return
+    status = { ...status, problem: null }
+    log.info({ hash: status.hash }, 'the graph that is served is the newest again')
+  }
+
+  /** @param isAsked - by somebody, who wants to be told again what was told before. */
+  async function look(isAsked: boolean): Promise<boolean> {
+    if (ended.signal.aborted) return false
+    const now = await read()
+    if (now === null) return false
+    if (now.digest === served) isServed()
+    else if (!isAsked && now.digest === refused?.digest) status = { ...status, problem: refused.problem }
+    else await replace(now)
+    return true
   }
 
   // One after the other: the last one to be asked for is the one that serves.
-  let last: Promise<GraphStatus> = Promise.resolve(told())
-  const reload = () => (last = last.then(look))
-  const unwatch = isWatched ? watchContent(path, { known: served, changed: () => void reload() }) : () => undefined
+  let last: Promise<boolean> = Promise.resolve(true)
+  const lookNext = (isAsked: boolean) => (last = last.then(() => look(isAsked)))
+  const unfollow = isWatched ? source.follow(served, () => lookNext(false)) : () => undefined
 
   return {
     graphs,
     get status() {
       return told()
     },
-    reload,
+    reload: () => lookNext(true).then(told),
     async close() {
-      isClosed = true
-      unwatch()
+      ended.abort()
+      unfollow()
       await last
       await graphs.close()
     },

@@ -3,6 +3,7 @@ import type { Graph } from '@behalf/identity'
 /** What is wrong with a graph, and where in its file, as far as that is known. */
 export interface GraphProblem {
   readonly message: string
+  /** Its path, or its URL without a query. */
   readonly file: string
   /** From 1. */
   readonly line?: number
@@ -27,7 +28,7 @@ const advice = 'Make it with: npm run compose'
 /**
  * Reads what `behalf compose` wrote.
  *
- * @param path - of the file with this text; for problems.
+ * @param path - where this text is from; for problems.
  * @throws {GraphRefused} that says what to do.
  */
 export function readGraph(text: string, path: string): Graph {

@@ -7,22 +7,20 @@ import {
   type FieldRule,
   workloadTokenHeader,
 } from '@behalf/identity'
-import { metrics } from '@opentelemetry/api'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { rule } from '../fixtures/rule.ts'
 import { type McpGateway, startMcpGateway } from '../fixtures/mcp-gateway.ts'
+import { type RecordingMeter, recordMetrics } from '../fixtures/recording-meter.ts'
 
-const counted: string[] = []
+let meter: RecordingMeter
 let gateway: McpGateway
 beforeAll(() => {
-  const meter = {
-    createCounter: () => ({ add: (_one: number, { outcome }: { outcome: string }) => counted.push(outcome) }),
-  }
-  metrics.setGlobalMeterProvider({ getMeter: () => meter as never })
+  meter = recordMetrics()
 })
-afterAll(() => metrics.disable())
+afterAll(() => meter[Symbol.dispose]())
+const counted = () => meter.of('behalf.gateway.graph.reloads').map(({ attributes }) => attributes['behalf.outcome'])
 beforeEach(async () => {
-  counted.length = 0
+  meter.measured.length = 0
   const none = { requests: null, cost: null }
   gateway = await startMcpGateway({ watchGraph: false, limits: { user: none, tenant: none, anonymous: none } })
 })
@@ -82,7 +80,7 @@ describe('a new graph', () => {
     over.abort()
     await Promise.all(load)
     expect(failures).toEqual([])
-    expect(counted).toEqual(Array.from({ length: 50 }, () => 'served'))
+    expect(counted()).toEqual(Array.from({ length: 50 }, () => 'served'))
   }, 60_000)
 
   it('[P6] is in force for the first request after it, with its rules', async () => {
@@ -269,7 +267,7 @@ describe('a graph that cannot be served', () => {
   }
   it.each(Object.entries(faults))(
     '%s: the one before serves on, and it is said why',
-    async (_name, [breakIt, problem]) => {
+    async (name, [breakIt, problem]) => {
       const token = await gateway.token({ scope: 'profile' })
       const whole = gateway.graphFile.text
       breakIt()
@@ -277,8 +275,10 @@ describe('a graph that cannot be served', () => {
       expect(await gateway.reload()).toMatchObject({ hash: 'test', problem: found })
       expect(await status()).toMatchObject({ status: 'ready', graph: { hash: 'test', problem: found } })
       expect((await gateway.send('/readyz?verbose')).text).toBe('{"status":"ready"}')
-      expect(counted).toEqual(['refused'])
-      expect(gateway.logs.findLast((line) => line.includes('the new graph is refused'))).toContain('"level":50')
+      const [outcome, said] =
+        name === 'is not there' ? ['unreadable', 'the graph cannot be read'] : ['refused', 'the new graph is refused']
+      expect(counted()).toEqual([outcome])
+      expect(gateway.logs.findLast((line) => line.includes(said))).toContain('"level":50')
       expect((await gateway.ask('{ viewer { id orders { total } } }', { token })).body).toMatchObject({
         data: { viewer: { orders: [{ total: '10.00' }] } },
       })
@@ -306,7 +306,7 @@ describe('the file of the graph', () => {
       gateway.graphFile.change(() => ({ hash }))
       await isServed(hash)
     }
-    expect(counted).toEqual(['served', 'served', 'served'])
+    expect(counted()).toEqual(['served', 'served', 'served'])
   })
 
   it('is not read anew for its times', async () => {
@@ -314,7 +314,7 @@ describe('the file of the graph', () => {
     gateway.graphFile.write(gateway.graphFile.text)
     gateway.graphFile.change(() => ({ hash: 'one' }))
     await isServed('one')
-    expect(counted).toEqual(['served'])
+    expect(counted()).toEqual(['served'])
   })
 
   it('may have changed within the same moment', async () => {
@@ -324,7 +324,7 @@ describe('the file of the graph', () => {
       utimesSync(gateway.graph.path, time, time)
       await isServed(hash)
     }
-    expect(counted).toEqual(['served', 'served'])
+    expect(counted()).toEqual(['served', 'served'])
   })
 
   it('is served as soon as it is whole, where its writer was slow', async () => {

@@ -13,14 +13,23 @@ const lookEveryMs = 5000
  * Tells when a file has other bytes than before, and has them for a moment. Its folder is watched, since a file may be
  * replaced by another of its name, or be behind a link that comes to point elsewhere (Kubernetes ConfigMaps).
  *
- * @param options.known - base64url SHA-256 of the bytes that are known already.
+ * @param options.known - base64url SHA-256 of the bytes that are known already; `none` where there is no file.
  * @returns how to end it
  */
 export function watchContent(
   path: string,
-  options: { readonly known: string; readonly changed: () => void },
+  {
+    known: knownFirst,
+    changed,
+    pause = () => setTimeout(settleMs, undefined, { ref: false }),
+  }: {
+    readonly known: string
+    readonly changed: () => void
+    /** For as long as a writer may be writing. */
+    readonly pause?: () => Promise<void>
+  },
 ): () => void {
-  let { known } = options
+  let known = knownFirst
   let isLooking = false
   let wasTold = false
   const ended = new AbortController()
@@ -41,11 +50,11 @@ export function watchContent(
       if (seen === known) continue
       for (let before = ''; seen !== before && !ended.signal.aborted; seen = await digest()) {
         before = seen
-        await setTimeout(settleMs, undefined, { ref: false })
+        await pause()
       }
       if (seen === known || ended.signal.aborted) continue
       known = seen
-      options.changed()
+      changed()
     }
     isLooking = false
   }

@@ -33,14 +33,13 @@ export async function compress(
 
 /** Compresses what is large of answers that are sent as text. */
 export function compressAnswers(app: FastifyInstance): void {
-  app.addHook('onSend', (request, reply, payload, done) => {
-    if (typeof payload !== 'string' || !varies(payload)) return done(null, payload)
+  app.addHook('onSend', async (request, reply, payload) => {
+    if (typeof payload !== 'string' || !varies(payload)) return payload
     reply.header('vary', 'accept-encoding')
-    compress(payload, request.headers['accept-encoding']).then((compressed) => {
-      if (compressed === null) return done(null, payload)
-      reply.header('content-encoding', compressed.encoding).removeHeader('content-length')
-      done(null, compressed.bytes)
-    }, done)
+    const compressed = await compress(payload, request.headers['accept-encoding'])
+    if (compressed === null) return payload
+    reply.header('content-encoding', compressed.encoding).removeHeader('content-length')
+    return compressed.bytes
   })
 }
 

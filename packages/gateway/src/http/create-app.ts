@@ -8,6 +8,7 @@ import fastify, {
   LogController,
 } from 'fastify'
 import { describeCause } from '../describe-cause.ts'
+import { createRequestMeter } from '../measure/measure-requests.ts'
 import { makeTxn } from './make-txn.ts'
 import { noteRefusal, type WriteError } from './refuse.ts'
 import { refuseConnection } from './refuse-connection.ts'
@@ -49,7 +50,8 @@ export function createApp(options: {
     await reply.code(known.status).headers(headers).send(body)
   }
 
-  const app = fastify({
+  const measure = createRequestMeter((route) => app.hasRoute(route))
+  const app: FastifyInstance = fastify({
     loggerInstance: log,
     // The `txn` of a request is made by us, whatever the client sends.
     genReqId: makeTxn,
@@ -59,8 +61,14 @@ export function createApp(options: {
     trustProxy: trustedProxies.length > 0 && [...trustedProxies],
     serverFactory(framework, { keepAliveTimeout }: { readonly keepAliveTimeout?: number }) {
       // The head in less time than the whole, or node takes one for the other; looked after every second, not every 30.
-      const times = { keepAliveTimeout, requestTimeout: 30_000, headersTimeout: 10_000, connectionsCheckingInterval: 1000 }
+      const times = {
+        keepAliveTimeout,
+        requestTimeout: 30_000,
+        headersTimeout: 10_000,
+        connectionsCheckingInterval: 1000,
+      }
       return createServer(times, (request, response) => {
+        measure?.(request, response)
         if (!takeDirectly?.(request, response, isClosing)) framework(request, response)
       })
     },

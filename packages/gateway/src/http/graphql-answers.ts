@@ -6,6 +6,7 @@ import type { RequestContext } from '../execute/request-context.ts'
 import type { ServedGraph } from '../graph/serve-graph.ts'
 import type { ServedGraphs } from '../graph/served-graphs.ts'
 import type { Admit } from './admission.ts'
+import { type AnswerBatch, type BatchedOperation, isBatch } from './answer-batch.ts'
 import { createAnswerRecorded } from './answer-recorded.ts'
 import type { AnswerClient, ClientAnswer, ClientRequest } from './client-request.ts'
 import type { FindDocument } from './documents.ts'
@@ -19,8 +20,10 @@ export function createGraphQLAnswers(options: {
   readonly findDocument: FindDocument
   readonly graphs: ServedGraphs
   readonly audit: RequestAudit
+  /** Null where a request has one operation. */
+  readonly answerBatch: AnswerBatch | null
 }): AnswerClient {
-  const { admit, findDocument, graphs, audit } = options
+  const { admit, findDocument, graphs, audit, answerBatch } = options
   const answerRecorded = createAnswerRecorded({ admit, audit, resource: 'graphql' })
 
   /** Content types of answers by what was accepted, as Apollo Server chose them: nothing else has a part in that. */
@@ -50,6 +53,16 @@ export function createGraphQLAnswers(options: {
     return finished(status, headers, text, txn)
   }
 
+  async function answerOne(
+    request: ClientRequest,
+    graph: ServedGraph,
+    caller: Parameters<typeof answerTo>[2],
+  ): Promise<ClientAnswer> {
+    const answer = await answerTo(request, graph, caller)
+    if (answer.status >= 400) caller.record.refusal ??= codeOf(answer.text)
+    return answer
+  }
+
   function finished(status = 200, headers: Map<string, string>, answer: string, txn: string): ClientAnswer {
     // Apollo Server's own cache policy must not replace ours.
     headers.delete('cache-control')
@@ -61,12 +74,30 @@ export function createGraphQLAnswers(options: {
     if (request.method !== 'GET' && request.method !== 'POST') throw new AppError('METHOD_NOT_ALLOWED')
     return answerRecorded(request, async ({ principal, address, record }) => {
       using taken = graphs.take()
-      const answer = await answerTo(request, taken.graph, { principal, address, record, signal })
-      if (answer.status >= 400) record.refusal ??= codeOf(answer.text)
+      const { body } = request
+      if (answerBatch !== null && Buffer.isBuffer(body) && isBatch(body)) {
+        const caller = { principal, address }
+        const answers = await answerBatch(body, caller, { txn: request.id, record }, signal, (operation) =>
+          answerOne(alone(request, operation), taken.graph, { ...caller, record: operation.record, signal }),
+        )
+        return { status: answers.status, body: answers }
+      }
+      const answer = await answerOne(request, taken.graph, { principal, address, record, signal })
       return { status: answer.status, body: answer }
     })
   }
 }
+
+/** As if one operation of a batch had been sent by itself. */
+const alone = ({ method, url, ip, headers, raw }: ClientRequest, { txn, body }: BatchedOperation): ClientRequest => ({
+  id: txn,
+  method,
+  url,
+  ip,
+  headers,
+  raw,
+  body,
+})
 
 /** What was asked, with the text of the document that it names. */
 function withDocument({ body, url }: ClientRequest, findDocument: FindDocument) {

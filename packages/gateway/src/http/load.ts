@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { AppError } from '@behalf/identity'
-import { metrics } from '@opentelemetry/api'
 import type { FastifyBaseLogger } from 'fastify'
+import { gatewayMeter } from '../measure/meter.ts'
 
 const loggedEveryMs = 1000
 
@@ -21,8 +21,9 @@ export function createLoad({
   readonly log: FastifyBaseLogger
   readonly clock?: () => number
 }): Load {
-  const counter = metrics.getMeter('@behalf/gateway').createCounter('behalf.gateway.requests.shed', {
+  const counter = gatewayMeter().createCounter('behalf.gateway.requests.shed', {
     description: 'Requests that were refused for there were too many',
+    unit: '{request}',
   })
   let running = 0
   let shed = 0

@@ -23,7 +23,12 @@ function ask(source: string, principal: typeof person, error: Error) {
 it('[P11] a mutation of whoever is signed in is refused as the guard refuses, and nothing else is', () => {
   const stale = new AppError('REVOCATIONS_UNKNOWN')
   expect(() => ask('mutation { a }', person, stale)).toThrow(
-    expect.objectContaining({ extensions: expect.objectContaining({ code: 'REVOCATIONS_UNKNOWN', http: expect.objectContaining({ status: 503 }) }) }),
+    expect.objectContaining({
+      extensions: expect.objectContaining({
+        code: 'REVOCATIONS_UNKNOWN',
+        http: expect.objectContaining({ status: 503 }),
+      }),
+    }),
   )
   expect(() => ask('{ a }', person, stale)).not.toThrow()
   expect(() => ask('mutation { a }', anonymous, stale)).not.toThrow()

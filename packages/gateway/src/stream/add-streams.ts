@@ -6,7 +6,7 @@ import type { Admit } from '../http/admission.ts'
 import type { FindDocument } from '../http/documents.ts'
 import { createStreamLimits, type StreamLimits } from '../limits/stream-limits.ts'
 import type { RevocationGuard } from '../revocation/revocation-guard.ts'
-import { createOpenStreams } from './open-streams.ts'
+import { createOpenStreams, type OpenStreams } from './open-streams.ts'
 import { addStreamRoute, defaultStreamTimes, type StreamTimes } from './stream-route.ts'
 
 /** Serves subscriptions on `app`. Close it before the app, which waits for what is open. */
@@ -21,7 +21,7 @@ export function addStreams(
     readonly revocations: Revocations
     readonly audit: RequestAudit
   },
-): { close(): void } {
+): Pick<OpenStreams, 'count' | 'close'> {
   const { limits, guard, revocations, ...route } = options
   const open = createOpenStreams({ guard, revocations })
   addStreamRoute(app, {

@@ -3,6 +3,8 @@ import type { RevocationGuard } from '../revocation/revocation-guard.ts'
 
 /** The streams of this process, so that whatever ends a caller ends what they listen to. */
 export interface OpenStreams {
+  /** How many there are. */
+  readonly count: number
   /**
    * @param end - told why it is over, perhaps more than once
    * @returns how to forget it
@@ -35,6 +37,9 @@ export function createOpenStreams(options: {
   }, lookEveryMs).unref()
 
   return {
+    get count() {
+      return open.size
+    },
     add(principal, end) {
       if (closed) throw stopping()
       // Once more: it was asked before the operation was looked at, and from here on it is heard of.
