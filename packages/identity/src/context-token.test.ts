@@ -69,7 +69,9 @@ describe('a context token', () => {
       expect(Object.isFrozen(made) && Object.isFrozen(made.actor)).toBe(true)
       expect(await told(made)).toEqual({ ...of, actor: { ...of.actor, call } })
       // As one that was put together in another way.
-      expect(await told(deepFreeze({ ...caller, actor: { ...caller.actor!, call } }) as typeof caller)).toEqual(await told(made))
+      expect(await told(deepFreeze({ ...caller, actor: { ...caller.actor!, call } }) as typeof caller)).toEqual(
+        await told(made),
+      )
     }
     const copy = deepFreeze({ ...inCall(caller, 'call_3'), scopes: [] as string[] }) as typeof caller
     expect(outsideCall(copy)).toBe(copy)

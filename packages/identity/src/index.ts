@@ -39,14 +39,7 @@ export type {
   ToolOutcome,
   ToolRequest,
 } from './agent-api.ts'
-export type {
-  McpAnswer,
-  McpOutcome,
-  McpRequest,
-  McpRequestHeader,
-  McpRound,
-  McpTools,
-} from './mcp-tools.ts'
+export type { McpAnswer, McpOutcome, McpRequest, McpRequestHeader, McpRound, McpTools } from './mcp-tools.ts'
 export type { ApprovalProof, ApprovalRequest, Approvals, StoredApproval } from './stored-approval.ts'
 export {
   acceptedEpochs,

@@ -92,7 +92,8 @@ export function createContextSigner(options: ContextSignerOptions): ContextSigne
   function whoFor(principal: Principal, declared: Pick<ContextRequest, 'facts' | 'scopes'>): string {
     const caller = outsideCall(principal)
     // Its members end with those of the actor, of which the call is one.
-    if (caller !== principal) return `${whoFor(caller, declared).slice(0, -1)},"call":${JSON.stringify(principal.actor?.call)}}`
+    if (caller !== principal)
+      return `${whoFor(caller, declared).slice(0, -1)},"call":${JSON.stringify(principal.actor?.call)}}`
     let byFacts = encoded.get(principal)
     if (byFacts === undefined) encoded.set(principal, (byFacts = new WeakMap()))
     const known = byFacts.get(declared.facts)

@@ -114,7 +114,9 @@ describe('[P8] a call over MCP', () => {
     const call = () => gateway.call('list_orders', {}, { token })
     expect(await call()).toMatchObject({ status: 200 })
     const { delegation = '' } = contextOf()?.actor ?? {}
-    const { iss: issuer } = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as { iss: string }
+    const { iss: issuer } = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as {
+      iss: string
+    }
     for (const revoked of [
       { kind: 'delegation', delegation: delegation ?? '' },
       { kind: 'session', issuer, session: 'sid-1' },

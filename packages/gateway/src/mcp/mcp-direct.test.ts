@@ -17,10 +17,14 @@ async function post(body: string, headers: Readonly<Record<string, string>>, len
     headers: IncomingHttpHeaders
     text: string
   }>()
-  const sent = httpRequest(new URL('/mcp', gateway.url), { method: 'POST', headers: { ...headers, ...length } }, (answer) => {
-    const { statusCode: status = 0, headers: answered } = answer
-    text(answer).then((content) => resolve({ status, headers: answered, text: content }), reject)
-  })
+  const sent = httpRequest(
+    new URL('/mcp', gateway.url),
+    { method: 'POST', headers: { ...headers, ...length } },
+    (answer) => {
+      const { statusCode: status = 0, headers: answered } = answer
+      text(answer).then((content) => resolve({ status, headers: answered, text: content }), reject)
+    },
+  )
   sent.on('error', reject).end(body)
   const { headers: answered, ...rest } = await promise
   const { date, 'content-length': size, 'content-type': type = '', ...others } = answered
@@ -59,9 +63,21 @@ it.each<[string, number, string, string, () => Promise<Record<string, string>>]>
   ['nobody’s', 401, 'list_orders', call('list_orders'), async () => ({})],
   ['a token for another resource', 401, 'list_orders', call('list_orders'), () => token({ aud: 'https://x.test' })],
   ['a token that lacks a scope', 403, 'list_orders', call('list_orders'), () => token({ scope: 'profile' })],
-  ['a web page’s', 403, 'list_orders', call('list_orders'), async () => ({ ...(await token()), origin: 'https://x.test' })],
+  [
+    'a web page’s',
+    403,
+    'list_orders',
+    call('list_orders'),
+    async () => ({ ...(await token()), origin: 'https://x.test' }),
+  ],
   ['another host’s', 403, 'list_orders', call('list_orders'), async () => ({ ...(await token()), host: 'x.test' })],
-  ['a compressed one', 415, 'list_orders', call('list_orders'), async () => ({ ...(await token()), 'content-encoding': 'gzip' })],
+  [
+    'a compressed one',
+    415,
+    'list_orders',
+    call('list_orders'),
+    async () => ({ ...(await token()), 'content-encoding': 'gzip' }),
+  ],
 ])('a call is answered as by the route that has everything else: %s', async (_name, status, named, body, more) => {
   const headers = {
     'content-type': 'application/json',

@@ -24,7 +24,11 @@ const toolsOf = createToolsOf({
       return inForce ? ({ ...grant, ...times, id: `dlg_${granted.length}` } satisfies Delegation) : null
     },
   },
-  guard: { requireInForce: ({ actor }) => void seen.push(actor?.delegation ?? ''), requireFresh: never, requireKnown: never },
+  guard: {
+    requireInForce: ({ actor }) => void seen.push(actor?.delegation ?? ''),
+    requireFresh: never,
+    requireKnown: never,
+  },
   rates: { request: never, cost: never, toolCall: never, refusedCredential: never },
   issuers: [],
   agentScopes: () => true,
