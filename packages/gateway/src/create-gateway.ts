@@ -39,6 +39,7 @@ import { serveMcp } from './mcp/serve-mcp.ts'
 import type { McpEndpoint } from './mcp/mcp-endpoint.ts'
 import { measureLimits, measureRefusals } from './measure/measure-refusals.ts'
 import { observeGateway } from './measure/observe-gateway.ts'
+import { createOwnChanges } from './revocation/own-changes.ts'
 import { createRevocationGuard } from './revocation/revocation-guard.ts'
 import { addStreams } from './stream/add-streams.ts'
 import type { StreamTimes } from './stream/stream-route.ts'
@@ -228,7 +229,8 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const http = { log, maxBodyBytes: limits.bodyBytes, ready }
   const writeError = writeGraphQLError(metadataUrl)
   const authenticate = createAuthenticate({ issuers: trusted, authority, agentScopes })
-  const requestAudit = measureRefusals(createRequestAudit({ audit, counter }))
+  const changes = createOwnChanges()
+  const requestAudit = changes.noting(measureRefusals(createRequestAudit({ audit, counter })))
   const admit = createAdmission({ authenticate, guard, rates, audit: requestAudit })
   const findDocument = createFindDocument(documents)
   const answerBatch = batching && createAnswerBatch({ batching, guard, rates, audit: requestAudit, writeError, log })
@@ -242,6 +244,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
           endpoint: mcp,
           requests: requestAudit,
           authority,
+          changes,
           guard,
           rates,
           issuers,
@@ -271,7 +274,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   addLogoutRoutes(publicApp, {
     admit,
     verifyLogoutToken: createLogoutTokenVerifier(trusted),
-    authority,
+    authority: changes.revoking(authority),
     audit: requestAudit,
   })
   addResourceMetadata(publicApp, () => describeResource(issuers, 'graphql', graphs.current.scopes))

@@ -136,6 +136,23 @@ describe('[P8] a call over MCP', () => {
     gateway.authority.revoked.length = 0
   })
 
+  it('[P11] is refused at once where its user ended its delegation by this gateway, before that is heard of', async () => {
+    const token = await gateway.mcpToken({ client_id: 'third-client' })
+    const call = () => gateway.call('list_orders', {}, { token })
+    expect(await call()).toMatchObject({ status: 200 })
+    const row = [...gateway.authority.delegations.values()].find(({ client }) => client === 'third-client')
+    if (!row) throw new Error('no delegation')
+    const change = async (sub: string) =>
+      gateway.ask('mutation { rename(name: "x") { id } }', { token: await gateway.token({ sub, scope: people }) })
+    row.revoked = true
+    await change('ben')
+    expect(await call()).toMatchObject({ status: 200 })
+    await change('ada')
+    expect(await call()).toMatchObject({ status: 401, body: { error: { data: { code: 'SESSION_ENDED' } } } })
+    row.revoked = false
+    expect(await call()).toMatchObject({ status: 200 })
+  })
+
   it('[P14] is recorded: who, for whom, under which delegation, and what each hop was told', async () => {
     await gateway.call('list_orders')
     const actor = { subject: 'usr_ada', tenant: 'acme', actor: 'some-client' }

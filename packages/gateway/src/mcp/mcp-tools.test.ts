@@ -1,6 +1,7 @@
 import type { Delegation, DelegationGrant } from '@behalf/identity'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { anonymous, toPrincipal } from '../authenticate/principal.ts'
+import { createOwnChanges } from '../revocation/own-changes.ts'
 import { createToolsOf } from './mcp-tools.ts'
 
 const granted: DelegationGrant[] = []
@@ -16,6 +17,7 @@ const never = () => {
   throw new Error('not asked here')
 }
 const seen: string[] = []
+const changes = createOwnChanges(() => now)
 const toolsOf = createToolsOf({
   authority: {
     async delegateToClient(grant) {
@@ -24,6 +26,7 @@ const toolsOf = createToolsOf({
       return inForce ? ({ ...grant, ...times, id: `dlg_${granted.length}` } satisfies Delegation) : null
     },
   },
+  changes,
   guard: {
     requireInForce: ({ actor }) => void seen.push(actor?.delegation ?? ''),
     requireFresh: never,
@@ -65,6 +68,32 @@ describe('[P11] the delegation of a client', () => {
     await ask(client())
     await ask(client())
     expect(granted).toHaveLength(2)
+  })
+
+  it('is asked for again after anything that its user changed, or anybody ended, through this process', async () => {
+    const audit = changes.noting({ ended: () => undefined, refused: never })
+    const ended = (type: string, subject: string) =>
+      audit.ended({ operation: { type } } as never, { subject } as never, { status: 200, ignoredHeaders: [] })
+    const ada = client()
+    const asked = async () => {
+      now++
+      await ask(ada)
+      return granted.length
+    }
+    expect(await asked()).toBe(1)
+    ended('query', 'usr_ada')
+    ended('mutation', 'usr_ben')
+    expect(await asked()).toBe(1)
+    ended('mutation', 'usr_ada')
+    expect(await asked()).toBe(2)
+    expect(await asked()).toBe(2)
+    // It was asked for before, and not answered: what is answered is of before, too.
+    const revoking = changes.revoking({ revoke: () => Promise.reject(new Error('cut')) } as never)
+    await expect(revoking.revoke({ kind: 'session', issuer: 'i', session: 's' }, 'LOGOUT')).rejects.toThrow('cut')
+    expect(await asked()).toBe(3)
+    for (let count = 0; count < 10_001; count++) ended('mutation', `usr_${count}`)
+    expect(await asked()).toBe(4)
+    expect(await asked()).toBe(4)
   })
 
   it('that is none is asked for again', async () => {

@@ -15,6 +15,7 @@ import type { Authority } from '../authority.ts'
 import type { ServedGraph } from '../graph/serve-graph.ts'
 import type { RateLimits } from '../limits/rate-limits.ts'
 import type { CanGain } from '../registry.ts'
+import type { OwnChanges } from '../revocation/own-changes.ts'
 import type { RevocationGuard } from '../revocation/revocation-guard.ts'
 import type { Round, TicketSealer } from '../agent/ticket.ts'
 
@@ -37,6 +38,7 @@ interface Client {
 
 export function createToolsOf(options: {
   readonly authority: Pick<Authority, 'delegateToClient'>
+  readonly changes: Pick<OwnChanges, 'since'>
   readonly guard: RevocationGuard
   readonly rates: RateLimits
   readonly issuers: readonly IssuerConfig[]
@@ -50,7 +52,7 @@ export function createToolsOf(options: {
   readonly clock?: () => number
 }): ToolsOf {
   const { authority, guard, rates, issuers, agentScopes, rounds, home, approvalsUrl } = options
-  const { clock = () => performance.now() } = options
+  const { changes, clock = () => performance.now() } = options
   /** Of callers as they came in: another token, and another record of its user, is another one. */
   const clients = new WeakMap<Principal, Client>()
 
@@ -58,7 +60,8 @@ export function createToolsOf(options: {
   async function clientOf(principal: Principal, txn: string): Promise<Client> {
     const known = clients.get(principal)
     const askedAt = clock()
-    if (known !== undefined && askedAt < known.askedAt + delegationAge) return known
+    const isRecent = known !== undefined && askedAt < known.askedAt + delegationAge
+    if (isRecent && !changes.since(principal.subject, known.askedAt)) return known
     const delegation = await authority.delegateToClient(grantOf(principal, txn))
     if (delegation === null) throw new AppError('SESSION_ENDED')
     const client = { askedAt, principal: principalOfClient(principal, delegation), canGain: gains(principal) }
