@@ -73,7 +73,8 @@ export function renderPage(result: GatewayResult, subgraphs: SubgraphResult): st
     .map((name) => `| ${titles[name]} | ${median(of(name, 'alone').map(({ p50 }) => p50)).toFixed(2)} |`)
   const tool =
     of('behalf', 'tool').length > 0
-      ? `The same query as a tool that a client calls over MCP (\`tools/call\`), its result validated: ${cell('behalf', 'tool')}, which is
+      ? `The same query as a tool that a client calls over MCP (\`tools/call\` of 2026-07-28, without arguments), its result validated, and sent as text
+and as structure: ${cell('behalf', 'tool')}, which is
 ${(perCpu('behalf', 'tool') / perCpu('behalf', 'fixed')).toFixed(2)} of the same over \`/graphql\`.\n\n`
       : ''
   const wrong = samples.reduce((sum, each) => sum + each.wrong, 0)
