@@ -35,7 +35,7 @@ import { writeGraphQLError, writePlainError } from './http/write-errors.ts'
 import { defaultOperationLimits, type OperationLimits } from './limits/operation-limits.ts'
 import { createRateLimits, type RateLimitOptions } from './limits/rate-limits.ts'
 import type { StreamLimits } from './limits/stream-limits.ts'
-import { addMcp } from './mcp/add-mcp.ts'
+import { serveMcp } from './mcp/serve-mcp.ts'
 import type { McpEndpoint } from './mcp/mcp-endpoint.ts'
 import { measureLimits, measureRefusals } from './measure/measure-refusals.ts'
 import { observeGateway } from './measure/observe-gateway.ts'
@@ -233,12 +233,28 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const findDocument = createFindDocument(documents)
   const answerBatch = batching && createAnswerBatch({ batching, guard, rates, audit: requestAudit, writeError, log })
   const answerGraphQL = createGraphQLAnswers({ admit, findDocument, graphs, audit: requestAudit, answerBatch })
+  const servedMcp =
+    mcp === undefined
+      ? null
+      : serveMcp({
+          admit,
+          graphs,
+          endpoint: mcp,
+          requests: requestAudit,
+          authority,
+          guard,
+          rates,
+          issuers,
+          agentScopes,
+          rounds: tickets,
+          approvalsUrl: options.approvalsUrl,
+        })
   const load = createLoad({ most: limits.concurrentRequests, log })
   const edge = { ...http, trustedProxies: options.trustedProxies ?? [], writeError, load }
   const publicApp = createApp({
     ...edge,
     contentTypes: ['application/json'],
-    takeDirectly: createDirectPosts({ '/graphql': { answer: answerGraphQL, writeError } }, edge),
+    takeDirectly: createDirectPosts({ '/graphql': { answer: answerGraphQL, writeError }, ...servedMcp?.posts }, edge),
   })
   shedLoad(publicApp, edge)
   compressAnswers(publicApp)
@@ -259,20 +275,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     audit: requestAudit,
   })
   addResourceMetadata(publicApp, () => describeResource(issuers, 'graphql', graphs.current.scopes))
-  if (mcp !== undefined)
-    addMcp(publicApp, {
-      admit,
-      graphs,
-      endpoint: mcp,
-      requests: requestAudit,
-      authority,
-      guard,
-      rates,
-      issuers,
-      agentScopes,
-      rounds: tickets,
-      approvalsUrl: options.approvalsUrl,
-    })
+  servedMcp?.addTo(publicApp)
 
   const internalApp = createApp({
     ...http,

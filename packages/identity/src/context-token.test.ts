@@ -21,7 +21,7 @@ import {
 import { ada, agentOfAda, newRootKey, onceOnly } from './fixtures.ts'
 import type { AppError } from './app-error.ts'
 import { deriveContextKeys } from './keys.ts'
-import { deepFreeze } from './principal.ts'
+import { deepFreeze, inCall, outsideCall } from './principal.ts'
 import { createContextSigner } from './sign-context.ts'
 import { createContextVerifier } from './verify-context.ts'
 
@@ -54,6 +54,30 @@ describe('a context token', () => {
     expect(JSON.stringify(payload)).not.toContain('ada@')
     const { identity } = await accept(token)
     expect([identity.scopes, identity.facts]).toEqual([[], {}])
+  })
+
+  it('[P8] tells the call of each of a caller’s calls, and what else is changed of one', async () => {
+    const caller = deepFreeze({ ...agentOfAda, actor: { ...agentOfAda.actor!, call: null } }) as typeof agentOfAda
+    const told = async (principal: typeof agentOfAda) => {
+      const { identity } = await accept(signer.sign(principal, request()))
+      return identity
+    }
+    const of = await told(caller)
+    for (const call of ['call_1', 'call_"2"', 'call_1']) {
+      const made = inCall(caller, call)
+      expect(outsideCall(made)).toBe(caller)
+      expect(Object.isFrozen(made) && Object.isFrozen(made.actor)).toBe(true)
+      expect(await told(made)).toEqual({ ...of, actor: { ...of.actor, call } })
+      // As one that was put together in another way.
+      expect(await told(deepFreeze({ ...caller, actor: { ...caller.actor!, call } }) as typeof caller)).toEqual(
+        await told(made),
+      )
+    }
+    const copy = deepFreeze({ ...inCall(caller, 'call_3'), scopes: [] as string[] }) as typeof caller
+    expect(outsideCall(copy)).toBe(copy)
+    expect(await told(copy)).toEqual({ ...of, scopes: [], actor: { ...of.actor, call: 'call_3' } })
+    expect(outsideCall(ada)).toBe(ada)
+    expect(() => inCall(ada, 'call_1')).toThrow('A person does not call tools.')
   })
 
   it('[P5] tells one receiver nothing that it told another of the same caller before', async () => {

@@ -2,7 +2,7 @@
 export { AppError } from './app-error.ts'
 export { type ErrorDetails, readErrorDetails } from './error-details.ts'
 export { errorTable, type ErrorCode } from './error-table.ts'
-export { anonymousSubject, deepFreeze } from './principal.ts'
+export { anonymousSubject, deepFreeze, inCall, outsideCall } from './principal.ts'
 export type {
   Actor,
   Approval,
@@ -39,7 +39,7 @@ export type {
   ToolOutcome,
   ToolRequest,
 } from './agent-api.ts'
-export type { McpOutcome, McpRound, McpTools } from './mcp-tools.ts'
+export type { McpAnswer, McpOutcome, McpRequest, McpRequestHeader, McpRound, McpTools } from './mcp-tools.ts'
 export type { ApprovalProof, ApprovalRequest, Approvals, StoredApproval } from './stored-approval.ts'
 export {
   acceptedEpochs,

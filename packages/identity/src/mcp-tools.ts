@@ -28,3 +28,20 @@ export type McpOutcome =
         readonly state: string | null
       }
     })
+
+/** One request over MCP of somebody who was let in: what the protocol is about, and no credential. */
+export interface McpRequest {
+  readonly method: string
+  readonly headers: Readonly<Partial<Record<McpRequestHeader, string>>>
+  /** Aborted when the client goes away. */
+  readonly signal: AbortSignal
+}
+
+export type McpRequestHeader = 'content-type' | 'accept' | 'mcp-protocol-version' | 'mcp-method' | 'mcp-name'
+
+export interface McpAnswer {
+  readonly status: number
+  readonly headers: Readonly<Partial<Record<'content-type' | 'allow', string>>>
+  /** A stream where the client is told of more than the end. */
+  readonly body: string | ReadableStream<Uint8Array>
+}

@@ -58,6 +58,21 @@ export interface Principal extends Caller {
   readonly expiresAt: number | null
 }
 
+const outside = Symbol('outside')
+
+/** The same caller in one call of a tool, as {@link outsideCall} finds them again: in all else nothing changes with it. */
+export function inCall(principal: Principal, call: string): Principal {
+  const { actor } = principal
+  if (actor === null) throw new TypeError('A person does not call tools.')
+  const made = { ...principal, actor: Object.freeze({ ...actor, call }) }
+  // Where no copy takes it along: what is changed in that is not known here.
+  return Object.freeze(Object.defineProperty(made, outside, { value: principal }))
+}
+
+/** The caller of a call, without it; any other principal as it is. For what is kept of callers longer than for a call. */
+export const outsideCall = (principal: Principal): Principal =>
+  (principal as { readonly [outside]?: Principal })[outside] ?? principal
+
 /** What a receiver behind the gateway was told. Only a verified context token makes one; deeply frozen. */
 export interface Identity extends Caller {
   readonly [identityBrand]: true

@@ -9,7 +9,7 @@ import {
   maxContextTokenBytes,
 } from './context-claims.ts'
 import { deriveKey, firstEpoch } from './keys.ts'
-import type { Actor, Approval, Facts, OperationType, Principal } from './principal.ts'
+import { type Actor, type Approval, type Facts, type OperationType, outsideCall, type Principal } from './principal.ts'
 
 export interface ContextSignerOptions {
   /** `BEHALF_ROOT_KEY`: at least 32 random bytes, base64url. */
@@ -90,6 +90,10 @@ export function createContextSigner(options: ContextSignerOptions): ContextSigne
   /** Principals do not change: what one of them is to a receiver is encoded once for both, as long as they are there. */
   const encoded = new WeakMap<Principal, WeakMap<readonly string[], Encoded>>()
   function whoFor(principal: Principal, declared: Pick<ContextRequest, 'facts' | 'scopes'>): string {
+    const caller = outsideCall(principal)
+    // Its members end with those of the actor, of which the call is one.
+    if (caller !== principal)
+      return `${whoFor(caller, declared).slice(0, -1)},"call":${JSON.stringify(principal.actor?.call)}}`
     let byFacts = encoded.get(principal)
     if (byFacts === undefined) encoded.set(principal, (byFacts = new WeakMap()))
     const known = byFacts.get(declared.facts)

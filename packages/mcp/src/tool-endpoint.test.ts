@@ -50,7 +50,8 @@ function endpointOf(names: readonly string[], outcome: McpOutcome | null | Error
       ...(!legacy && 'name' in params && { 'mcp-name': String(params.name) }),
     }
     const message = { jsonrpc: '2.0', id: 1, method, params: legacy ? params : { ...params, _meta } }
-    const response = await endpoint.serve(new Request('http://x/mcp', { method: 'POST', headers }), message, {
+    const request = { method: 'POST', headers, signal: new AbortController().signal }
+    const { body } = await endpoint.serve(request, message, {
       txn: 'txn_1',
       list: () => names.map(tool),
       async call() {
@@ -60,7 +61,7 @@ function endpointOf(names: readonly string[], outcome: McpOutcome | null | Error
         return outcome
       },
     })
-    const text = await response.text()
+    const text = await new Response(body).text()
     return JSON.parse(/^data: (.*)$/m.exec(text)?.[1] ?? text) as Message
   }
 }

@@ -34,6 +34,8 @@ function alternativeOf(
   const canBeApproved = tool.approval === null || principal.actor?.delegation != null
   const bindingsAreKnown = tool.bindings.every(({ claim }) => claim !== 'tenant' || principal.tenant !== null)
   if (!canBeApproved || !bindingsAreKnown) return null
-  if (tool.scopes.length === 0) return []
+  if (tool.scopes.length === 0) return none
   return tool.scopes.find((alternative) => alternative.every(has)) ?? null
 }
+
+const none: readonly string[] = []

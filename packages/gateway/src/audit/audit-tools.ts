@@ -25,7 +25,7 @@ export function createToolAudit(options: {
   readonly hashArguments: HashArguments
 }): ToolAudit {
   const { audit, counter, graph, hashArguments } = options
-  const tools = new Map(graph.tools.map((tool) => [tool.name, tool]))
+  const tools = new Map(graph.tools.map((tool) => [tool.name, { ...tool, rule: ruleOfTool(tool) }]))
   const underWay = new Map<string, RequestRecord>()
 
   function ended(record: RequestRecord, principal: Principal, call: ToolRequest, code: string): void {
@@ -41,7 +41,7 @@ export function createToolAudit(options: {
         time: record.time,
         // A name that is no tool's is a text of a model's.
         target: tool?.name ?? null,
-        rule: tool ? ruleOfTool(tool) : null,
+        rule: tool?.rule ?? null,
         outcome: code,
         durationMs: record.durationMs,
         detail: {

@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto'
+import { createHmac, createSecretKey } from 'node:crypto'
 import { deriveKey } from '@behalf/identity'
 import canonicalize from 'canonicalize'
 
@@ -13,11 +13,16 @@ export function createHashArguments({
   readonly rootKey: string
   readonly epoch: number
 }): HashArguments {
-  const { key } = deriveKey(rootKey, 'audit', null, epoch)
+  // As an object, which costs an eighth of what the bytes cost for each hash.
+  const key = createSecretKey(deriveKey(rootKey, 'audit', null, epoch).key)
+  const hashOf = (text: string) => `${epoch}:${createHmac('sha256', key).update(text).digest('base64url')}`
+  /** Of no arguments, which many tools have. */
+  const ofNone = hashOf('{}')
   return (given) => {
     try {
       const text = canonicalize(given)
-      return text === undefined ? null : `${epoch}:${createHmac('sha256', key).update(text).digest('base64url')}`
+      if (text === undefined) return null
+      return text === '{}' ? ofNone : hashOf(text)
     } catch {
       // JSON as parsed, but none that RFC 8785 has a form for: half a surrogate pair, a number beyond all.
       return null

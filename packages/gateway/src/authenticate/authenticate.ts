@@ -8,7 +8,7 @@ import { type AgentScopes, anyAgentScope } from './agent-scopes.ts'
 import { type CredentialSource, readBearerToken } from './bearer-token.ts'
 import { clockTolerance, type Issuer, type IssuerConfig, type Resource } from './issuer.ts'
 import type { Issuers } from './issuers.ts'
-import { anonymous, toPrincipal } from './principal.ts'
+import { anonymous, areSame, toPrincipal } from './principal.ts'
 
 /**
  * The only code that sees a credential: a bearer access token (RFC 6750, RFC 9068), or none.
@@ -25,7 +25,7 @@ interface Verified {
   readonly token: AccessToken
   /** Of its subject, in what is kept of those. */
   readonly subjectKey: string
-  /** The person it was last found to be, for each resource: for as long as they are, it need not be made anew. */
+  /** Whoever it was last found to be, for each resource: for as long as they are, it need not be made anew. */
   readonly people: Partial<Record<Resource, { readonly found: ResolvedSubject; readonly principal: Principal }>>
 }
 
@@ -106,16 +106,16 @@ export function createAuthenticate(options: {
     const { client, session, authTime, acr, issuedAt, expiresAt } = token
     // Whoever comes to /mcp is a program, whoever may sit in front of it.
     const agent = resource === 'mcp' ? (token.agent ?? client) : token.agent
+    // Which scopes an agent may have is asked each time.
+    const scopes =
+      agent === null ? token.roleScopes : token.scopes.filter((scope) => agentScopes({ subject, tenant, facts }, scope))
     const person = people[resource]
-    if (person?.found === found) return person.principal
+    if (person?.found === found && areSame(person.principal.scopes, scopes)) return person.principal
     const principal = toPrincipal({
       issuer: config.issuer,
       subject,
       tenant,
-      scopes:
-        agent === null
-          ? token.roleScopes
-          : token.scopes.filter((scope) => agentScopes({ subject, tenant, facts }, scope)),
+      scopes,
       facts,
       client,
       session,
@@ -125,8 +125,7 @@ export function createAuthenticate(options: {
       issuedAt,
       expiresAt,
     })
-    // Which scopes an agent may have is asked each time.
-    if (agent === null) people[resource] = { found, principal }
+    people[resource] = { found, principal }
     return principal
   }
 }

@@ -6,6 +6,7 @@ import {
   disclose,
   type ErrorCode,
   type Graph,
+  outsideCall,
   type Principal,
 } from '@behalf/identity'
 import { SpanKind } from '@opentelemetry/api'
@@ -53,8 +54,9 @@ export function createSubgraphFetches(options: {
   /** As records have it, once for each caller: principals do not change. */
   const disclosed = new WeakMap<Principal, ReturnType<typeof disclose>>()
   function disclosedOf(principal: Principal): ReturnType<typeof disclose> {
-    let known = disclosed.get(principal)
-    if (known === undefined) disclosed.set(principal, (known = disclose(principal, declared)))
+    const caller = outsideCall(principal)
+    let known = disclosed.get(caller)
+    if (known === undefined) disclosed.set(caller, (known = disclose(caller, declared)))
     return known
   }
 

@@ -14,6 +14,8 @@ import { noteRefusal, type WriteError } from './refuse.ts'
 export interface DirectPost {
   readonly answer: AnswerClient
   readonly writeError: WriteError
+  /** Whether it is one, by its head. Default: all are. */
+  readonly takes?: (headers: IncomingHttpHeaders) => boolean
 }
 
 /**
@@ -69,6 +71,7 @@ export function createDirectPosts(
   return (request, response, isClosing) => {
     const post = request.method === 'POST' ? byPath.get(request.url ?? '') : undefined
     if (post === undefined || !isPlain(request.headers, maxBodyBytes)) return false
+    if (post.takes?.(request.headers) === false) return false
     serve(request, response, post, isClosing).catch((error: unknown) => {
       noteRefusal(error, log)
       response.destroy()

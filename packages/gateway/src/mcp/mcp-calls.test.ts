@@ -100,8 +100,40 @@ describe('[P8] a call over MCP', () => {
     gateway.authority.age = 0
     expect(await gateway.call('list_orders', {}, { token })).toMatchObject({ status: 200 })
     gateway.authority.down = true
+    expect(await gateway.call('list_orders', {}, { token: await gateway.mcpToken() })).toMatchObject({ status: 503 })
+    // It was known a moment ago, and whatever ended it since would have been heard of.
+    expect(await gateway.call('list_orders', {}, { token })).toMatchObject({ status: 200 })
+    gateway.authority.age = 6000
     expect(await gateway.call('list_orders', {}, { token })).toMatchObject({ status: 503 })
+    gateway.authority.age = 0
     gateway.authority.down = false
+  })
+
+  it('[P11] is refused at once where what it stands on is heard to have ended, though it was good a moment ago', async () => {
+    const token = await gateway.mcpToken({ sid: 'sid-1' })
+    const call = () => gateway.call('list_orders', {}, { token })
+    expect(await call()).toMatchObject({ status: 200 })
+    const { delegation = '' } = contextOf()?.actor ?? {}
+    const { iss: issuer } = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as {
+      iss: string
+    }
+    for (const revoked of [
+      { kind: 'delegation', delegation: delegation ?? '' },
+      { kind: 'session', issuer, session: 'sid-1' },
+      { kind: 'subject', issuer: null, subject: 'usr_ada' },
+    ] as const) {
+      gateway.graph.orders.received.length = 0
+      const notBefore = new Date(Date.now() + 1000)
+      gateway.authority.revoked.push({ sequence: 1, notBefore, reason: 'USER', revoked })
+      expect(await call()).toMatchObject({ status: 401, body: { error: { data: { code: 'SESSION_ENDED' } } } })
+      expect(gateway.graph.orders.received).toEqual([])
+      gateway.authority.revoked.length = 0
+      expect(await call()).toMatchObject({ status: 200 })
+    }
+    const other = { kind: 'delegation', delegation: 'dlg_of_another' } as const
+    gateway.authority.revoked.push({ sequence: 1, notBefore: new Date(), reason: 'USER', revoked: other })
+    expect(await call()).toMatchObject({ status: 200 })
+    gateway.authority.revoked.length = 0
   })
 
   it('[P14] is recorded: who, for whom, under which delegation, and what each hop was told', async () => {

@@ -25,6 +25,16 @@ export type ToolsOf = (
 ) => Promise<McpTools>
 type ServingGraph = Pick<ServedGraph, 'tools' | 'registry' | 'toolAudit'>
 
+/** Milliseconds for which a delegation is not asked for again. Whatever ends it is heard of at once, or nothing is answered. */
+const delegationAge = 5000
+
+interface Client {
+  readonly askedAt: number
+  /** Acting under its delegation. */
+  readonly principal: Principal
+  readonly canGain: CanGain
+}
+
 export function createToolsOf(options: {
   readonly authority: Pick<Authority, 'delegateToClient'>
   readonly guard: RevocationGuard
@@ -36,8 +46,25 @@ export function createToolsOf(options: {
   readonly home: string
   /** A page where the user, signed in as themselves, decides the one in its `approval`. */
   readonly approvalsUrl?: string | undefined
+  /** Milliseconds, counted up evenly. */
+  readonly clock?: () => number
 }): ToolsOf {
   const { authority, guard, rates, issuers, agentScopes, rounds, home, approvalsUrl } = options
+  const { clock = () => performance.now() } = options
+  /** Of callers as they came in: another token, and another record of its user, is another one. */
+  const clients = new WeakMap<Principal, Client>()
+
+  /** Under its delegation, which may have ended since it was asked for: that is for `guard` to know. */
+  async function clientOf(principal: Principal, txn: string): Promise<Client> {
+    const known = clients.get(principal)
+    const askedAt = clock()
+    if (known !== undefined && askedAt < known.askedAt + delegationAge) return known
+    const delegation = await authority.delegateToClient(grantOf(principal, txn))
+    if (delegation === null) throw new AppError('SESSION_ENDED')
+    const client = { askedAt, principal: principalOfClient(principal, delegation), canGain: gains(principal) }
+    clients.set(principal, client)
+    return client
+  }
 
   /** What neither the issuer may grant nor an agent may have for this user, no sign-in gives. */
   function gains(principal: Principal): CanGain {
@@ -86,11 +113,8 @@ export function createToolsOf(options: {
   }
 
   return async (principal, { txn, graph }) => {
-    const delegation = await authority.delegateToClient(grantOf(principal, txn))
-    if (delegation === null) throw new AppError('SESSION_ENDED')
-    const client = principalOfClient(principal, delegation)
+    const { principal: client, canGain } = await clientOf(principal, txn)
     guard.requireInForce(client)
-    const canGain = gains(principal)
 
     return {
       txn,
