@@ -12,7 +12,7 @@ import {
   Kind,
   type SelectionSetNode,
 } from 'graphql'
-import { type ClientOperation, collectFields } from './collect-fields.ts'
+import { asksForType, type ClientOperation, collectFields } from './collect-fields.ts'
 import { completeValue } from './complete-value.ts'
 import { type Complete, type Completion, misfit } from './completion.ts'
 
@@ -134,7 +134,8 @@ function completeAny(
 
   function compileFor(typename: unknown): ObjectCompletion | null {
     const type = runtimeType(client, declared, typename)
-    if (type === null) return null
+    // One whose type was not to be had is not what is left of it without the fragments on types: it is not known.
+    if (type === null || (!isObjectType(type) && asksForType(client.schema, type, sets))) return null
     const shape = compileObject(client, type, sets)
     shapes.set(typename, shape)
     return shape
