@@ -27,14 +27,17 @@ export function createMcpEndpoint(
   const readPlainCall = createReadPlainCall()
   const serverInfo = { name: description.name, version: description.version }
 
+  const serverMember = `${JSON.stringify(SERVER_INFO_META_KEY)}:${JSON.stringify(serverInfo)}`
+
   /** As the SDK answers: tests hold the two equal. */
-  function answerOf({ id }: PlainCall, { _meta, structuredContent, ...rest }: CallToolResult): McpAnswer {
-    const said = { ...rest, resultType: 'complete', _meta: { ..._meta, [SERVER_INFO_META_KEY]: serverInfo } }
+  function answerOf({ id }: PlainCall, { _meta, structuredContent, content, isError }: CallToolResult): McpAnswer {
     // Of what is structured, the first text is the JSON.
-    const [text] = rest.content
+    const [text] = content
     const structured =
       structuredContent !== undefined && text?.type === 'text' ? `"structuredContent":${text.text},` : ''
-    const result = `{${structured}${JSON.stringify(said).slice(1)}`
+    const failed = isError === undefined ? '' : `"isError":${isError},`
+    const more = `"_meta":${JSON.stringify(_meta).slice(0, -1)},${serverMember}},"resultType":"complete"`
+    const result = `{${structured}${failed}"content":${JSON.stringify(content)},${more}}`
     return { status: 200, headers: json, body: `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${result}}` }
   }
 

@@ -179,7 +179,7 @@ export function addAgentApi(
     const { id: txn } = request
     await orNoted(
       (code) => toolAudit.refused(principal, call, { txn, code }),
-      () => rates.toolCall(principal),
+      async () => rates.toolCall(principal),
     )
     return registry.call(principal, call, txn)
   })

@@ -107,8 +107,8 @@ export function createAuthenticate(options: {
     // Whoever comes to /mcp is a program, whoever may sit in front of it.
     const agent = resource === 'mcp' ? (token.agent ?? client) : token.agent
     // Which scopes an agent may have is asked each time.
-    const scopes =
-      agent === null ? token.roleScopes : token.scopes.filter((scope) => agentScopes({ subject, tenant, facts }, scope))
+    const user = { subject, tenant, facts }
+    const scopes = agent === null ? token.roleScopes : token.scopes.filter((scope) => agentScopes(user, scope))
     const person = people[resource]
     if (person?.found === found && areSame(person.principal.scopes, scopes)) return person.principal
     const principal = toPrincipal({

@@ -27,7 +27,7 @@ export interface RateLimitOptions {
 export interface RateLimits {
   request(caller: LimitedCaller): Promise<void> | void
   cost(caller: LimitedCaller, cost: number): Promise<void> | void
-  toolCall(principal: Principal): Promise<void>
+  toolCall(principal: Principal): Promise<void> | void
   refusedCredential(address: string): Promise<void>
 }
 
@@ -85,7 +85,7 @@ export function createRateLimits(options: {
   return {
     request: (caller) => takeFor(caller, 'requests'),
     cost: (caller, cost) => takeFor(caller, 'cost', cost),
-    toolCall: async ({ subject }) => take(user.toolCalls, subject),
+    toolCall: ({ subject }) => take(user.toolCalls, subject),
     refusedCredential: async (from) => take(address.refusedCredentials, from),
   }
 }

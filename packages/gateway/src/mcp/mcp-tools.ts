@@ -3,6 +3,7 @@ import {
   type AskedApproval,
   type DelegationGrant,
   errorTable,
+  type JsonSchema,
   type McpRound,
   type McpTools,
   type Principal,
@@ -56,6 +57,14 @@ export function createToolsOf(options: {
   /** Of callers as they came in: another token, and another record of its user, is another one. */
   const clients = new WeakMap<Principal, Client>()
 
+  const outputSchemas = new WeakMap<ServingGraph['tools'], ReadonlyMap<string, JsonSchema>>()
+  function outputSchemasOf({ tools }: Pick<ServingGraph, 'tools'>): ReadonlyMap<string, JsonSchema> {
+    let byName = outputSchemas.get(tools)
+    if (byName === undefined)
+      outputSchemas.set(tools, (byName = new Map(tools.map(({ name, outputSchema }) => [name, outputSchema]))))
+    return byName
+  }
+
   /** Under its delegation, which may have ended since it was asked for: that is for `guard` to know. */
   async function clientOf(principal: Principal, txn: string): Promise<Client> {
     const known = clients.get(principal)
@@ -103,7 +112,8 @@ export function createToolsOf(options: {
     const { client, canGain, txn } = caller
     const request = { name, arguments: given, call: null }
     try {
-      await rates.toolCall(client)
+      const taken = rates.toolCall(client)
+      if (taken) await taken
       const before = state === null ? null : await askedBefore(client, name, state)
       const expected = before && { id: before.approval, argumentsHash: before.argumentsHash }
       return await registry.call(client, request, txn, { canGain, signal, ...(expected && { expected }) })
@@ -124,8 +134,7 @@ export function createToolsOf(options: {
       list: () => graph.registry.catalogue(client, txn, canGain),
       async call(name, given, round) {
         const outcome = await callIn(graph, { client, canGain, txn }, { ...round, name, given })
-        if (outcome.ok)
-          return { ...outcome, outputSchema: graph.tools.find((tool) => tool.name === name)?.outputSchema ?? {} }
+        if (outcome.ok) return { ...outcome, outputSchema: outputSchemasOf(graph).get(name) ?? {} }
         if (outcome.error.code === 'TOOL_UNKNOWN') return null
         requireNoOtherToken(outcome)
         const { error, approval } = outcome
