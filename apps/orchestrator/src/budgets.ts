@@ -25,25 +25,47 @@ interface Owner {
 const usage = sql.raw(`${queueSchema}.token_usage`)
 const today = sql`(now() at time zone 'utc')::date`
 
-/** Counts for both, in the transaction in which the step is stored: what a step cost is counted once, by whoever. */
-export async function countTokens<Tables>(db: Kysely<Tables>, owner: Owner, tokens: number): Promise<void> {
-  if (tokens === 0) return
+type Tokens = Pick<Budgets, 'userTokens' | 'tenantTokens'>
+
+/**
+ * Counts for both, in the transaction in which the step is stored: what a step cost is counted once, by whoever.
+ *
+ * @returns what {@link hasTokensLeft} says then
+ */
+export async function countTokens<Tables>(
+  db: Kysely<Tables>,
+  owner: Owner,
+  tokens: number,
+  budgets: Tokens,
+): Promise<boolean> {
+  if (tokens === 0) return hasTokensLeft(db, owner, budgets)
   // Always in this order, so that two that count at once do not wait for each other.
-  await sql`insert into ${usage} as u (tenant, subject, day, tokens)
+  const { rows } = await sql<Used>`insert into ${usage} as u (tenant, subject, day, tokens)
     values (${owner.tenant}, ${owner.subject}, ${today}, ${tokens}), (${owner.tenant}, '', ${today}, ${tokens})
-    on conflict (tenant, subject, day) do update set tokens = u.tokens + excluded.tokens`.execute(db)
+    on conflict (tenant, subject, day) do update set tokens = u.tokens + excluded.tokens
+    returning subject, tokens`.execute(db)
+  return isWithin(rows, owner, budgets)
 }
 
 /**
- * Asked before each model request. What is under way is not counted yet: each run of a user may go beyond by one request.
+ * Known before each model request: as of when the run was taken, or its last step counted. What is under way is not counted yet: each run of a user may go beyond by one request.
  */
 export async function hasTokensLeft<Tables>(
   db: Kysely<Tables>,
   owner: Owner,
-  budgets: Pick<Budgets, 'userTokens' | 'tenantTokens'>,
+  budgets: Tokens,
 ): Promise<boolean> {
-  const { rows } = await sql<{ subject: string; tokens: string }>`select subject, tokens from ${usage}
+  const { rows } = await sql<Used>`select subject, tokens from ${usage}
     where tenant = ${owner.tenant} and subject in (${owner.subject}, '') and day = ${today}`.execute(db)
+  return isWithin(rows, owner, budgets)
+}
+
+interface Used {
+  readonly subject: string
+  readonly tokens: string
+}
+
+function isWithin(rows: readonly Used[], owner: Owner, budgets: Tokens): boolean {
   const used = new Map(rows.map(({ subject, tokens }) => [subject, Number(tokens)]))
   return (used.get(owner.subject) ?? 0) < budgets.userTokens && (used.get('') ?? 0) < budgets.tenantTokens
 }

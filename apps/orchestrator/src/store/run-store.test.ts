@@ -55,9 +55,9 @@ function dying(store: RunStore, nth: number, when: 'before' | 'after'): RunStore
         taken &&
         ({
           ...taken,
-          addStep: (step) => die(() => taken.addStep(step)),
+          addStep: (step, follows) => die(() => taken.addStep(step, follows)),
           startCall: (id) => die(() => taken.startCall(id)),
-          settleCall: (id, settled) => die(() => taken.settleCall(id, settled)),
+          settleCall: (id, settled, follows) => die(() => taken.settleCall(id, settled, follows)),
           end: (end) => die(() => taken.end(end)),
         } satisfies TakenRun)
       )
@@ -84,8 +84,9 @@ function recordingApi() {
   return { agentApi, sent, effects }
 }
 
-// Steps: 2 answers with calls and 1 without; calls: 3, each started and settled; 1 end.
-const writes = 3 + 3 * 2 + 1
+// Steps: 2 answers with calls, whose first is started with them, and 1 without, with which the run ends; calls: 3, each
+// settled, and the second started with the end of the first.
+const writes = 3 + 3
 
 test.each(
   Array.from({ length: writes }, (_, index) => index + 1).flatMap(
@@ -103,6 +104,7 @@ test.each(
   await expect(createRunner({ store: dying(store, nth, when), backend, agentApi }).run(run, signal)).rejects.toThrow(
     Killed,
   )
+  if (nth === writes && when === 'after') expect(await store.take(run)).toBeNull()
   await createRunner({ store, backend, agentApi }).run(run, signal)
 
   const { rows } = await chat.admin.query(
