@@ -50,11 +50,7 @@ export async function countTokens<Tables>(
 /**
  * Known before each model request: as of when the run was taken, or its last step counted. What is under way is not counted yet: each run of a user may go beyond by one request.
  */
-export async function hasTokensLeft<Tables>(
-  db: Kysely<Tables>,
-  owner: Owner,
-  budgets: Tokens,
-): Promise<boolean> {
+export async function hasTokensLeft<Tables>(db: Kysely<Tables>, owner: Owner, budgets: Tokens): Promise<boolean> {
   const { rows } = await sql<Used>`select subject, tokens from ${usage}
     where tenant = ${owner.tenant} and subject in (${owner.subject}, '') and day = ${today}`.execute(db)
   return isWithin(rows, owner, budgets)

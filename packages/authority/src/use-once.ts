@@ -8,12 +8,7 @@ type Table = 'used_ticket' | 'used_workload_token'
  * Records an id in `table`: true for whoever does so first, of any number at once. What has expired is not accepted,
  * and each use clears away a few that expired long ago.
  */
-export async function useOnce(
-  db: Kysely<Database>,
-  table: Table,
-  id: string,
-  expiresAt: Date,
-): Promise<boolean> {
+export async function useOnce(db: Kysely<Database>, table: Table, id: string, expiresAt: Date): Promise<boolean> {
   const { numAffectedRows } = await statements[table](db, id, expiresAt)
   return numAffectedRows === 1n
 }
