@@ -1,4 +1,5 @@
 import { sql, type Kysely } from 'kysely'
+import { activeStatuses, type Database } from './database.ts'
 import { queueSchema } from './queue/queue-migration.ts'
 
 /** What a user and a tenant may use, of all their runs together. */
@@ -54,6 +55,16 @@ export async function hasTokensLeft<Tables>(db: Kysely<Tables>, owner: Owner, bu
   const { rows } = await sql<Used>`select subject, tokens from ${usage}
     where tenant = ${owner.tenant} and subject in (${owner.subject}, '') and day = ${today}`.execute(db)
   return isWithin(rows, owner, budgets)
+}
+
+/** Whether a user may begin another run: {@link hasTokensLeft}, and how many of theirs are not over, in one statement. */
+export async function hasRoom(db: Kysely<Database>, owner: Owner, budgets: Budgets): Promise<boolean> {
+  const { rows } = await sql<{ runs: string; used: readonly Used[] | null }>`select
+    (select count(*) from run where status = any(${activeStatuses})) as runs,
+    (select json_agg(u) from ${usage} u
+     where tenant = ${owner.tenant} and subject in (${owner.subject}, '') and day = ${today}) as used`.execute(db)
+  const [row] = rows
+  return Number(row?.runs) < budgets.userRuns && isWithin(row?.used ?? [], owner, budgets)
 }
 
 interface Used {
