@@ -9,4 +9,4 @@ import type { Database } from './database.ts'
 export const statement =
   <Row>(text: string) =>
   (db: Kysely<Database>, ...values: readonly unknown[]): Promise<QueryResult<Row>> =>
-    db.executeQuery(CompiledQuery.raw(text, [...values]) as CompiledQuery<Row>)
+    db.executeQuery<Row>(CompiledQuery.raw(text, [...values]))

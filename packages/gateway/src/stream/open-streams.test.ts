@@ -1,6 +1,6 @@
 import type { Principal, Revocation, Revoked } from '@behalf/identity'
-import { testPrincipal } from '@behalf/testing'
 import { beforeEach, describe, expect, it } from 'vitest'
+import { anonymous, toPrincipal } from '../authenticate/principal.ts'
 import type { RevocationGuard } from '../revocation/revocation-guard.ts'
 import { createOpenStreams, type OpenStreams } from './open-streams.ts'
 
@@ -23,6 +23,15 @@ beforeEach(() => {
 
 const revoke = (revoked: Revoked) => tell({ sequence: 1, revoked, notBefore: new Date(), reason: 'USER' })
 const issuer = 'https://issuer.test'
+const person = (name: string, more: Partial<Principal> = {}) =>
+  toPrincipal({
+    ...anonymous,
+    issuer,
+    subject: `usr_${name}`,
+    tenant: 'acme',
+    issuedAt: Math.floor(Date.now() / 1000),
+    ...more,
+  })
 
 /** A stream of `principal`, and what ended it. */
 function opened(principal: Principal) {
@@ -31,37 +40,28 @@ function opened(principal: Principal) {
 }
 
 describe('[P11] a revocation', () => {
-  const inSession = (name: string, session: string | null): Principal => ({ ...testPrincipal(name), session })
-  const agent = (name: string, delegation: string): Principal =>
-    ({
-      ...testPrincipal(name),
-      actor: { ...testPrincipal(name).actor, agent: 'a', delegation, run: 'run_1' },
-    }) as Principal
+  const agent = (name: string, delegation: string) =>
+    person(name, { actor: { agent: 'assistant', delegation, run: 'run_1' } as Principal['actor'] })
 
   it.each<[string, Revoked, () => Principal, () => Principal]>([
-    [
-      'of a subject',
-      { kind: 'subject', issuer: null, subject: 'usr_ada' },
-      () => testPrincipal('ada'),
-      () => testPrincipal('ben'),
-    ],
+    ['of a subject', { kind: 'subject', issuer: null, subject: 'usr_ada' }, () => person('ada'), () => person('ben')],
     [
       'of a subject of one issuer',
       { kind: 'subject', issuer, subject: 'usr_ada' },
-      () => testPrincipal('ada'),
-      () => ({ ...testPrincipal('ada'), issuer: 'https://other.test' }),
+      () => person('ada'),
+      () => person('ada', { issuer: 'https://other.test' }),
     ],
     [
       'of a session',
       { kind: 'session', issuer, session: 's1' },
-      () => inSession('ada', 's1'),
-      () => inSession('ada', 's2'),
+      () => person('ada', { session: 's1' }),
+      () => person('ada', { session: 's2' }),
     ],
     [
       'of a session, as its issuer names it',
       { kind: 'session', issuer, session: 's1' },
-      () => inSession('ada', 's1'),
-      () => ({ ...inSession('ada', 's1'), issuer: 'https://other.test' }),
+      () => person('ada', { session: 's1' }),
+      () => person('ada', { session: 's1', issuer: 'https://other.test' }),
     ],
     [
       'of a delegation',
@@ -76,17 +76,17 @@ describe('[P11] a revocation', () => {
   })
 
   it('of what was issued later does not end it, and what was forgotten is not told', () => {
-    const later = opened({ ...testPrincipal('ada'), issuedAt: Math.floor(Date.now() / 1000) + 60 })
-    const gone = opened(testPrincipal('ada'))
-    const there = opened(testPrincipal('ada'))
+    const later = opened(person('ada', { issuedAt: Math.floor(Date.now() / 1000) + 60 }))
+    const gone = opened(person('ada'))
+    const there = opened(person('ada'))
     gone.forget()
     revoke({ kind: 'subject', issuer: null, subject: 'usr_ada' })
     expect([later.reasons, gone.reasons, there.reasons]).toEqual([[], [], ['SESSION_ENDED']])
   })
 
   it('looks at no stream of anybody else, however many there are', () => {
-    for (let count = 0; count < 1000; count++) opened(testPrincipal(`other${count}`))
-    const ended = opened(testPrincipal('ada'))
+    for (let count = 0; count < 1000; count++) opened(person(`other${count}`))
+    const ended = opened(person('ada'))
     // Asked of a revocation for each stream that is compared with it.
     let looked = 0
     revoke({
