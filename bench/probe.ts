@@ -17,7 +17,10 @@ async function answer(asked: Asked): Promise<Held | null> {
   switch (asked.probe) {
     case 'held': {
       // Twice: what is finalised by the first is collected by the second.
-      for (let count = 0; count < 2; count++) globalThis.gc?.()
+      for (let count = 0; count < 2; count++) {
+        globalThis.gc?.()
+        await new Promise((resolve) => setTimeout(resolve, 50))
+      }
       const { heapUsed, external, rss } = process.memoryUsage()
       return { heapUsed, external, resident: rss }
     }
