@@ -1,12 +1,18 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, loadavg } from 'node:os'
 import { join } from 'node:path'
+import { type ChatResult, renderChat } from './chat/render-chat.ts'
+import { chatWays, measureChat } from './chat/run.ts'
 import { contestants, measureGateways, workloads } from './gateway/run.ts'
+import { type GrowthResult, renderGrowth } from './growth/render-growth.ts'
+import { growthParts, measureGrowth } from './growth/run.ts'
 import { type GatewayResult, renderPage, type SubgraphResult } from './render.ts'
 import { measureSubgraphs } from './subgraph/run.ts'
 
 // npm run bench -- gateway [runs] [seconds] [contestants, with commas] [workloads, with commas]
 // npm run bench -- subgraph [runs] [requests]
+// npm run bench -- chat [runs] [turns] [waited,followed,server,crowd,idle]: three minutes
+// npm run bench -- growth [tools,subgraphs,audit,streams] [audit events at most; 10000000 takes ten minutes]: six minutes
 const [
   section = 'gateway',
   runs = '5',
@@ -29,8 +35,21 @@ const circumstances = (done: number) => ({
 function save(name: string, result: object): void {
   mkdirSync(results, { recursive: true })
   writeFileSync(join(results, `${name}.json`), `${JSON.stringify(result, null, 2)}\n`)
-  const read = (one: string): unknown => JSON.parse(readFileSync(join(results, `${one}.json`), 'utf8'))
-  writeFileSync(page, renderPage(read('gateway') as GatewayResult, read('subgraph') as SubgraphResult))
+  const [chat, growth] = [read('chat'), read('growth')]
+  const more = [chat && renderChat(chat as ChatResult), growth && renderGrowth(growth as GrowthResult)]
+  writeFileSync(
+    page,
+    renderPage(
+      read('gateway') as GatewayResult,
+      read('subgraph') as SubgraphResult,
+      more.filter((part) => part !== null),
+    ),
+  )
+}
+
+function read(name: string): object | null {
+  const file = join(results, `${name}.json`)
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as object) : null
 }
 
 if (section === 'gateway')
@@ -44,4 +63,20 @@ if (section === 'gateway')
 else if (section === 'subgraph') {
   const samples = await measureSubgraphs(Number(runs), Number(each))
   save(section, { ...circumstances(Number(runs)), requests: Number(each), samples })
+} else if (section === 'chat') {
+  const [, , , given = '2', turns = '150', parts = [...chatWays, 'crowd', 'idle'].join()] = process.argv
+  save(section, {
+    ...(await measureChat({ runs: Number(given), turns: Number(turns), only: parts.split(',') })),
+    ...circumstances(Number(given)),
+    requests: Number(turns),
+  })
+} else if (section === 'growth') {
+  const [, , , parts = growthParts.join(), mostEvents = '1000000'] = process.argv
+  const only = growthParts.filter((part) => parts.split(',').includes(part))
+  // What is measured again takes the place of what was, and leaves the rest.
+  await measureGrowth(only, Number(mostEvents), (part, rows) => {
+    const known = (read(section) as GrowthResult | null)?.parts
+    const { measured, load } = circumstances(1)
+    save(section, { parts: { ...known, [part]: { measured, load, rows } } })
+  })
 } else throw new TypeError(`There is no section ${section}.`)

@@ -1,5 +1,6 @@
 import type { Contestant, Sample, Workload } from './gateway/run.ts'
 import { contestants, workloads } from './gateway/run.ts'
+import { middle } from './middle.ts'
 import type { SubgraphSample } from './subgraph/run.ts'
 
 interface Circumstances {
@@ -40,8 +41,12 @@ const asked: Record<Workload, string> = {
   alone: 'one connection',
 }
 
-/** The page as it stands in docs/reference. */
-export function renderPage(result: GatewayResult, subgraphs: SubgraphResult): string {
+/**
+ * The page as it stands in docs/reference.
+ *
+ * @param more - parts of it, of other sections
+ */
+export function renderPage(result: GatewayResult, subgraphs: SubgraphResult, more: readonly string[]): string {
   const { measured, node, machine, runs, seconds, samples, load } = result
   const shown = workloads.filter(
     (workload) => workload !== 'alone' && workload !== 'tool' && samples.some((each) => each.workload === workload),
@@ -49,14 +54,14 @@ export function renderPage(result: GatewayResult, subgraphs: SubgraphResult): st
   const of = (contestant: Contestant, workload: Workload) =>
     samples.filter((each) => each.contestant === contestant && each.workload === workload)
   const present = contestants.filter((name) => samples.some((each) => each.contestant === name))
-  const perCpu = (name: Contestant, workload: Workload) => median(of(name, workload).map(({ cpu }) => 1_000_000 / cpu))
+  const perCpu = (name: Contestant, workload: Workload) => middle(of(name, workload).map(({ cpu }) => 1_000_000 / cpu))
   const cell = (name: Contestant, workload: Workload) => {
     const all = of(name, workload)
     if (all.length === 0) return ''
     const rates = all.map(({ cpu }) => 1_000_000 / cpu)
     const wrong = all.reduce((sum, each) => sum + each.wrong, 0)
     const spread = `${Math.min(...rates).toFixed(0)} to ${Math.max(...rates).toFixed(0)}`
-    return `**${median(rates).toFixed(0)}** (${spread}; wall ${median(all.map(({ perSecond }) => perSecond)).toFixed(0)})${wrong > 0 ? `, ${wrong} wrong` : ''}`
+    return `**${middle(rates).toFixed(0)}** (${spread}; wall ${middle(all.map(({ perSecond }) => perSecond)).toFixed(0)})${wrong > 0 ? `, ${wrong} wrong` : ''}`
   }
   const rows = present.map((name) => `| ${titles[name]} | ${shown.map((each) => cell(name, each)).join(' | ')} |`)
   const ratios = present
@@ -70,7 +75,7 @@ export function renderPage(result: GatewayResult, subgraphs: SubgraphResult): st
     })
   const latencies = present
     .filter((name) => of(name, 'alone').length > 0)
-    .map((name) => `| ${titles[name]} | ${median(of(name, 'alone').map(({ p50 }) => p50)).toFixed(2)} |`)
+    .map((name) => `| ${titles[name]} | ${middle(of(name, 'alone').map(({ p50 }) => p50)).toFixed(2)} |`)
   const tool =
     of('behalf', 'tool').length > 0
       ? `The same query as a tool that a client calls over MCP (\`tools/call\` of 2026-07-28, without arguments), its result validated, and sent as text
@@ -88,7 +93,7 @@ a machine that does nothing else.\n\n`
 
   return `# Performance
 
-Written by \`npm run bench -- gateway\` and \`-- subgraph\` in [bench/](../../bench), from \`bench/results/\`. Measured ${measured.slice(0, 10)}
+Written by \`npm run bench -- gateway\`, \`-- subgraph\`, \`-- chat\` and \`-- growth\` in [bench/](../../bench), from \`bench/results/\`. Measured ${measured.slice(0, 10)}
 with Node ${node} on ${machine}: ${runs} runs of ${seconds} seconds of each kind after a
 warm-up; all gateways are there from the beginning and are asked in turn, in alternating order; 64 connections. Load average of the machine at the end: ${load?.toFixed(1)}.
 
@@ -115,7 +120,7 @@ is let run.
 |---|---|
 ${latencies.join('\n')}
 
-${renderSubgraphs(subgraphs)}
+${[renderSubgraphs(subgraphs), ...more].join('\n')}
 ## How to read it
 
 - CPU time is compared, since requests per second mean little on a machine that does other things, as this one did
@@ -139,7 +144,7 @@ ${renderSubgraphs(subgraphs)}
 /** What safety costs where the data is. */
 function renderSubgraphs({ measured, runs, requests, load, samples }: SubgraphResult): string {
   const of = (contestant: SubgraphSample['contestant']) =>
-    median(samples.filter((each) => each.contestant === contestant).map(({ cpu }) => cpu))
+    middle(samples.filter((each) => each.contestant === contestant).map(({ cpu }) => cpu))
   const [verifying, trusting] = [of('verifying'), of('trusting')]
   const wrong = samples.reduce((sum, each) => sum + each.wrong, 0)
   return `## A subgraph
@@ -155,12 +160,4 @@ can reach it. ${measured.slice(0, 10)}, ${runs} runs of ${requests} requests in 
 
 So it does ${(trusting / verifying).toFixed(2)} of the requests, without a database in either.
 `
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  const middle = sorted.length >> 1
-  return sorted.length % 2 === 1
-    ? (sorted[middle] ?? Number.NaN)
-    : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2
 }
