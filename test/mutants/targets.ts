@@ -23,7 +23,7 @@ export const targets: Readonly<Record<string, readonly Target[]>> = {
   'packages/subgraph': [
     {
       files: [
-        'src/{http-server,answer-request,read-request,operation-type,request-transaction,request-context}.ts',
+        'src/{http-server,answer-request,read-request,read-operation,request-transaction,request-context}.ts',
         'src/{protect-schema,build-schema,enforce-rules,enforce-policies,check-owners,execute-operation}.ts',
         'src/{check-connections,report-withheld,settle,audit-events,connection,mask-error}.ts',
       ],
