@@ -17,6 +17,12 @@ export const equivalents: readonly Equivalent[] = [
     reason: 'For the types: what names a subject has a binder.',
   },
   {
+    file: 'packages/identity/src/hmac-sha256.ts',
+    text: 'if (length > inner.length) inner = Buffer.concat([inner.subarray(0, block)], length)',
+    original: 'length > inner.length',
+    reason: 'Room for what is hashed is made anew: the same, only slower.',
+  },
+  {
     file: 'packages/identity/src/sign-context.ts',
     text: 'if (entry === undefined) {',
     original: 'entry === undefined',

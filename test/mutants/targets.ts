@@ -17,7 +17,7 @@ export const targets: Readonly<Record<string, readonly Target[]>> = {
         'src/{perform-once,postgres,check-catalogue,database-error}.ts',
       ],
       // Those of provisioning make roles of the server's, once.
-      tests: ['src/{audit*,bound-*,caller*,check-*,database-*,perform-*,postgres,row-*,turns}.test.ts'],
+      tests: ['src/{audit*,bound-*,caller*,check-*,database-*,perform-*,postgres,round-*,row-*,turns}.test.ts'],
     },
   ],
   'packages/subgraph': [

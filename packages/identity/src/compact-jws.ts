@@ -25,10 +25,10 @@ export function signCompact(header: string, claims: string, key: KeyObject): str
 
 /** Splits a token; null for whatever is not three parts. What they consist of, the signature tells, if it holds. */
 export function splitCompact(token: string): CompactJws | null {
-  const first = token.indexOf('.')
-  const second = token.indexOf('.', first + 1)
-  if (first < 1 || second < first + 2 || second === token.length - 1 || token.includes('.', second + 1)) return null
-  return { header: token.slice(0, first), payload: token.slice(first + 1, second), signature: token.slice(second + 1) }
+  const parts = token.split('.')
+  if (parts.length !== 3) return null
+  const [header = '', payload = '', signature = ''] = parts
+  return { header, payload, signature }
 }
 
 /** Whether its parts are base64url. */

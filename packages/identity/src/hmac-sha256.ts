@@ -17,7 +17,7 @@ const unit = 3
 export function createHmacSha256(key: Uint8Array): HmacSha256 {
   if (key.length > block) throw new TypeError(`The key has ${key.length} bytes, of ${block} at most.`)
   const outer = Buffer.alloc(block + digest, 0x5c)
-  let inner = Buffer.alloc(block + unit * 1024, 0x36)
+  let inner = Buffer.alloc(block, 0x36)
   key.forEach((byte, at) => {
     outer[at] = byte ^ 0x5c
     inner[at] = byte ^ 0x36

@@ -200,11 +200,12 @@ function readHeaders(rawHeaders: readonly string[]): Headers {
   const tokens: string[] = []
   const lengths: string[] = []
   let encoded: string | null = null
-  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
-    const [name = '', value = ''] = [rawHeaders[at]?.toLowerCase(), rawHeaders[at + 1]]
+  rawHeaders.forEach((value, at) => {
+    if (at % 2 === 0) return
+    const name = rawHeaders[at - 1]?.toLowerCase()
     if (name === contextTokenHeader) tokens.push(value)
     else if (name === 'content-length') lengths.push(value)
     else if (name === 'content-encoding' || name === 'transfer-encoding') encoded = name
-  }
+  })
   return { tokens, lengths, encoded }
 }
