@@ -2,11 +2,13 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, loadavg } from 'node:os'
 import { join } from 'node:path'
 import { contestants, measureGateways, workloads } from './gateway/run.ts'
-import { type GatewayResult, renderPage, type SubgraphResult } from './render.ts'
+import { measureDatabase } from './database/run.ts'
+import { type DatabaseResult, type GatewayResult, renderPage, type SubgraphResult } from './render.ts'
 import { measureSubgraphs } from './subgraph/run.ts'
 
 // npm run bench -- gateway [runs] [requests] [contestants, with commas] [workloads, with commas]
 // npm run bench -- subgraph [runs] [requests]
+// npm run bench -- database [runs] [loads]
 const [section = 'gateway', runs = '5', requests = '5000', only = contestants.join(), of = workloads.join()] =
   process.argv.slice(2)
 const results = join(import.meta.dirname, 'results')
@@ -26,7 +28,8 @@ function save(name: string, result: object): void {
   mkdirSync(results, { recursive: true })
   writeFileSync(join(results, `${name}.json`), `${JSON.stringify(result, null, 2)}\n`)
   const read = (one: string): unknown => JSON.parse(readFileSync(join(results, `${one}.json`), 'utf8'))
-  writeFileSync(page, renderPage(read('gateway') as GatewayResult, read('subgraph') as SubgraphResult))
+  const [gateway, subgraph, database] = ['gateway', 'subgraph', 'database'].map(read)
+  writeFileSync(page, renderPage(gateway as GatewayResult, subgraph as SubgraphResult, database as DatabaseResult))
 }
 
 if (section === 'gateway')
@@ -39,5 +42,8 @@ if (section === 'gateway')
   })
 else if (section === 'subgraph') {
   const samples = await measureSubgraphs(Number(runs), Number(requests))
+  save(section, { ...circumstances(Number(runs)), samples })
+} else if (section === 'database') {
+  const samples = await measureDatabase(Number(runs), Number(requests))
   save(section, { ...circumstances(Number(runs)), samples })
 } else throw new TypeError(`There is no section ${section}.`)

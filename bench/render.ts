@@ -1,6 +1,7 @@
 import type { Contestant, Sample, Workload } from './gateway/run.ts'
 import { contestants, workloads } from './gateway/run.ts'
-import type { SubgraphSample } from './subgraph/run.ts'
+import type { DatabaseSample } from './database/run.ts'
+import { subgraphContestants, type SubgraphSample, warmUp } from './subgraph/run.ts'
 
 interface Circumstances {
   readonly measured: string
@@ -18,6 +19,10 @@ export interface GatewayResult extends Circumstances {
 
 export interface SubgraphResult extends Circumstances {
   readonly samples: readonly SubgraphSample[]
+}
+
+export interface DatabaseResult extends Circumstances {
+  readonly samples: readonly DatabaseSample[]
 }
 
 const titles: Record<Contestant, string> = {
@@ -39,7 +44,7 @@ const asked: Record<Workload, string> = {
 }
 
 /** The page as it stands in docs/reference. */
-export function renderPage(result: GatewayResult, subgraphs: SubgraphResult): string {
+export function renderPage(result: GatewayResult, subgraphs: SubgraphResult, database: DatabaseResult): string {
   const { measured, node, machine, runs, requests, samples, load } = result
   const shown = workloads.filter(
     (workload) => workload !== 'alone' && workload !== 'tool' && samples.some((each) => each.workload === workload),
@@ -85,7 +90,7 @@ a machine that does nothing else.\n\n`
 
   return `# Performance
 
-Written by \`npm run bench -- gateway\` and \`-- subgraph\` in [bench/](../../bench), from \`bench/results/\`. Measured ${measured.slice(0, 10)}
+Written by \`npm run bench -- gateway\`, \`-- subgraph\` and \`-- database\` in [bench/](../../bench), from \`bench/results/\`. Measured ${measured.slice(0, 10)}
 with Node ${node} on ${machine}: ${runs} runs of ${requests} requests of each kind after a
 warm-up; all gateways are there from the beginning and are asked in turn, in alternating order; 64 connections. Load average of the machine at the end: ${load?.toFixed(1)}.
 
@@ -113,6 +118,7 @@ is let run.
 ${latencies.join('\n')}
 
 ${renderSubgraphs(subgraphs)}
+${renderDatabase(database)}
 ## How to read it
 
 - CPU time is compared, since requests per second mean little on a machine that does other things, as this one did
@@ -133,24 +139,58 @@ ${renderSubgraphs(subgraphs)}
 `
 }
 
-/** What safety costs where the data is. */
+const subgraphTitles: Record<SubgraphSample['contestant'], string> = {
+  verifying: 'verifying, with every rule',
+  believing: 'the same without verification',
+  trusting: 'Apollo Server on node:http, without rules',
+}
+
+/** What verification costs, and what it and every rule do, where the data is. */
 function renderSubgraphs({ measured, runs, requests, load, samples }: SubgraphResult): string {
   const of = (contestant: SubgraphSample['contestant']) =>
-    median(samples.filter((each) => each.contestant === contestant).map(({ cpu }) => cpu))
-  const [verifying, trusting] = [of('verifying'), of('trusting')]
+    samples.filter((each) => each.contestant === contestant).map(({ cpu }) => cpu)
+  const rows = subgraphContestants.map((contestant) => {
+    const all = of(contestant)
+    const spread = `${Math.min(...all).toFixed(0)} to ${Math.max(...all).toFixed(0)}`
+    const share = contestant === 'verifying' ? '' : (median(all) / median(of('verifying'))).toFixed(2)
+    return `| ${subgraphTitles[contestant]} | **${median(all).toFixed(0)}** (${spread}) | ${share} |`
+  })
   const wrong = samples.reduce((sum, each) => sum + each.wrong, 0)
   return `## A subgraph
 
-A fetch of an entity with three orders, answered from memory by a subgraph of this library, which verifies a context token for each
-request and enforces scopes and owners, and by Apollo Server on node:http with the same schema and resolvers, which believes whoever
-can reach it. ${measured.slice(0, 10)}, ${runs} runs of ${requests} requests in turn, load average ${load?.toFixed(1)}, ${wrong} answers wrong.
+A fetch of an entity with three orders, answered from memory: by a subgraph of this library, which verifies a context token for each
+request and enforces scopes and owners; by the same, put together in [bench/](../../bench/subgraph/contestants) with a
+verifier that reads who calls from the token and checks nothing; and by Apollo Server with the same schema and resolvers, which
+enforces nothing and asks nobody. ${measured.slice(0, 10)}, ${runs} runs of ${requests} requests in turn after ${warmUp} to warm up, load average
+${load?.toFixed(1)}, ${wrong} answers wrong.
 
-| | microseconds of CPU time for a request |
-|---|---|
-| verifying, with every rule | ${verifying.toFixed(0)} |
-| trusting, with none | ${trusting.toFixed(0)} |
+| | microseconds of CPU time for a request: median (least to most) | requests of the verifying one for each of its own |
+|---|---|---|
+${rows.join('\n')}
+`
+}
 
-So it does ${(trusting / verifying).toFixed(2)} of the requests, without a database in either.
+const databaseTitles: Record<DatabaseSample['contestant'], string> = {
+  bound: 'as the caller: a transaction with row-level security',
+  plain: 'the same query by itself, of a superuser',
+}
+
+/** What it costs that the database knows who asks. */
+function renderDatabase({ measured, runs, requests, load, samples }: DatabaseResult): string {
+  const rows = (['bound', 'plain'] as const).map((contestant) => {
+    const all = samples.filter((each) => each.contestant === contestant)
+    const of = (value: 'cpu' | 'p50' | 'roundTrips') => median(all.map((each) => each[value]))
+    return `| ${databaseTitles[contestant]} | ${of('roundTrips')} | ${of('cpu').toFixed(0)} | ${of('p50').toFixed(2)} |`
+  })
+  return `## A load from the database
+
+A batch of ten orders of one user by their ids, of 20,000, from an embedded PostgreSQL on the same machine, one load after another on one
+connection. That it begins, says who calls and asks is one round trip, and its end another, for which a subgraph's answer does not wait.
+${measured.slice(0, 10)}, ${runs} runs of ${requests} loads in turn, load average ${load?.toFixed(1)}.
+
+| | round trips | microseconds of the client's CPU time | milliseconds |
+|---|---|---|---|
+${rows.join('\n')}
 `
 }
 
