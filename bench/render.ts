@@ -1,7 +1,7 @@
 import type { Contestant, Sample, Workload } from './gateway/run.ts'
 import { contestants, workloads } from './gateway/run.ts'
 import type { DatabaseSample } from './database/run.ts'
-import { subgraphContestants, type SubgraphSample, warmUp } from './subgraph/run.ts'
+import { processes, subgraphContestants, type SubgraphSample, warmUp } from './subgraph/run.ts'
 
 interface Circumstances {
   readonly measured: string
@@ -161,8 +161,8 @@ function renderSubgraphs({ measured, runs, requests, load, samples }: SubgraphRe
 A fetch of an entity with three orders, answered from memory: by a subgraph of this library, which verifies a context token for each
 request and enforces scopes and owners; by the same, put together in [bench/](../../bench/subgraph/contestants) with a
 verifier that reads who calls from the token and checks nothing; and by Apollo Server with the same schema and resolvers, which
-enforces nothing and asks nobody. ${measured.slice(0, 10)}, ${runs} runs of ${requests} requests in turn after ${warmUp} to warm up, load average
-${load?.toFixed(1)}, ${wrong} answers wrong.
+enforces nothing and asks nobody. ${measured.slice(0, 10)}, ${processes} processes of each, ${runs} runs of ${requests} requests of
+each process in turn after ${warmUp} to warm up, load average ${load?.toFixed(1)}, ${wrong} answers wrong.
 
 | | microseconds of CPU time for a request: median (least to most) | requests of the verifying one for each of its own |
 |---|---|---|
