@@ -1,82 +1,30 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { cpus, loadavg } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type ChatResult, renderChat } from './chat/render-chat.ts'
-import { chatWays, measureChat } from './chat/run.ts'
-import { contestants, measureGateways, workloads } from './gateway/run.ts'
-import { type GrowthResult, renderGrowth } from './growth/render-growth.ts'
-import { growthParts, measureGrowth } from './growth/run.ts'
-import { type GatewayResult, renderPage, type SubgraphResult } from './render.ts'
-import { measureSubgraphs } from './subgraph/run.ts'
+import { chat } from './chat/section.ts'
+import { database } from './database/section.ts'
+import { gateway } from './gateway/section.ts'
+import { renderGoals } from './goals.ts'
+import { growth } from './growth/section.ts'
+import { renderPage } from './render-page.ts'
+import { circumstances, keepResult, readResult, type Section } from './section.ts'
+import { subgraph } from './subgraph/section.ts'
 
-// npm run bench -- gateway [runs] [seconds] [contestants, with commas] [workloads, with commas]
-// npm run bench -- subgraph [runs] [requests]
-// npm run bench -- chat [runs] [turns] [waited,followed,server,crowd,idle]: three minutes
-// npm run bench -- growth [tools,subgraphs,audit,streams] [audit events at most; 10000000 takes ten minutes]: six minutes
-const [
-  section = 'gateway',
-  runs = '5',
-  each = section === 'gateway' ? '3' : '5000',
-  only = contestants.join(),
-  of = workloads.join(),
-] = process.argv.slice(2)
-const results = join(import.meta.dirname, 'results')
+// npm run bench -- <section> [arguments; each section.ts says which]
+const sections: Readonly<Record<string, Section<never>>> = { gateway, subgraph, database, chat, growth }
 const page = join(import.meta.dirname, '..', 'docs', 'reference', 'performance.md')
 
-const circumstances = (done: number) => ({
-  measured: new Date().toISOString(),
-  node: process.version,
-  machine: `${cpus().length} x ${cpus()[0]?.model.trim()}`,
-  runs: done,
-  load: loadavg()[0],
-})
+const [name = 'gateway', ...args] = process.argv.slice(2)
+const section = sections[name]
+if (section === undefined) throw new TypeError(`There is no section ${name}: ${Object.keys(sections).join(', ')}.`)
 
 /** Keeps what a section measured, and writes the page anew with what is known of all of them. */
-function save(name: string, result: object): void {
-  mkdirSync(results, { recursive: true })
-  writeFileSync(join(results, `${name}.json`), `${JSON.stringify(result, null, 2)}\n`)
-  const [chat, growth] = [read('chat'), read('growth')]
-  const more = [chat && renderChat(chat as ChatResult), growth && renderGrowth(growth as GrowthResult)]
-  writeFileSync(
-    page,
-    renderPage(
-      read('gateway') as GatewayResult,
-      read('subgraph') as SubgraphResult,
-      more.filter((part) => part !== null),
-    ),
-  )
+function save(result: object): void {
+  keepResult(name, result)
+  const parts = Object.entries(sections).flatMap(([each, { render }]) => {
+    const known = readResult(each)
+    return known === null ? [] : [render(known as never)]
+  })
+  writeFileSync(page, renderPage(circumstances(), renderGoals(), parts))
 }
 
-function read(name: string): object | null {
-  const file = join(results, `${name}.json`)
-  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as object) : null
-}
-
-if (section === 'gateway')
-  await measureGateways({
-    runs: Number(runs),
-    seconds: Number(each),
-    only: contestants.filter((name) => only.split(',').includes(name)),
-    of: workloads.filter((name) => of.split(',').includes(name)),
-    save: (samples, done) => save(section, { ...circumstances(done), seconds: Number(each), samples }),
-  })
-else if (section === 'subgraph') {
-  const samples = await measureSubgraphs(Number(runs), Number(each))
-  save(section, { ...circumstances(Number(runs)), requests: Number(each), samples })
-} else if (section === 'chat') {
-  const [, , , given = '2', turns = '150', parts = [...chatWays, 'crowd', 'idle'].join()] = process.argv
-  save(section, {
-    ...(await measureChat({ runs: Number(given), turns: Number(turns), only: parts.split(',') })),
-    ...circumstances(Number(given)),
-    requests: Number(turns),
-  })
-} else if (section === 'growth') {
-  const [, , , parts = growthParts.join(), mostEvents = '1000000'] = process.argv
-  const only = growthParts.filter((part) => parts.split(',').includes(part))
-  // What is measured again takes the place of what was, and leaves the rest.
-  await measureGrowth(only, Number(mostEvents), (part, rows) => {
-    const known = (read(section) as GrowthResult | null)?.parts
-    const { measured, load } = circumstances(1)
-    save(section, { parts: { ...known, [part]: { measured, load, rows } } })
-  })
-} else throw new TypeError(`There is no section ${section}.`)
+await section.measure(args, save, readResult(name) as never)

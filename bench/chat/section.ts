@@ -1,9 +1,18 @@
 import { middle } from '../middle.ts'
-import type { ChatSamples, ChatWay, IdleSample } from './run.ts'
+import { type Circumstances, circumstances, type Section, when } from '../section.ts'
+import { type ChatSamples, type ChatWay, chatWays, type IdleSample, measureChat } from './run.ts'
 
-export interface ChatResult extends ChatSamples {
-  readonly measured: string
-  readonly load: number | undefined
+export interface ChatResult extends ChatSamples, Circumstances {
+  readonly runs: number
+}
+
+/** [runs] [turns] [waited,followed,server,crowd,idle]: three minutes */
+export const chat: Section<ChatResult> = {
+  async measure([runs = '5', turns = '150', parts = [...chatWays, 'crowd', 'idle'].join()], save) {
+    const samples = await measureChat({ runs: Number(runs), turns: Number(turns), only: parts.split(',') })
+    save({ ...samples, ...circumstances(), runs: Number(runs) })
+  },
+  render,
 }
 
 const ways: Readonly<Record<ChatWay, string>> = {
@@ -13,7 +22,7 @@ const ways: Readonly<Record<ChatWay, string>> = {
 }
 
 /** What a turn of a chat costs, how many there may be, and what waiting costs. */
-export function renderChat({ measured, load, turns, crowds, idle }: ChatResult): string {
+function render({ runs, turns, crowds, idle, ...circumstances }: ChatResult): string {
   const rows = (Object.keys(ways) as ChatWay[]).flatMap((way) => {
     const of = turns.filter((each) => each.way === way)
     if (of.length === 0) return []
@@ -29,7 +38,7 @@ export function renderChat({ measured, load, turns, crowds, idle }: ChatResult):
   return `## A turn of a chat
 
 A user asks, the model calls \`get_balance\` and tells what came of it. Gateway, orchestrator, the subgraphs of the example and PostgreSQL,
-each a process of its own; the model plays a script, and takes no time unless it says so. ${measured.slice(0, 10)}, load average ${load?.toFixed(1)};
+each a process of its own; the model plays a script, and takes no time unless it says so. ${when(circumstances)}, ${runs} runs;
 ${wrong} answers wrong.
 
 | milliseconds of CPU time for a turn, eight at a time | orchestrator | gateway | both | transactions of the database |

@@ -1,26 +1,26 @@
-import type { Contestant, Sample, Workload } from './gateway/run.ts'
-import { contestants, workloads } from './gateway/run.ts'
-import { middle } from './middle.ts'
-import type { SubgraphSample } from './subgraph/run.ts'
-
-interface Circumstances {
-  readonly measured: string
-  readonly node: string
-  readonly machine: string
-  readonly runs: number
-  /** Processes that wanted to run, on average, at the end. */
-  readonly load: number | undefined
-}
+import { middle } from '../middle.ts'
+import { type Circumstances, circumstances, type Section, when } from '../section.ts'
+import { type Contestant, contestants, measureGateways, type Sample, type Workload, workloads } from './run.ts'
 
 export interface GatewayResult extends Circumstances {
+  readonly runs: number
   /** Of each kind of requests, in each run. */
   readonly seconds: number
   readonly samples: readonly Sample[]
 }
 
-export interface SubgraphResult extends Circumstances {
-  readonly requests: number
-  readonly samples: readonly SubgraphSample[]
+/** [runs] [seconds] [contestants, with commas] [workloads, with commas]: twelve minutes */
+export const gateway: Section<GatewayResult> = {
+  async measure([runs = '5', seconds = '3', only = contestants.join(), of = workloads.join()], save) {
+    await measureGateways({
+      runs: Number(runs),
+      seconds: Number(seconds),
+      only: contestants.filter((name) => only.split(',').includes(name)),
+      of: workloads.filter((name) => of.split(',').includes(name)),
+      save: (samples, done) => save({ ...circumstances(), runs: done, seconds: Number(seconds), samples }),
+    })
+  },
+  render,
 }
 
 const titles: Record<Contestant, string> = {
@@ -41,13 +41,8 @@ const asked: Record<Workload, string> = {
   alone: 'one connection',
 }
 
-/**
- * The page as it stands in docs/reference.
- *
- * @param more - parts of it, of other sections
- */
-export function renderPage(result: GatewayResult, subgraphs: SubgraphResult, more: readonly string[]): string {
-  const { measured, node, machine, runs, seconds, samples, load } = result
+function render(result: GatewayResult): string {
+  const { runs, seconds, samples, load } = result
   const shown = workloads.filter(
     (workload) => workload !== 'alone' && workload !== 'tool' && samples.some((each) => each.workload === workload),
   )
@@ -91,11 +86,10 @@ ${(perCpu('behalf', 'tool') / perCpu('behalf', 'fixed')).toFixed(2)} of the same
 a machine that does nothing else.\n\n`
       : ''
 
-  return `# Performance
+  return `## The gateway
 
-Written by \`npm run bench -- gateway\`, \`-- subgraph\`, \`-- chat\` and \`-- growth\` in [bench/](../../bench), from \`bench/results/\`. Measured ${measured.slice(0, 10)}
-with Node ${node} on ${machine}: ${runs} runs of ${seconds} seconds of each kind after a
-warm-up; all gateways are there from the beginning and are asked in turn, in alternating order; 64 connections. Load average of the machine at the end: ${load?.toFixed(1)}.
+${runs} runs of ${seconds} seconds of each kind after a warm-up; all gateways are there from the beginning and are asked in turn, in alternating
+order; 64 connections. ${when(result)}.
 
 One query, \`viewer\` and then the viewer's orders and balance in parallel: three requests to subgraphs. The gateway has one
 core; what asks, and subgraphs that answer from memory, have the other. Every answer was compared with what it has to be:
@@ -119,45 +113,5 @@ is let run.
 | gateway | one connection |
 |---|---|
 ${latencies.join('\n')}
-
-${[renderSubgraphs(subgraphs), ...more].join('\n')}
-## How to read it
-
-- CPU time is compared, since requests per second mean little on a machine that does other things, as this one did
-  (requests per second as they came are in brackets). CPU time, too, is more where caches are shared: read ratios.
-- All but the limit verify an access token (ES256; Behalf and stock keep what they found of one, Hive does as its plugin
-  does) and tell each subgraph who calls: Behalf and stock by a token for the body (HS256), Hive by the claims, with an HMAC
-  over the request.
-- Behalf also authorizes each field, counts limits and makes its audit records.
-- "Every literal new": the same query with another string each time. "Every operation new": other fields, in another order.
-- Where the time goes is in [performance-profile.md](performance-profile.md).
-
-## What is not claimed
-
-- No database: revocations, limits and audit have a stand-in that answers at once. Subgraphs do not verify what they are sent.
-- One query of one shape, on loopback, without TLS. Large answers, many subgraphs and slow ones are not in it.
-- Nothing of memory, or of start.
-- Peers are configured as their documentation has it, not tuned.
-`
-}
-
-/** What safety costs where the data is. */
-function renderSubgraphs({ measured, runs, requests, load, samples }: SubgraphResult): string {
-  const of = (contestant: SubgraphSample['contestant']) =>
-    middle(samples.filter((each) => each.contestant === contestant).map(({ cpu }) => cpu))
-  const [verifying, trusting] = [of('verifying'), of('trusting')]
-  const wrong = samples.reduce((sum, each) => sum + each.wrong, 0)
-  return `## A subgraph
-
-A fetch of an entity with three orders, answered from memory by a subgraph of this library, which verifies a context token for each
-request and enforces scopes and owners, and by Apollo Server on node:http with the same schema and resolvers, which believes whoever
-can reach it. ${measured.slice(0, 10)}, ${runs} runs of ${requests} requests in turn, load average ${load?.toFixed(1)}, ${wrong} answers wrong.
-
-| | microseconds of CPU time for a request |
-|---|---|
-| verifying, with every rule | ${verifying.toFixed(0)} |
-| trusting, with none | ${trusting.toFixed(0)} |
-
-So it does ${(trusting / verifying).toFixed(2)} of the requests, without a database in either.
 `
 }
