@@ -1,6 +1,7 @@
-/** The median. */
+/** The median; NaN of nothing. */
 export function middle(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b)
+  if (sorted.length === 0) return Number.NaN
   const half = sorted.length >> 1
   return sorted.length % 2 === 1 ? (sorted[half] ?? Number.NaN) : ((sorted[half - 1] ?? 0) + (sorted[half] ?? 0)) / 2
 }

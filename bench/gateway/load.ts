@@ -13,7 +13,8 @@ export async function load(options: {
   readonly url: string
   readonly connections: number
   readonly requests: number
-  readonly seconds: number
+  /** Default: for as long as it takes. */
+  readonly seconds?: number
   /** Body, token (null: without one) and further headers of the next request, and JSON that its answer has in it. */
   readonly next: () => {
     readonly body: string
@@ -65,7 +66,7 @@ export async function load(options: {
       )
     })
   const worker = async () => {
-    while (sent++ < options.requests && performance.now() < begun + options.seconds * 1000) await one()
+    while (sent++ < options.requests && performance.now() < begun + (options.seconds ?? Infinity) * 1000) await one()
   }
   await Promise.all(Array.from({ length: options.connections }, worker))
   const seconds = (performance.now() - begun) / 1000
