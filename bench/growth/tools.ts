@@ -52,7 +52,7 @@ async function lastPage(grown: Grown): Promise<string | null> {
   return cursor
 }
 
-function requestOf(method: string, params: { readonly name?: string }) {
+function requestOf(method: string, params: { readonly name?: string; readonly cursor?: string }) {
   return {
     body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params: { ...params, _meta: meta } }),
     headers: {
