@@ -1,47 +1,30 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { cpus, loadavg } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { contestants, measureGateways, workloads } from './gateway/run.ts'
-import { type GatewayResult, renderPage, type SubgraphResult } from './render.ts'
-import { measureSubgraphs } from './subgraph/run.ts'
+import { chat } from './chat/section.ts'
+import { database } from './database/section.ts'
+import { gateway } from './gateway/section.ts'
+import { renderGoals } from './goals.ts'
+import { growth } from './growth/section.ts'
+import { renderPage } from './render-page.ts'
+import { circumstances, keepResult, readResult, type Section } from './section.ts'
+import { subgraph } from './subgraph/section.ts'
 
-// npm run bench -- gateway [runs] [seconds] [contestants, with commas] [workloads, with commas]
-// npm run bench -- subgraph [runs] [requests]
-const [
-  section = 'gateway',
-  runs = '5',
-  each = section === 'gateway' ? '3' : '5000',
-  only = contestants.join(),
-  of = workloads.join(),
-] = process.argv.slice(2)
-const results = join(import.meta.dirname, 'results')
+// npm run bench -- <section> [arguments; each section.ts says which]
+const sections: Readonly<Record<string, Section<never>>> = { gateway, subgraph, database, chat, growth }
 const page = join(import.meta.dirname, '..', 'docs', 'reference', 'performance.md')
 
-const circumstances = (done: number) => ({
-  measured: new Date().toISOString(),
-  node: process.version,
-  machine: `${cpus().length} x ${cpus()[0]?.model.trim()}`,
-  runs: done,
-  load: loadavg()[0],
-})
+const [name = 'gateway', ...args] = process.argv.slice(2)
+const section = sections[name]
+if (section === undefined) throw new TypeError(`There is no section ${name}: ${Object.keys(sections).join(', ')}.`)
 
 /** Keeps what a section measured, and writes the page anew with what is known of all of them. */
-function save(name: string, result: object): void {
-  mkdirSync(results, { recursive: true })
-  writeFileSync(join(results, `${name}.json`), `${JSON.stringify(result, null, 2)}\n`)
-  const read = (one: string): unknown => JSON.parse(readFileSync(join(results, `${one}.json`), 'utf8'))
-  writeFileSync(page, renderPage(read('gateway') as GatewayResult, read('subgraph') as SubgraphResult))
+function save(result: object): void {
+  keepResult(name, result)
+  const parts = Object.entries(sections).flatMap(([each, { render }]) => {
+    const known = readResult(each)
+    return known === null ? [] : [render(known as never)]
+  })
+  writeFileSync(page, renderPage(circumstances(), renderGoals(), parts))
 }
 
-if (section === 'gateway')
-  await measureGateways({
-    runs: Number(runs),
-    seconds: Number(each),
-    only: contestants.filter((name) => only.split(',').includes(name)),
-    of: workloads.filter((name) => of.split(',').includes(name)),
-    save: (samples, done) => save(section, { ...circumstances(done), seconds: Number(each), samples }),
-  })
-else if (section === 'subgraph') {
-  const samples = await measureSubgraphs(Number(runs), Number(each))
-  save(section, { ...circumstances(Number(runs)), requests: Number(each), samples })
-} else throw new TypeError(`There is no section ${section}.`)
+await section.measure(args, save, readResult(name) as never)

@@ -17,16 +17,17 @@ export const equivalents: readonly Equivalent[] = [
     reason: 'For the types: what names a subject has a binder.',
   },
   {
+    file: 'packages/identity/src/hmac-sha256.ts',
+    text: 'if (length > inner.length) inner = Buffer.concat([inner.subarray(0, block)], length)',
+    original: 'length > inner.length',
+    reason: 'Room for what is hashed is made anew: the same, only slower.',
+  },
+  {
     file: 'packages/identity/src/sign-context.ts',
     text: 'if (entry === undefined) {',
     original: 'entry === undefined',
     replacement: 'true',
     reason: "Derives a receiver's key for each token anew: the same key, only slower.",
-  },
-  {
-    file: 'packages/postgres/src/postgres.ts',
-    text: 'pipeline: true,',
-    reason: 'The same queries in the same order, with more round trips.',
   },
   {
     file: 'packages/subgraph/src/answer-request.ts',
@@ -46,21 +47,6 @@ export const equivalents: readonly Equivalent[] = [
     original: 'field.astNode ?? {}',
     replacement: 'field.astNode',
     reason: 'For the types: the schema is built from SDL, where this is always so.',
-  },
-  {
-    file: 'packages/subgraph/src/execute-operation.ts',
-    text: 'persistedQueries: false,',
-    reason: 'A request is its text, its name and its variables: nothing in it could name another one.',
-  },
-  {
-    file: 'packages/subgraph/src/execute-operation.ts',
-    text: 'includeStacktraceInErrorResponses: false,',
-    reason: 'What leaves is made anew by `maskError`.',
-  },
-  {
-    file: 'packages/subgraph/src/execute-operation.ts',
-    text: "if (body.kind !== 'complete') throw new AppError('BAD_REQUEST', '@defer and @stream are not served here.')",
-    reason: 'For the types: GraphQL 16 answers as a whole.',
   },
   {
     file: 'packages/subgraph/src/http-server.ts',
@@ -344,22 +330,17 @@ export const equivalents: readonly Equivalent[] = [
     reason: 'For the types: the schema is built from SDL, where this is always so.',
   },
   {
-    file: 'packages/subgraph/src/operation-type.ts',
-    text: 'maxSize: 4 * 1024 * 1024,',
+    file: 'packages/subgraph/src/read-operation.ts',
+    text: 'maxSize: 1024 * 1024,',
     reason: 'How much is remembered: a smaller cache is only slower.',
   },
   {
-    file: 'packages/subgraph/src/operation-type.ts',
-    text: 'return parse(query, { noLocation: true })',
-    reason: 'Nobody asks where in the text something is.',
-  },
-  {
-    file: 'packages/subgraph/src/operation-type.ts',
-    text: 'types.set(key, operation)',
+    file: 'packages/subgraph/src/read-operation.ts',
+    text: 'documents.set(query, read)',
     reason: 'Does again what was done before: the same, only slower.',
   },
   {
-    file: 'packages/subgraph/src/operation-type.ts',
+    file: 'packages/subgraph/src/read-operation.ts',
     text: 'if (known !== undefined) return known',
     original: 'known !== undefined',
     replacement: 'false',

@@ -17,13 +17,13 @@ export const targets: Readonly<Record<string, readonly Target[]>> = {
         'src/{perform-once,postgres,check-catalogue,database-error}.ts',
       ],
       // Those of provisioning make roles of the server's, once.
-      tests: ['src/{audit*,bound-*,caller*,check-*,database-*,perform-*,postgres,row-*,turns}.test.ts'],
+      tests: ['src/{audit*,bound-*,caller*,check-*,database-*,perform-*,postgres,round-*,row-*,turns}.test.ts'],
     },
   ],
   'packages/subgraph': [
     {
       files: [
-        'src/{http-server,answer-request,read-request,operation-type,request-transaction,request-context}.ts',
+        'src/{http-server,answer-request,read-request,read-operation,request-transaction,request-context}.ts',
         'src/{protect-schema,build-schema,enforce-rules,enforce-policies,check-owners,execute-operation}.ts',
         'src/{check-connections,report-withheld,settle,audit-events,connection,mask-error}.ts',
       ],

@@ -22,9 +22,9 @@ import type { RunFeed } from './run-feed.ts'
 import type { RunWatch } from './run-watch.ts'
 import { sendMessage, type SendOptions } from './send-message.ts'
 import { endRun } from './store/end-run.ts'
-import { answerIdOf } from './store/new-id.ts'
+import { answerIdOf, newId } from './store/new-id.ts'
 
-export interface ResolverOptions extends SendOptions {
+export interface ResolverOptions extends Omit<SendOptions, 'run'> {
   /** Runs that ended; awaited only by those who wait for one. */
   readonly watch: () => Promise<RunWatch>
   readonly feed: () => Promise<RunFeed>
@@ -62,16 +62,23 @@ export const createResolvers = (options: ResolverOptions) =>
 
     Mutation: {
       async chatSend(_root, { input }, context) {
-        const sent = await sendMessage(input, context, options)
-        if (sent.run === null) return { run: null, error: sent.error && chatError(sent.error) }
         const watch = await options.watch()
-        await watch.untilOver(sent.run, input.waitMs ?? 30_000, async () => {
-          const status = (await readRun(context, sent.run))?.status
+        const fresh = newId('run')
+        // Before it is stored, so that its end is heard however soon that is.
+        using begun = watch.hear(fresh)
+        const sent = await sendMessage(input, context, { ...options, run: fresh })
+        if (sent.run === null) return { run: null, error: sent.error && chatError(sent.error) }
+        const id = sent.run
+        let run: Awaited<ReturnType<typeof readRun>> = null
+        const isOver = async () => {
+          run = await readRun(context, id)
+          if (run?.status !== 'QUEUED' && run?.status !== 'RUNNING') return true
           // Nothing is held while waiting.
           await context.commit()
-          return status !== 'QUEUED' && status !== 'RUNNING'
-        })
-        return { run: await readRun(context, sent.run), error: null }
+          return false
+        }
+        await watch.untilOver(id, input.waitMs ?? 30_000, isOver, id === fresh ? begun : undefined)
+        return { run: run ?? (await readRun(context, id)), error: null }
       },
 
       async chatCancelRun(_root, { runId }, context) {

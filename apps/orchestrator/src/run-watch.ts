@@ -12,10 +12,18 @@ export interface RunWatch {
   onEnd(run: string, listener: () => void): () => void
   /**
    * Resolves when the run is over, when it waits for its user, or after `ms`. `isOver` says whether it is either: it is
-   * asked at the start, then rarely, and when it is heard; more often once this is closed.
+   * asked at the start, unless the run was heard from before it began, then rarely, and when it is heard; more often once
+   * this is closed.
    */
-  untilOver(run: string, ms: number, isOver: () => Promise<boolean>): Promise<void>
+  untilOver(run: string, ms: number, isOver: () => Promise<boolean>, begun?: Heard): Promise<void>
+  /** Hears of the end, or waiting, of a run that is not there yet. */
+  hear(run: string): Heard
   close(): Promise<void>
+}
+
+/** What is heard of one run, up to when it is left. */
+export interface Heard extends Disposable {
+  readonly promise: Promise<void>
 }
 
 const rereadMs = 2000
@@ -28,17 +36,28 @@ export async function watchRuns(db: Pick<Postgres<unknown>, 'listen'>): Promise<
   const [ended, waits] = [createListeners(), createListeners()]
   const connections = [await db.listen(runEnded, ended.tell), await db.listen(runWaits, waits.tell)]
 
+  function hear(run: string): Heard {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const stops = [ended, waits].map((listeners) => listeners.add(run, resolve))
+    return {
+      promise,
+      [Symbol.dispose]() {
+        for (const stop of stops) stop()
+      },
+    }
+  }
+
   return {
     onEnd: ended.add,
-    async untilOver(run, ms, isOver) {
+    hear,
+    async untilOver(run, ms, isOver, begun) {
       const end = Date.now() + ms
-      for (;;) {
-        const heard = Promise.withResolvers<void>()
-        const stopTimer = new AbortController()
+      for (let isAsked = begun === undefined; ; isAsked = true) {
         // Before the question, so that an end between question and answer is heard.
-        const stops = [ended, waits].map((listeners) => listeners.add(run, heard.resolve))
+        using heard = isAsked || begun === undefined ? hear(run) : begun
+        const stopTimer = new AbortController()
         try {
-          if (ms <= 0 || (await isOver()) || Date.now() >= end) return
+          if (ms <= 0 || (isAsked && (await isOver())) || Date.now() >= end) return
           const wait = Math.min(reread, end - Date.now())
           await Promise.race([
             heard.promise,
@@ -46,7 +65,6 @@ export async function watchRuns(db: Pick<Postgres<unknown>, 'listen'>): Promise<
             pause(wait, undefined, { signal: stopTimer.signal }).catch(() => undefined),
           ])
         } finally {
-          for (const stop of stops) stop()
           stopTimer.abort()
         }
       }

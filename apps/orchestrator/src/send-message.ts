@@ -2,11 +2,9 @@ import { AppError } from '@behalf/identity'
 import type { AgentApi, ChatErrorCode, ModelBackend } from '@behalf/orchestration'
 import type { SubgraphContext } from '@behalf/subgraph'
 import { sql, type Kysely } from 'kysely'
-import { hasTokensLeft, type Budgets } from './budgets.ts'
+import { hasRoom, type Budgets } from './budgets.ts'
 import { activeStatuses, type Database } from './database.ts'
-import { enqueueRun } from './queue/run-job.ts'
-import { addMessage } from './store/end-run.ts'
-import { newId } from './store/new-id.ts'
+import { storeNewRun } from './store/new-run.ts'
 
 export interface SendInput {
   readonly conversationId?: string | null
@@ -23,6 +21,8 @@ export interface SendOptions {
   readonly agentApi: AgentApi
   readonly backend: Pick<ModelBackend, 'kind' | 'name'>
   readonly budgets: Budgets
+  /** The id that a new run is given: whoever waits for its end can listen before it begins. */
+  readonly run: string
 }
 
 const maxText = 8000
@@ -57,39 +57,32 @@ export async function sendMessage(
     if (!conversation) return { run: null, error: null }
     if (await isBusy(db, input.conversationId)) return busy
   }
-  if (!(await hasTokensLeft(db, { subject, tenant }, options.budgets))) return spent
-  if ((await countRuns(db)) >= options.budgets.userRuns) return spent
+  const owner = { subject, tenant }
+  if (!(await hasRoom(db, owner, options.budgets))) return spent
   if (redeemed.has(context)) throw new AppError('BAD_USER_INPUT', 'Send one text per request.')
   redeemed.add(context)
   // Nothing is held while the gateway is asked.
   await context.commit()
   const { handle } = await options.agentApi.redeem(ticket)
 
-  const run = newId('run')
+  const run = options.run
   const stored = await db
     .transaction()
     .execute(async (inner) => {
       // Of two that were told that there is room for one more, one is.
       await sql`select pg_advisory_xact_lock(hashtextextended(${`chat runs of ${subject}`}, 0))`.execute(inner)
-      if ((await countRuns(inner)) >= options.budgets.userRuns) throw new Spent()
-      const conversation = input.conversationId ?? (await addConversation(inner, input.text))
-      // Whatever was stored meanwhile, by a repeat or by another text, is seen by the unique indexes.
-      const added = await inner
-        .insertInto('run')
-        .values({
-          id: run,
-          conversation_id: conversation,
-          idempotency_key: input.idempotencyKey,
-          backend_kind: options.backend.kind,
-          backend_name: options.backend.name,
-        })
-        .onConflict((conflict) => conflict.doNothing())
-        .returning('id')
-        .executeTakeFirst()
-      if (!added) throw new Overtaken()
-      await addMessage(inner, { run, conversation, role: 'USER', text: input.text })
-      await inner.insertInto('run_delegation').values({ run_id: run, handle }).execute()
-      await enqueueRun(inner, { run, subject, tenant })
+      if (!(await hasRoom(inner, owner, options.budgets))) throw new Spent()
+      const isFirst = await storeNewRun(inner, {
+        run,
+        conversation: input.conversationId ?? null,
+        title: titleOf(input.text),
+        text: input.text,
+        idempotencyKey: input.idempotencyKey,
+        backend: options.backend,
+        delegation: handle,
+        owner,
+      })
+      if (!isFirst) throw new Overtaken()
       return 'stored' as const
     })
     .catch((error: unknown) => {
@@ -110,16 +103,6 @@ const spent: SendResult = { run: null, error: 'BUDGET_EXCEEDED' }
 class Overtaken extends Error {}
 /** Undoes what is one run too many. */
 class Spent extends Error {}
-
-/** Runs of the caller's that are not over. */
-async function countRuns(db: Kysely<Database>): Promise<number> {
-  const { runs } = await db
-    .selectFrom('run')
-    .select((eb) => eb.fn.countAll<string>().as('runs'))
-    .where('status', 'in', activeStatuses)
-    .executeTakeFirstOrThrow()
-  return Number(runs)
-}
 
 function checkInput({ text, idempotencyKey, waitMs }: SendInput): void {
   const refuse = (message: string) => new AppError('BAD_USER_INPUT', message)
@@ -154,10 +137,7 @@ async function isBusy(db: Kysely<Database>, conversation: string): Promise<boole
   return active !== undefined
 }
 
-async function addConversation(db: Kysely<Database>, text: string): Promise<string> {
-  const id = newId('cnv')
+function titleOf(text: string): string {
   const line = text.trim().split(/\s+/).join(' ')
-  const title = line.length > titleLength ? `${line.slice(0, titleLength - 1).toWellFormed()}…` : line
-  await db.insertInto('conversation').values({ id, title }).execute()
-  return id
+  return line.length > titleLength ? `${line.slice(0, titleLength - 1).toWellFormed()}…` : line
 }

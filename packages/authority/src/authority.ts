@@ -7,6 +7,7 @@ import type {
   Revocations,
   Revoked,
   Ticket,
+  UsedDelegation,
 } from '@behalf/identity'
 import type { AuditWriter } from '@behalf/postgres'
 
@@ -23,7 +24,7 @@ export interface Authority {
    * Null if the handle is unknown, its delegation has ended or was revoked, itself or with its subject or session, or it
    * is for none of these agents.
    */
-  useDelegation(handle: string, agents: readonly string[]): Promise<Delegation | null>
+  useDelegation(handle: string, agents: readonly string[]): Promise<UsedDelegation | null>
   /**
    * The delegation of a client that shows a user's token itself: one for each user, client and agent, made or renewed by
    * the token for 30 days. Null where the user ended it after they last signed in for the client, or whoever grants it

@@ -105,12 +105,15 @@ describe('a ticket', () => {
 describe('a delegation', () => {
   it('is used by its handle, on any replica', async () => {
     const { handle, delegation } = await redeemed()
-    expect(await elsewhere((other) => other.useDelegation(handle, ['assistant']))).toEqual(delegation)
+    expect(await elsewhere((other) => other.useDelegation(handle, ['assistant']))).toEqual({
+      ...delegation,
+      isRenewable: false,
+    })
   })
 
   it('keeps what is null', async () => {
     const { handle, delegation } = await redeemed({ session: null, authTime: null, acr: null, scopes: [], facts: {} })
-    expect(await authority.useDelegation(handle, ['other', 'assistant'])).toEqual(delegation)
+    expect(await authority.useDelegation(handle, ['other', 'assistant'])).toEqual({ ...delegation, isRenewable: false })
   })
 
   it('is nothing to another agent, by another handle, or by its id', async () => {

@@ -1,8 +1,16 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { type AuditEvent, deepFreeze, type Delegation, type DelegationGrant, type Ticket } from '@behalf/identity'
+import {
+  type AuditEvent,
+  deepFreeze,
+  type Delegation,
+  type DelegationGrant,
+  type Ticket,
+  type UsedDelegation,
+} from '@behalf/identity'
 import { writeAuditEvent } from '@behalf/postgres'
 import { sql, type Kysely, type Selectable } from 'kysely'
 import type { Database, DelegationTable } from './database.ts'
+import { statement } from './statement.ts'
 import { useOnce } from './use-once.ts'
 
 export type GrantedRow = Pick<Selectable<DelegationTable>, (typeof granted)[number]>
@@ -26,9 +34,6 @@ export const granted = [
   'expires_at',
 ] as const
 
-/** Times are the database's, so that all replicas have one clock. */
-const lifetime = sql<Date>`now() + interval '15 minutes'`
-
 /** In one transaction: either the ticket is used and the delegation is there, or neither. */
 export async function redeem(
   db: Kysely<Database>,
@@ -38,64 +43,68 @@ export async function redeem(
   const handle = randomBytes(32).toString('base64url')
   return db.transaction().execute(async (trx) => {
     if (!(await useOnce(trx, 'used_ticket', ticket.id, ticket.expiresAt))) return null
-    const { rows } = await sql<{ ended: boolean }>`select ${isRevoked(grant)} as ended`.execute(trx)
-    if (rows[0]?.ended !== false) return null
-    const row = await trx
-      .insertInto('delegation')
-      .values({
-        id: `dlg_${randomBytes(16).toString('base64url')}`,
-        handle_hash: hashOf(handle),
-        issuer: grant.issuer,
-        subject: grant.subject,
-        tenant: grant.tenant,
-        agent: grant.agent,
-        scopes: [...grant.scopes],
-        facts: JSON.stringify(grant.facts),
-        client: grant.client,
-        session: grant.session,
-        auth_time: grant.authTime,
-        acr: grant.acr,
-        issued_at: grant.issuedAt,
-        parent: grant.parent,
-        expires_at: lifetime,
-      })
-      .returning(granted)
-      .executeTakeFirstOrThrow()
+    const { rows } = await grantStatement(
+      trx,
+      `dlg_${randomBytes(16).toString('base64url')}`,
+      hashOf(handle),
+      grant.issuer,
+      grant.subject,
+      grant.tenant,
+      grant.agent,
+      grant.scopes,
+      JSON.stringify(grant.facts),
+      grant.client,
+      grant.session,
+      grant.authTime,
+      grant.acr,
+      grant.issuedAt,
+      grant.parent,
+    )
+    const [row] = rows
+    if (row === undefined) return null
     const delegation = delegationOf(row)
     await writeAuditEvent(trx, grantedEvent(delegation))
     return { handle, delegation }
   })
 }
 
-/** Reads what is still in force, and notes its use at most once a minute, so that a busy run writes little. */
-export async function use(db: Kysely<Database>, handle: string, agents: readonly string[]): Promise<Delegation | null> {
-  const inForce = db
-    .selectFrom('delegation')
-    .select([...granted, 'last_used_at'])
-    .where('handle_hash', '=', hashOf(handle))
-    .where('agent', '=', (eb) => eb.fn.any(eb.val([...agents])))
-    .where('revoked_at', 'is', null)
-    .where('expires_at', '>', sql<Date>`now()`)
-    .where(sql<boolean>`not authority.is_revoked(issuer, subject, session, issued_at)`)
-  const row = await db
-    .with('in_force', () => inForce)
-    .with('noted', (q) =>
-      q
-        .updateTable('delegation')
-        .set({ last_used_at: sql`now()` })
-        .from('in_force')
-        .whereRef('delegation.id', '=', 'in_force.id')
-        .where((eb) =>
-          eb.or([
-            eb('in_force.last_used_at', 'is', null),
-            eb('in_force.last_used_at', '<', sql<Date>`now() - interval '1 minute'`),
-          ]),
-        ),
-    )
-    .selectFrom('in_force')
-    .select(granted)
-    .executeTakeFirst()
-  return row === undefined ? null : delegationOf(row)
+/** Of a ticket whose user was not ended since. Times are the database's, so that all replicas have one clock. */
+const grantStatement = statement<GrantedRow>(`
+  insert into authority.delegation (id, handle_hash, issuer, subject, tenant, agent, scopes, facts, client, session,
+    auth_time, acr, issued_at, parent, expires_at)
+  select $1, $2, $3, $4, $5, $6, $7::text[], $8::jsonb, $9, $10, $11::bigint, $12, $13::bigint, $14,
+    now() + interval '15 minutes'
+  where not authority.is_revoked($3, $4, $10, $13::bigint)
+  returning ${granted.join()}`)
+
+const useStatement = statement<GrantedRow & { readonly renewable: boolean }>(`
+  with in_force as (
+    select ${granted.join()}, last_used_at from authority.delegation
+    where handle_hash = $1 and agent = any($2) and revoked_at is null and expires_at > now()
+    and not authority.is_revoked(issuer, subject, session, issued_at)
+  ), noted as (
+    update authority.delegation d set last_used_at = now() from in_force f
+    where d.id = f.id and (f.last_used_at is null or f.last_used_at < now() - interval '1 minute')
+  )
+  select ${granted.join()}, exists (
+    select from authority.approval a where a.delegation = f.id and a.decision = 'APPROVE' and a.ended_at is null
+    and a.resolved_at + interval '15 minutes' > f.expires_at
+  ) as renewable from in_force f`)
+
+/**
+ * Reads what is still in force, and notes its use at most once a minute, so that a busy run writes little. In the same
+ * statement, whether `Approvals.renewable` has something for it: hardly ever, so that nobody asks for nothing.
+ */
+export async function use(
+  db: Kysely<Database>,
+  handle: string,
+  agents: readonly string[],
+): Promise<UsedDelegation | null> {
+  const { rows } = await useStatement(db, hashOf(handle), agents)
+  const [row] = rows
+  if (row === undefined) return null
+  const { renewable: isRenewable, ...of } = row
+  return Object.freeze({ ...delegationOf(of), isRenewable })
 }
 
 /** Asked of the database and not of memory: a ticket or delegation that has ended is refused by every replica at once. */

@@ -57,6 +57,17 @@ describe('[P9] [P11] what a user approves', () => {
     expect(rows).toEqual([{ renewed: null }, { renewed: 'true' }])
   })
 
+  it('is seen when the delegation is used, as long as it would renew it', async () => {
+    const { handle, id } = await asked()
+    expect(await use(handle)).toMatchObject({ isRenewable: false })
+    await app.decide(id)
+    expect(await use(handle)).toMatchObject({ isRenewable: true })
+    const proof = await approvals().renewable(handle, agents)
+    if (proof === null) throw new Error('nothing to renew it with')
+    await approvals().renew(proof, grant)
+    expect(await use(handle)).toMatchObject({ isRenewable: false })
+  })
+
   it.each([
     ['of somebody else', { subject: 'usr_ben' }],
     ['of another tenant', { tenant: 'globex' }],

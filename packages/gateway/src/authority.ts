@@ -8,6 +8,7 @@ import type {
   Revocations,
   Revoked,
   Ticket,
+  UsedDelegation,
 } from '@behalf/identity'
 
 /**
@@ -21,7 +22,7 @@ export interface Authority {
   /** Makes a delegation of a ticket; null when it was redeemed before, or whoever granted it was ended. */
   redeemTicket(ticket: Ticket): Promise<{ readonly handle: string; readonly delegation: Delegation } | null>
   /** Null for a delegation that is unknown, ended, revoked, or given to none of these agents. */
-  useDelegation(handle: string, agents: readonly string[]): Promise<Delegation | null>
+  useDelegation(handle: string, agents: readonly string[]): Promise<UsedDelegation | null>
   /**
    * The delegation of a client that shows a user's token itself: one for each user, client and agent, made or renewed by
    * the token. Null where the user ended it after they last signed in for the client, or whoever grants it was ended.

@@ -1,4 +1,5 @@
-import { createHmac, createSecretKey, hash, type KeyObject, timingSafeEqual } from 'node:crypto'
+import { createHmac, hash, type KeyObject, timingSafeEqual } from 'node:crypto'
+import { createHmacSha256, type HmacSha256 } from './hmac-sha256.ts'
 import type { EpochKey } from './keys.ts'
 
 /**
@@ -19,23 +20,27 @@ const encode = (text: string) => Buffer.from(text).toString('base64url')
 /** @param claims - JSON of an object. */
 export function signCompact(header: string, claims: string, key: KeyObject): string {
   const input = `${header}.${encode(claims)}`
-  return `${input}.${hmac(input, key)}`
+  return `${input}.${createHmac('sha256', key).update(input).digest('base64url')}`
 }
 
-/** Splits a token; null for whatever is not three base64url parts. */
+/** Splits a token; null for whatever is not three parts. What they consist of, the signature tells, if it holds. */
 export function splitCompact(token: string): CompactJws | null {
-  const parts = /^([\w-]+)\.([\w-]+)\.([\w-]+)$/.exec(token)
-  if (parts === null) return null
-  const [, header = '', payload = '', signature = ''] = parts
+  const parts = token.split('.')
+  if (parts.length !== 3) return null
+  const [header = '', payload = '', signature = ''] = parts
   return { header, payload, signature }
 }
+
+/** Whether its parts are base64url. */
+export const isCompact = ({ header, payload, signature }: CompactJws): boolean =>
+  [header, payload, signature].every((part) => /^[\w-]+$/.test(part))
 
 /**
  * Compares encoded signatures, not decoded ones: base64url has several spellings of the same bytes
  * (RFC 4648 3.5), and only one of them is accepted.
  */
-export function signatureHolds({ header, payload, signature }: CompactJws, key: KeyObject): boolean {
-  const expected = Buffer.from(hmac(`${header}.${payload}`, key))
+export function signatureHolds({ header, payload, signature }: CompactJws, hmac: HmacSha256): boolean {
+  const expected = Buffer.from(hmac(`${header}.${payload}`))
   const given = Buffer.from(signature)
   return given.length === expected.length && timingSafeEqual(given, expected)
 }
@@ -50,14 +55,12 @@ export function decodeObject(part: string): Record<string, unknown> {
   }
 }
 
-/** Each key by the one header that may announce it. */
-export const keysByHeader = (typ: string, name: string, keys: readonly EpochKey[]): ReadonlyMap<string, KeyObject> =>
-  new Map(keys.map(({ epoch, key }) => [encodeHeader(typ, `${name}/${epoch}`), createSecretKey(key)]))
+/** Each key, ready to verify with, by the one header that may announce it. */
+export const keysByHeader = (typ: string, name: string, keys: readonly EpochKey[]): ReadonlyMap<string, HmacSha256> =>
+  new Map(keys.map(({ epoch, key }) => [encodeHeader(typ, `${name}/${epoch}`), createHmacSha256(key)]))
 
 /** base64url SHA-256 of a request's exact body. */
 export const bodyHash = (body: Uint8Array) => hash('sha256', body, 'base64url')
 
 export const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
-
-const hmac = (input: string, key: KeyObject) => createHmac('sha256', key).update(input).digest('base64url')

@@ -48,6 +48,8 @@ export interface ContextClaims {
   }
 }
 
+/** Of an agent only. */
+const actingNames = ['delegation', 'run', 'tool', 'call', 'parent']
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 
 /**
@@ -71,9 +73,9 @@ export function readContextClaims(claims: Record<string, unknown>): ContextClaim
   if (rctx['auth_time'] !== null && !isSeconds(rctx['auth_time'])) return 'rctx.auth_time'
   if (!isObject(tctx) || !isTextOrNull(tctx['tenant'])) return 'tctx'
   if (!isObject(tctx['facts']) || !Object.values(tctx['facts']).every(isFactValue)) return 'tctx.facts'
-  for (const name of ['delegation', 'run', 'tool', 'call', 'parent']) {
-    if (tctx[name] !== undefined && (act === undefined || !isText(tctx[name]))) return `tctx.${name}`
-  }
+  const acting = [tctx['delegation'], tctx['run'], tctx['tool'], tctx['call'], tctx['parent']]
+  const misfit = acting.findIndex((value) => value !== undefined && (act === undefined || !isText(value)))
+  if (misfit >= 0) return `tctx.${actingNames[misfit]}`
   if (!isObject(hop) || !isText(hop['to']) || !isText(hop['req'])) return 'hop'
   if (hop['op'] !== 'query' && hop['op'] !== 'mutation' && hop['op'] !== 'subscription') return 'hop.op'
   if (hop['op'] === 'mutation' ? !isText(hop['jti']) : hop['jti'] !== undefined) return 'hop.jti'

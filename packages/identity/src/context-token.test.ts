@@ -98,6 +98,16 @@ describe('a context token', () => {
     expect(payload['act']).toEqual({ sub: agentOfAda.actor?.agent })
   })
 
+  it('[P1] tells nothing that could be changed afterwards, down to the last of it', async () => {
+    const told = request({ operation: 'mutation', approval: { id: 'apr_1', field: 'cancelOrder' }, facts: ['groups'] })
+    const token = signer.sign(deepFreeze({ ...agentOfAda, facts: { groups: ['a', 'b'] } }), told)
+    const { identity } = await orders.verifyHead(head(token)).verifyBody(body).verifyOperation('mutation', onceOnly())
+    const parts: unknown[] = [identity, ...Object.values(identity), identity.facts['groups']]
+    const objects = parts.filter((part) => typeof part === 'object' && part !== null)
+    expect(objects).toHaveLength(6)
+    expect(objects.filter((part) => !Object.isFrozen(part))).toEqual([])
+  })
+
   it('names the agent, its delegation, run, tool and call', async () => {
     const { identity } = await accept(signer.sign(agentOfAda, request()))
     expect(identity.actor).toEqual(agentOfAda.actor)

@@ -53,3 +53,9 @@ export interface Delegation extends DelegationGrant {
   readonly createdAt: Date
   readonly expiresAt: Date
 }
+
+/** As it is found when it is used. */
+export interface UsedDelegation extends Delegation {
+  /** Whether its user has approved something since, by which it would last for longer: see `Approvals.renewable`. */
+  readonly isRenewable: boolean
+}

@@ -28,7 +28,15 @@ export { readClaim } from './read-claim.ts'
 export { createSubjectBinders } from './bind-subjects.ts'
 export type { BindSubjects, BoundArguments, SubjectInputs, SubjectRule } from './bind-subjects.ts'
 export type { AgentAccess, FieldRule, Graph, GraphSubgraph, JsonSchema, ToolDefinition } from './graph.ts'
-export type { ApprovedHash, Delegation, DelegationGrant, Proof, ResolvedSubject, Ticket } from './delegation.ts'
+export type {
+  ApprovedHash,
+  Delegation,
+  DelegationGrant,
+  Proof,
+  ResolvedSubject,
+  Ticket,
+  UsedDelegation,
+} from './delegation.ts'
 export { agentApiPaths, agentApiTypes, modelReceiver } from './agent-api.ts'
 export type {
   ApprovalState,

@@ -79,7 +79,10 @@ describe('[P1] a receiver refuses', () => {
     expect(refusal(head(relabelled), balance)).toBe('CONTEXT_WRONG_RECEIVER')
   })
 
-  it('a token signed by another receiver with its own key', async () => {
+  it('a token signed by another receiver with its own key, and says of which key that was', async () => {
+    const [other, none] = [await tokenFrom(() => {}, {}, 'balance'), await tokenFrom(() => {}, { kid: 'orders/2' })]
+    expect(refused(head(other))?.cause).toBe('signature does not hold')
+    expect(refused(head(none))?.cause).toBe('no such key, or a header that is not ours byte for byte')
     expect(refusal(head(await tokenFrom(() => {}, {}, 'balance')))).toBe('CONTEXT_SIGNATURE')
     expect(refusal(head(await tokenFrom(() => {}, {}, 'orders')))).toBe('accepted')
   })

@@ -1,5 +1,5 @@
 import { AppError } from './app-error.ts'
-import { bodyHash, decodeObject, keysByHeader, signatureHolds, splitCompact } from './compact-jws.ts'
+import { bodyHash, decodeObject, isCompact, keysByHeader, signatureHolds, splitCompact } from './compact-jws.ts'
 import {
   type ContextClaims,
   contextLifetime,
@@ -93,17 +93,19 @@ export function createContextVerifier(options: ContextVerifierOptions): ContextV
   const { receiver, trustDomain, maxBodyBytes = 1024 * 1024, clock = Date.now } = options
   const keys = keysByHeader(contextTokenType, receiver, parseKeys(options.keys))
 
-  function verifyToken(rawHeaders: readonly string[]): ContextClaims {
-    const tokens = headerValues(rawHeaders, contextTokenHeader)
-    const [token] = tokens
-    if (token === undefined || tokens.length > 1)
+  function verifyToken(tokens: readonly string[]): ContextClaims {
+    const [token, ...others] = tokens
+    if (token === undefined || others.length > 0)
       throw new ContextError('CONTEXT_MISSING', `${tokens.length} context tokens`)
     if (token.length > maxContextTokenBytes) throw new ContextError('CONTEXT_MALFORMED', `${token.length} bytes`)
     const jws = splitCompact(token)
     if (jws === null) throw new ContextError('CONTEXT_MALFORMED', 'not a compact JWS')
     const key = keys.get(jws.header)
-    if (key === undefined) throw unknownHeader(jws.header, receiver)
-    if (!signatureHolds(jws, key)) throw new ContextError('CONTEXT_SIGNATURE', 'signature does not hold')
+    if (key === undefined || !signatureHolds(jws, key)) {
+      if (!isCompact(jws)) throw new ContextError('CONTEXT_MALFORMED', 'not a compact JWS')
+      if (key === undefined) throw unknownHeader(jws.header, receiver)
+      throw new ContextError('CONTEXT_SIGNATURE', 'signature does not hold')
+    }
 
     const claims = readContextClaims(decodeObject(jws.payload))
     if (typeof claims === 'string') throw new ContextError('CONTEXT_MALFORMED', `claim ${claims}`)
@@ -122,14 +124,14 @@ export function createContextVerifier(options: ContextVerifierOptions): ContextV
 
   return {
     verifyHead({ method, url, rawHeaders }) {
-      const claims = verifyToken(rawHeaders)
+      const { tokens, lengths, encoded } = readHeaders(rawHeaders)
+      const claims = verifyToken(tokens)
       const refuse = (reason: string) => new ContextError('CONTEXT_WRONG_REQUEST', reason, claims.txn)
       if (method !== 'POST') throw refuse(`method ${method}`)
       if (url.includes('?')) throw refuse('query string')
-      if (headerValues(rawHeaders, 'content-encoding').length > 0) throw refuse('content-encoding')
-      if (headerValues(rawHeaders, 'transfer-encoding').length > 0) throw refuse('transfer-encoding')
-      const [length = '', ...lengths] = headerValues(rawHeaders, 'content-length')
-      if (lengths.length > 0 || !/^\d{1,15}$/.test(length)) throw refuse('content-length')
+      if (encoded !== null) throw refuse(encoded)
+      const [length = '', ...others] = lengths
+      if (others.length > 0 || !/^\d{1,15}$/.test(length)) throw refuse('content-length')
       const contentLength = Number(length)
       if (contentLength > maxBodyBytes)
         throw new ContextError('PAYLOAD_TOO_LARGE', `${contentLength} bytes`, claims.txn)
@@ -159,22 +161,22 @@ function verifyBody(claims: ContextClaims, body: Uint8Array): VerifiedBody {
   }
 }
 
-/** The only place where an {@link Identity} is made. */
+/** The only place where an {@link Identity} is made. What it has is frozen by name: to look for it takes longer. */
 function toIdentity(claims: ContextClaims): Identity {
   const { sub, scope, rctx, tctx, hop, txn } = claims
   const identity: Unbranded<Identity> = {
     subject: sub,
     tenant: tctx.tenant,
-    scopes: scope === '' ? [] : scope.split(' '),
-    facts: tctx.facts,
+    scopes: Object.freeze(scope === '' ? [] : scope.split(' ')),
+    facts: deepFreeze(tctx.facts),
     client: rctx.client,
     authTime: rctx.auth_time,
     acr: rctx.acr,
-    actor: readActor(claims),
+    actor: Object.freeze(readActor(claims)),
     txn,
-    approval: hop.approval ?? null,
+    approval: Object.freeze(hop.approval ?? null),
   }
-  return deepFreeze(identity) as Identity
+  return Object.freeze(identity) as Identity
 }
 
 /** Tells a token for somebody else from one that nobody of ours makes (RFC 8725 3.1: `alg`, `typ` and `kid` are hostile input). */
@@ -186,6 +188,24 @@ function unknownHeader(part: string, receiver: string): ContextError {
   return new ContextError('CONTEXT_SIGNATURE', 'no such key, or a header that is not ours byte for byte')
 }
 
-function headerValues(rawHeaders: readonly string[], name: string): string[] {
-  return rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === name)
+interface Headers {
+  /** Values of each that is called so. */
+  readonly tokens: readonly string[]
+  readonly lengths: readonly string[]
+  /** The name of one that says that the body is not what was hashed. */
+  readonly encoded: string | null
+}
+
+function readHeaders(rawHeaders: readonly string[]): Headers {
+  const tokens: string[] = []
+  const lengths: string[] = []
+  let encoded: string | null = null
+  rawHeaders.forEach((value, at) => {
+    if (at % 2 === 0) return
+    const name = rawHeaders[at - 1]?.toLowerCase()
+    if (name === contextTokenHeader) tokens.push(value)
+    else if (name === 'content-length') lengths.push(value)
+    else if (name === 'content-encoding' || name === 'transfer-encoding') encoded = name
+  })
+  return { tokens, lengths, encoded }
 }

@@ -59,6 +59,10 @@ export function setUp({
   const guard = () => {
     if (state.lost || state.end) throw new RunLost()
   }
+  const over = (end: RunEnd) => {
+    log.push(`end ${end.status}`)
+    state.end = end
+  }
   const replace = (id: string, outcome: ToolOutcome) => {
     const index = steps.findIndex(({ calls }) => calls.some((stored) => stored.id === id))
     const step = steps[index] as Step
@@ -82,20 +86,23 @@ export function setUp({
               startedAt,
               turns: [{ role: 'user', text: 'Hi' }],
               steps: [...steps],
-              hasBudget: async () => budget?.() ?? true,
-              async addStep(step) {
+              hasBudget: () => budget?.() ?? true,
+              async addStep(step, { start, end } = {}) {
                 guard()
                 log.push(`step ${step.calls.map(({ name }) => name).join()}`)
                 steps.push(step)
+                if (start !== undefined) log.push(`start ${nameOf(start)}`)
+                if (end) over(end)
               },
               async startCall(id) {
                 guard()
                 log.push(`start ${nameOf(id)}`)
               },
-              async settleCall(id, { status, outcome }) {
+              async settleCall(id, { status, outcome }, { start } = {}) {
                 guard()
                 log.push(`settle ${nameOf(id)} ${status}`)
                 replace(id, outcome)
+                if (start !== undefined) log.push(`start ${nameOf(start)}`)
               },
               async wait(calls) {
                 guard()
@@ -106,8 +113,7 @@ export function setUp({
               },
               async end(end) {
                 guard()
-                log.push(`end ${end.status}`)
-                state.end = end
+                over(end)
               },
             },
       ),

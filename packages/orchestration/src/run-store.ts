@@ -43,6 +43,12 @@ export interface RunEnd {
   readonly text: string
 }
 
+/** What is done next, and stored in the same transaction: a call that is about to be sent, or the end. */
+export interface Follows {
+  readonly start?: string | undefined
+  readonly end?: RunEnd | undefined
+}
+
 /**
  * Where runs are kept. Each write is one transaction, durable when its promise resolves,
  * and rejects with {@link RunLost} once the run is over or somebody else has taken it.
@@ -62,13 +68,20 @@ export interface TakenRun {
   /** The conversation so far, ending with the text to answer. */
   readonly turns: readonly Turn[]
   readonly steps: readonly Step[]
-  /** Whether its user and their tenant may ask a model for more today. */
-  hasBudget(): Promise<boolean>
+  /**
+   * Whether its user and their tenant may ask a model for more today, as it was when the run was taken or the last step was
+   * added: it is read with what is stored anyway.
+   */
+  hasBudget(): boolean
   /** What the step cost is counted for both in the same transaction. */
-  addStep(step: Step): Promise<void>
+  addStep(step: Step, follows?: Follows): Promise<void>
   /** The call is about to be sent. */
   startCall(id: string): Promise<void>
-  settleCall(id: string, settled: { readonly status: CallStatus; readonly outcome: ToolOutcome }): Promise<void>
+  settleCall(
+    id: string,
+    settled: { readonly status: CallStatus; readonly outcome: ToolOutcome },
+    follows?: Pick<Follows, 'start'>,
+  ): Promise<void>
   /**
    * Puts the run aside until its user decides, or can decide no more; whoever takes it then sends the calls again. False,
    * and nothing is stored, when anything was decided since the run was taken: it may be what it would wait for.

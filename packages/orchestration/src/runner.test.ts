@@ -188,9 +188,13 @@ test('[P11] a delegation that ends stops a model in the middle of its answer, an
     new Promise<never>((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)))
   for (const where of ['model', 'tool'] as const) {
     const ended = Promise.withResolvers<void>()
+    const watched = Promise.withResolvers<void>()
     const reached = Promise.withResolvers<AbortSignal>()
     const { run, state } = setUp({
-      watch: () => ended.promise,
+      watch: () => {
+        watched.resolve()
+        return ended.promise
+      },
       async *script({ messages, signal }) {
         if (where === 'model') {
           yield { type: 'text', text: 'Your balance ' }
@@ -206,6 +210,7 @@ test('[P11] a delegation that ends stops a model in the middle of its answer, an
     })
     const running = run()
     const signal = await reached.promise
+    await watched.promise
     ended.reject(new AppError('SESSION_ENDED'))
     await running
     expect(signal.aborted).toBe(true)
@@ -216,18 +221,38 @@ test('[P11] a delegation that ends stops a model in the middle of its answer, an
 test('[P11] a delegation is watched anew each time nothing has ended, and as long as the run takes', async () => {
   let asked = 0
   const watched: AbortSignal[] = []
+  const fourth = Promise.withResolvers<void>()
   const { run, state } = setUp({
     script: once,
     watch: (signal) => {
       watched.push(signal)
       if (asked++ < 3) return Promise.resolve()
+      fourth.resolve()
       return new Promise(() => undefined)
+    },
+    answer: async () => {
+      await fourth.promise
+      return { ok: true, result: {}, truncated: false }
     },
   })
   await run()
   expect(state.end).toMatchObject({ status: 'COMPLETED' })
   expect(asked).toBe(4)
   expect(watched.every(({ aborted }) => aborted)).toBe(true)
+})
+
+test('a run that is over at once is not watched: nothing is broken off', async () => {
+  let asked = 0
+  const { run, state } = setUp({
+    script: once,
+    watch: () => {
+      asked++
+      return new Promise(() => undefined)
+    },
+  })
+  await run()
+  expect(state.end).toMatchObject({ status: 'COMPLETED' })
+  expect(asked).toBe(0)
 })
 
 test('[P15] once the budget of the day is used up, no model is asked', async () => {

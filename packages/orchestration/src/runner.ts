@@ -57,6 +57,7 @@ export function createRunner(options: RunnerOptions): Runner {
           const taken = await store.take(run)
           if (!taken) return
           const worked = await work(run, taken, signal)
+          if (worked === 'ended') return
           if ('status' in worked) return await taken.end(worked)
           if (await taken.wait(worked.waiting)) return
         }
@@ -66,7 +67,7 @@ export function createRunner(options: RunnerOptions): Runner {
     },
   }
 
-  async function work(run: string, taken: TakenRun, stop: AbortSignal): Promise<RunEnd | Waits> {
+  async function work(run: string, taken: TakenRun, stop: AbortSignal): Promise<Worked> {
     const steps = [...taken.steps]
     const left = Math.max(0, taken.startedAt + bounds.wallTimeMs - clock())
     const deadline = left === 0 ? AbortSignal.abort() : AbortSignal.timeout(left)
@@ -101,30 +102,31 @@ export function createRunner(options: RunnerOptions): Runner {
     taken: TakenRun & { readonly delegation: string },
     steps: Step[],
     signal: AbortSignal,
-  ): Promise<RunEnd | Waits> {
+  ): Promise<Worked> {
     const { delegation } = taken
     signal.throwIfAborted()
     const tools = await agentApi.tools({ delegation, run }, signal)
+    /** The call that was stored as started together with what came before it. */
+    let started: string | undefined
 
     for (;;) {
       const last = steps.at(-1)
       if (last) {
         const calls: Call[] = []
         const waiting: WaitingCall[] = []
-        for (const call of last.calls) {
-          const outcome = call.outcome ?? (await perform(call))
+        for (const [index, call] of last.calls.entries()) {
+          const outcome = call.outcome ?? (await perform(call, firstOpen(last.calls.slice(index + 1))))
           if (isAsked(outcome)) waiting.push({ call: call.id, approval: outcome.approval })
           else calls.push({ ...call, outcome })
         }
         if (waiting.length > 0) return { waiting }
         steps[steps.length - 1] = { ...last, calls }
-        if (last.reason === 'refused') return ended('FAILED', 'MODEL_REFUSED', steps)
-        if (last.reason === 'length') return ended('INCOMPLETE', 'BUDGET_EXCEEDED', steps)
-        if (calls.length === 0) return ended('COMPLETED', null, steps)
+        const end = endWith(last, steps)
+        if (end) return end
         if (steps.length >= bounds.steps) return ended('INCOMPLETE', 'STEP_LIMIT', steps)
         if (tokensOf(steps) >= bounds.tokens) return ended('INCOMPLETE', 'BUDGET_EXCEEDED', steps)
       }
-      if (!(await taken.hasBudget())) return ended('INCOMPLETE', 'BUDGET_EXCEEDED', steps)
+      if (!taken.hasBudget()) return ended('INCOMPLETE', 'BUDGET_EXCEEDED', steps)
       signal.throwIfAborted()
       const messages = runMessages(instructions, clock(), taken.turns, steps)
       const progress = createAnswerProgress(steps)
@@ -138,7 +140,10 @@ export function createRunner(options: RunnerOptions): Runner {
       if (step.reason === 'done' && step.text.trim() === '' && step.calls.length === 0) {
         throw new ModelError('MODEL_BAD_OUTPUT', { cause: 'an empty answer' })
       }
-      await taken.addStep(step)
+      const end = endWith(step, [...steps, step])
+      started = firstOpen(step.calls)
+      await taken.addStep(step, { start: started, end })
+      if (end) return 'ended'
       steps.push(step)
     }
 
@@ -147,13 +152,15 @@ export function createRunner(options: RunnerOptions): Runner {
       return agentApi.modelContext({ delegation, run, sha256 }, signal)
     }
 
-    async function perform(call: Call): Promise<ToolOutcome> {
-      await taken.startCall(call.id)
+    async function perform(call: Call, next: string | undefined): Promise<ToolOutcome> {
+      if (call.id !== started) await taken.startCall(call.id)
       const outcome = await agentApi.call(
         { delegation, run, call: call.id, name: call.name, arguments: call.arguments },
         signal,
       )
-      if (!isAsked(outcome)) await taken.settleCall(call.id, { status: callStatus(outcome), outcome })
+      if (isAsked(outcome)) return outcome
+      started = next
+      await taken.settleCall(call.id, { status: callStatus(outcome), outcome }, { start: next })
       return outcome
     }
   }
@@ -162,6 +169,18 @@ export function createRunner(options: RunnerOptions): Runner {
 /** Nothing is left to do until the user has decided. */
 interface Waits {
   readonly waiting: readonly WaitingCall[]
+}
+
+/** `ended`: as is stored already. */
+type Worked = RunEnd | Waits | 'ended'
+
+const firstOpen = (calls: readonly Call[]) => calls.find(({ outcome }) => outcome === null)?.id
+
+/** How a run ends with a step after which there is nothing to do. */
+function endWith({ reason, calls }: Step, steps: readonly Step[]): RunEnd | undefined {
+  if (reason === 'refused') return ended('FAILED', 'MODEL_REFUSED', steps)
+  if (reason === 'length') return ended('INCOMPLETE', 'BUDGET_EXCEEDED', steps)
+  return calls.length === 0 ? ended('COMPLETED', null, steps) : undefined
 }
 
 function isAsked(outcome: ToolOutcome): outcome is ToolOutcome & { readonly approval: AskedApproval } {

@@ -2,6 +2,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { AppError } from '@behalf/identity'
 import type { AgentApi } from './agent-api.ts'
 
+/** A run that is over sooner is not worth a connection that is broken off at its end. */
+const firstMs = 250
 /** Pause after a failure that says nothing of the delegation. */
 const retryMs = 1000
 
@@ -18,6 +20,7 @@ export function watchDelegation(
 ): AbortSignal {
   const over = new AbortController()
   async function follow(): Promise<void> {
+    await pause(firstMs, undefined, { signal: done }).catch(() => undefined)
     while (!done.aborted) {
       try {
         await agentApi.watch(request, done)

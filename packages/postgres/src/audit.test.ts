@@ -9,6 +9,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { auditEvent } from '../fixtures/audit-events.ts'
 import { ada, ben, caller, openShop, type OpenShop } from '../fixtures/shop.ts'
 import { checkCatalogue, openAudit, provision, writeAuditEvent } from './index.ts'
+import { familySql } from './read-audit.ts'
 
 let shop: OpenShop
 let asShop: pg.Client
@@ -83,6 +84,43 @@ describe('[P14] a transaction', () => {
     await expect(app.read(message)).rejects.toMatchObject({ code: '42501' })
   })
 })
+
+it('[P14] a transaction is found by indexes, however long the log', async () => {
+  await shop.admin.query(
+    `insert into behalf.audit_event (txn, parent, at, what, outcome)
+     select case when n % 10 <> 0 then md5((n / 10)::text)::uuid end, case when n % 20 < 10 then md5((n / 10 + 1)::text)::uuid end,
+       now(), 'request', 'OK' from generate_series(1, 50000) n`,
+  )
+  await shop.admin.query('analyze behalf.audit_event')
+  const { rows } = await shop.admin.query(`explain (analyze, format json, timing off) ${familySql}`, [
+    // Led to by the family after it, whose events have no transaction in part.
+    (await shop.admin.query(`select md5('101')::uuid as txn`)).rows[0].txn,
+  ])
+  const scans = scansOf(rows[0]['QUERY PLAN'][0].Plan)
+  expect(scans.length).toBeGreaterThan(0)
+  for (const { type, read } of scans) {
+    expect(type).toMatch(/Index|Bitmap/)
+    expect(read).toBeLessThan(100)
+  }
+})
+
+interface Plan {
+  readonly 'Node Type': string
+  readonly 'Relation Name'?: string
+  readonly 'Actual Rows': number
+  readonly 'Actual Loops': number
+  readonly 'Rows Removed by Filter'?: number
+  readonly Plans?: readonly Plan[]
+}
+
+/** How the log is looked at, and how many rows are. */
+function scansOf(plan: Plan): { readonly type: string; readonly read: number }[] {
+  const { 'Node Type': type, 'Actual Rows': rows, 'Actual Loops': loops, 'Rows Removed by Filter': removed = 0 } = plan
+  return [
+    ...(plan['Relation Name'] === 'audit_event' ? [{ type, read: (rows + removed) * loops }] : []),
+    ...(plan.Plans ?? []).flatMap(scansOf),
+  ]
+}
 
 it('[P14] an app hides nothing of a transaction by writing more of it than is read', async () => {
   const txn = randomUUID()

@@ -2,14 +2,14 @@ import { anonymousSubject, AppError, type OperationType, type Principal, type Ve
 import type { BoundTransaction, Postgres } from '@behalf/postgres'
 import { createLog } from '@behalf/process'
 import { setTimeout } from 'node:timers/promises'
+import { buildSchema } from 'graphql'
 import { describe, expect, it } from 'vitest'
 import { createAnswerRequest } from './answer-request.ts'
-import type { Answer, Executor } from './execute-operation.ts'
+import type { Answer, ExecuteOperation as Execute } from './execute-operation.ts'
 import { ada, agentOf, encode, identityOf, logBook, principal } from './fixtures.ts'
-import { createReadOperationType } from './operation-type.ts'
+import { createReadOperation } from './read-operation.ts'
 import { transaction } from './request-context.ts'
 
-type Execute = Executor['execute']
 const ok: Answer = { status: 200, body: '{"data":{}}' }
 const nothing: Execute = () => Promise.resolve(ok)
 const effect: Execute = async (_request, context) => {
@@ -64,8 +64,8 @@ async function ask(
   const log = logBook()
   const answerRequest = createAnswerRequest({
     db: without === 'db' ? null : (db as unknown as Postgres<unknown>),
-    executor: { execute: (...given) => Promise.resolve(did.push('execute')).then(() => execute(...given)) },
-    readOperationType: createReadOperationType(),
+    executeOperation: (...given) => Promise.resolve(did.push('execute')).then(() => execute(...given)),
+    readOperation: createReadOperation(buildSchema('type Query { a: Int }')),
     streams: { open: () => Promise.reject(new Error('no streams here')) },
     answerMs,
   })
@@ -155,6 +155,20 @@ describe('[P13] a mutation that others kept from being serialized', () => {
     const query = await ask('query', { execute: fails(new Error('no')), bound: conflictedFor(Infinity) })
     expect(query.did.filter((what) => what !== 'end')).toEqual(['read', 'execute'])
     expect(query.answer.status).toBe(500)
+  })
+})
+
+describe('an answer', () => {
+  it('of a query does not wait until its connection is given back; that of a mutation which failed does', async () => {
+    const given = Promise.withResolvers<void>()
+    const bound = { end: () => given.promise }
+    expect((await ask('query', { execute: nothing, bound })).answer).toBe(ok)
+    let answered = false
+    const mutation = ask('mutation', { execute: fails(new Error('no')), bound }).finally(() => (answered = true))
+    await new Promise(setImmediate)
+    expect(answered).toBe(false)
+    given.resolve()
+    expect((await mutation).answer.status).toBe(500)
   })
 })
 

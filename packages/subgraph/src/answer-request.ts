@@ -3,10 +3,10 @@ import { anonymousSubject, AppError, type Identity, type VerifiedBody, type Veri
 import type { Postgres } from '@behalf/postgres'
 import { trace } from '@opentelemetry/api'
 import type { FastifyBaseLogger } from 'fastify'
-import type { ReadOperationType } from './operation-type.ts'
-import type { Answer, Executor } from './execute-operation.ts'
+import type { Answer, ExecuteOperation } from './execute-operation.ts'
 import { errorBody, toAppError } from './mask-error.ts'
 import { reasonOf } from './note-errors.ts'
+import type { ReadOperation } from './read-operation.ts'
 import { readRequest } from './read-request.ts'
 import { createWithheldReport } from './report-withheld.ts'
 import { RequestContext } from './request-context.ts'
@@ -16,8 +16,8 @@ import { unlessStopped } from './unless-stopped.ts'
 
 export interface AnswerOptions {
   readonly db: Postgres<unknown> | null
-  readonly executor: Pick<Executor, 'execute'>
-  readonly readOperationType: ReadOperationType
+  readonly executeOperation: ExecuteOperation
+  readonly readOperation: ReadOperation
   readonly streams: Pick<Streams, 'open'>
   /** After this many milliseconds an operation is given up and undone. */
   readonly answerMs: number
@@ -39,8 +39,8 @@ export type AnswerRequest = (
 
 export function createAnswerRequest({
   db,
-  executor,
-  readOperationType,
+  executeOperation,
+  readOperation,
   streams,
   answerMs,
 }: AnswerOptions): AnswerRequest {
@@ -48,27 +48,28 @@ export function createAnswerRequest({
     db?.consume(id, expiresAt) ?? Promise.reject(new Error('there is no replay store'))
 
   return async (body, bytes, gone, log) => {
-    const request = readRequest(bytes)
-    const operation = readOperationType(request.query, request.operationName)
-    const verified = await body.verifyOperation(operation, consume)
+    const operation = readOperation(readRequest(bytes))
+    const { type, operationName } = operation
+    const verified = await body.verifyOperation(type, consume)
     const { identity } = verified
-    trace.getActiveSpan()?.setAttribute('graphql.operation.type', operation)
-    log.debug({ txn: identity.txn, identity, operation, operationName: request.operationName }, 'context verified')
+    trace.getActiveSpan()?.setAttribute('graphql.operation.type', type)
+    log.debug({ txn: identity.txn, identity, operation: type, operationName }, 'context verified')
 
-    if (operation === 'subscription') return streams.open(request, verified, gone, log)
-    const isMutation = operation === 'mutation'
+    if (type === 'subscription') return streams.open(operation, verified, gone, log)
+    const isMutation = type === 'mutation'
     // What happens once is recorded under the name of whoever asked for it.
     if (isMutation && identity.subject === anonymousSubject) throw new AppError('UNAUTHENTICATED')
     // A mutation is carried through when its caller has gone: whether it happened must not depend on who listens.
     const givenUp = isMutation ? null : gone
     const lastMoment = performance.now() + answerMs
 
-    async function attempt(): Promise<Answer | null> {
+    /** @param withinMs - the same for all that are not run again: timers of one duration cost next to nothing. */
+    async function attempt(withinMs: number): Promise<Answer | null> {
       const open = db && new RequestTransaction(db.bind(identity, isMutation ? 'write' : 'read'))
       const execute = async (): Promise<Answer> => {
         const context = new RequestContext(verified, open, createWithheldReport(identity, log, db?.audit ?? null))
-        const work = executor.execute(request, context)
-        return await unlessStopped(work, lastMoment - performance.now(), givenUp).catch((error: unknown) => {
+        const work = executeOperation(operation, context)
+        return await unlessStopped(work, withinMs, givenUp).catch((error: unknown) => {
           // Execution cannot be cancelled. What it had asked for before it was given up may have run after that.
           void work.catch(() => undefined).then(() => open?.end())
           throw error
@@ -80,12 +81,14 @@ export function createAnswerRequest({
         if (isMutation && open?.mayBeRepeated && performance.now() < lastMoment) return null
         return failed(toAppError(thrown), identity, log)
       } finally {
-        await open?.end()
+        const ended = open?.end()
+        // What was only read needs no undoing: its answer does not wait for the connection to be given back.
+        if (isMutation) await ended
       }
     }
 
-    for (;;) {
-      const answer = await attempt()
+    for (let withinMs = answerMs; ; withinMs = Math.max(0, lastMoment - performance.now())) {
+      const answer = await attempt(withinMs)
       if (answer) return answer
       // Those who got in each other's way do not all come back at the same moment.
       await setTimeout(Math.random() * longestPauseMs)

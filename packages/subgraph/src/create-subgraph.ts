@@ -4,12 +4,12 @@ import { createLog, type LogLevel } from '@behalf/process'
 import type { GraphQLSchema } from 'graphql'
 import { createAnswerRequest } from './answer-request.ts'
 import { buildSchema } from './build-schema.ts'
-import { createExecutor } from './execute-operation.ts'
+import { createExecuteOperation } from './execute-operation.ts'
 import { createHttpServer } from './http-server.ts'
 import { defaultLimits, type Limits } from './limits.ts'
 import { createNoteErrors } from './note-errors.ts'
-import { createReadOperationType } from './operation-type.ts'
 import { protectSchema } from './protect-schema.ts'
+import { createReadOperation } from './read-operation.ts'
 import type { Resolvers } from './resolvers.ts'
 import { createStreams } from './streams.ts'
 
@@ -86,13 +86,12 @@ export function createSubgraph<Tables = unknown>(options: SubgraphOptions<Tables
       audit?.onLost((count, err) => log.error({ count, err }, 'audit events lost'))
       const refusals = audit && createEventCounter(audit)
       const noteErrors = createNoteErrors(log, audit)
-      const executor = createExecutor(schema, log, noteErrors)
       const streams = createStreams({ schema, db, noteErrors, answerMs: limits.answerMs, clock })
       const answerRequest = createAnswerRequest({
         db,
-        executor,
+        executeOperation: createExecuteOperation(schema, noteErrors),
         streams,
-        readOperationType: createReadOperationType(),
+        readOperation: createReadOperation(schema),
         answerMs: limits.answerMs,
       })
       let closing: Promise<void> | null = null
@@ -101,7 +100,6 @@ export function createSubgraph<Tables = unknown>(options: SubgraphOptions<Tables
         await db?.ready()
       }
       const app = createHttpServer({ verifier, answerRequest, ready, limits, refusals, log })
-      await executor.start()
       const address = await app.listen({ port, host })
 
       async function close(): Promise<void> {
@@ -112,7 +110,6 @@ export function createSubgraph<Tables = unknown>(options: SubgraphOptions<Tables
         }, limits.drainMs)
         streams.close()
         await app.close()
-        await executor.stop()
         refusals?.flush()
         // What a mutation that is still at work has written is undone when the process ends.
         await Promise.race([db?.close(), late.promise])

@@ -1,17 +1,8 @@
-import { ApolloServer, type ApolloServerPlugin, HeaderMap } from '@apollo/server'
-import {
-  ApolloServerPluginCacheControlDisabled,
-  ApolloServerPluginInlineTraceDisabled,
-  ApolloServerPluginLandingPageDisabled,
-  ApolloServerPluginSchemaReportingDisabled,
-  ApolloServerPluginUsageReportingDisabled,
-} from '@apollo/server/plugin/disabled'
-import { AppError } from '@behalf/identity'
-import type { FastifyBaseLogger } from 'fastify'
-import type { GraphQLSchema } from 'graphql'
+import { type ErrorCode, errorTable } from '@behalf/identity'
+import { execute, GraphQLError, type GraphQLSchema } from 'graphql'
 import { maskError } from './mask-error.ts'
 import type { NoteErrors } from './note-errors.ts'
-import type { GraphQLRequest } from './read-request.ts'
+import type { Operation } from './read-operation.ts'
 import type { RequestContext } from './request-context.ts'
 
 /** An answer, as it is sent: `body` is JSON. */
@@ -20,61 +11,34 @@ export interface Answer {
   readonly body: string
 }
 
-export interface Executor {
-  start(): Promise<void>
-  execute(request: GraphQLRequest, context: RequestContext<unknown>): Promise<Answer>
-  stop(): Promise<void>
-}
+export type ExecuteOperation = (operation: Operation, context: RequestContext<unknown>) => Promise<Answer>
 
-/**
- * Executes operations by Apollo Server. What it could be told by the environment (reporting to Apollo, development
- * mode) is told here.
- */
-export function createExecutor(schema: GraphQLSchema, log: FastifyBaseLogger, noteErrors: NoteErrors): Executor {
-  const server = new ApolloServer<RequestContext<unknown>>({
-    schema,
-    plugins: [
-      noteErrorsOf(noteErrors),
-      ApolloServerPluginCacheControlDisabled(),
-      ApolloServerPluginInlineTraceDisabled(),
-      ApolloServerPluginLandingPageDisabled(),
-      ApolloServerPluginSchemaReportingDisabled(),
-      ApolloServerPluginUsageReportingDisabled(),
-    ],
-    nodeEnv: 'production',
-    // Whoever gets this far holds a context token; hiding the schema from the gateway would protect nothing.
-    introspection: true,
-    // Cross-site requests ride on cookies, of which there are none here.
-    csrfPrevention: false,
-    persistedQueries: false,
-    allowBatchedHttpRequests: false,
-    includeStacktraceInErrorResponses: false,
-    stopOnTerminationSignals: false,
-    formatError: maskError,
-    logger: log,
-  })
-  const headers = new HeaderMap([['content-type', 'application/json']])
+/** Executes queries and mutations: 400 where nothing was executed, 200 otherwise (GraphQL over HTTP, section 6.4.1). */
+export function createExecuteOperation(schema: GraphQLSchema, noteErrors: NoteErrors): ExecuteOperation {
+  function answer(
+    status: number,
+    errors: readonly GraphQLError[],
+    { identity }: RequestContext<unknown>,
+    data?: unknown,
+  ) {
+    noteErrors(errors, identity)
+    return { status, body: JSON.stringify({ errors: errors.map((error) => maskError(error.toJSON(), error)), data }) }
+  }
+  const refuse = (code: ErrorCode, errors: readonly GraphQLError[], context: RequestContext<unknown>) =>
+    answer(errorTable[code].status, errors.map(codedBy(code)), context)
 
-  return {
-    start: () => server.start(),
-    async execute(request, context) {
-      const { status = 200, body } = await server.executeHTTPGraphQLRequest({
-        httpGraphQLRequest: { method: 'POST', search: '', headers, body: request },
-        context: () => Promise.resolve(context),
-      })
-      if (body.kind !== 'complete') throw new AppError('BAD_REQUEST', '@defer and @stream are not served here.')
-      return { status, body: body.string }
-    },
-    stop: () => server.stop(),
+  return async (operation, contextValue) => {
+    const faults = operation.faults()
+    if (faults.length > 0) return refuse('GRAPHQL_VALIDATION_FAILED', faults, contextValue)
+    const { document, operationName, variables: variableValues } = operation
+    const { data, errors } = await execute({ schema, document, operationName, variableValues, contextValue })
+    if (errors === undefined) return { status: 200, body: JSON.stringify({ data }) }
+    // Only variables are looked at before anything is executed (GraphQL, section 6.1).
+    return data === undefined ? refuse('BAD_USER_INPUT', errors, contextValue) : answer(200, errors, contextValue, data)
   }
 }
 
-const noteErrorsOf = (noteErrors: NoteErrors): ApolloServerPlugin<RequestContext<unknown>> => {
-  const listener = {
-    didEncounterErrors({ errors, contextValue }: { errors: readonly Error[]; contextValue: RequestContext<unknown> }) {
-      noteErrors(errors, contextValue.identity)
-      return Promise.resolve()
-    },
-  }
-  return { requestDidStart: () => Promise.resolve(listener) }
-}
+const codedBy =
+  (code: ErrorCode) =>
+  ({ message, nodes }: GraphQLError): GraphQLError =>
+    new GraphQLError(message, { nodes: nodes ?? null, extensions: { code } })

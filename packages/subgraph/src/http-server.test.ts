@@ -42,7 +42,7 @@ it('of a subgraph that closes, a connection ends with the answer it was waiting 
     return { connection: incoming.headers.connection, text: (await incoming.toArray()).join('') }
   }
 
-  expect(await ask('{ greeting }')).toEqual({ connection: 'keep-alive', text: '{"data":{"greeting":"hello"}}\n' })
+  expect(await ask('{ greeting }')).toEqual({ connection: 'keep-alive', text: '{"data":{"greeting":"hello"}}' })
   const running = ask('{ slow }')
   await arrived.promise
   let closed = false
@@ -54,7 +54,7 @@ it('of a subgraph that closes, a connection ends with the answer it was waiting 
     )
   await expect.poll(isOpen).toBe(false)
   gate.resolve('done')
-  expect(await running).toEqual({ connection: 'close', text: '{"data":{"slow":"done"}}\n' })
+  expect(await running).toEqual({ connection: 'close', text: '{"data":{"slow":"done"}}' })
   // The client keeps its end open for as long as it is let: only `connection: close` ends this in a second.
   await expect.poll(() => closed).toBe(true)
   await closing

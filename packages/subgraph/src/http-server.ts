@@ -46,7 +46,7 @@ export function createHttpServer({
   log,
 }: HttpOptions): FastifyInstance {
   const app: FastifyInstance = Fastify({
-    loggerInstance: log,
+    loggerInstance: childless(log),
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: limits.bodyBytes,
     requestTimeout: limits.arrivalMs,
@@ -66,11 +66,12 @@ export function createHttpServer({
   })
 
   app.decorateRequest('head', null)
-  app.addHook('onRequest', async (request) => {
+  app.addHook('onRequest', (request, _reply, done) => {
     if (request.is404) throw new AppError('NOT_FOUND')
-    if (openRoutes.has(request.routeOptions.url)) return
+    if (openRoutes.has(request.routeOptions.url)) return done()
     const { method = '', url = '', rawHeaders } = request.raw
     request.setDecorator('head', verifier.verifyHead({ method, url, rawHeaders }))
+    done()
   })
 
   let closing = false
@@ -78,8 +79,9 @@ export function createHttpServer({
     closing = true
   })
   // A connection that was busy when the idle ones were closed must not stay open, once it has its answer, for the next.
-  app.addHook('onSend', async (_request, reply) => {
+  app.addHook('onSend', (_request, reply, _payload, done) => {
     if (closing) reply.header('connection', 'close')
+    done()
   })
 
   app.get('/healthz', async () => ({ status: 'ok' }))
@@ -103,7 +105,7 @@ export function createHttpServer({
       if (!reply.raw.writableFinished) gone.abort()
     })
     const trace = traceOf(request)
-    const traced = trace ? request.log.child(trace) : request.log
+    const traced = trace ? log.child(trace) : log
     const answer = await inServerSpan(trace, head.txn, () => answerRequest(body, bytes, gone.signal, traced))
     if ('events' in answer) {
       reply.hijack()
@@ -114,6 +116,16 @@ export function createHttpServer({
   })
   return app
 }
+
+/** Fastify makes a log of its own for each request, written to or not; a transaction has its id already. */
+const childless = (log: FastifyBaseLogger): FastifyBaseLogger =>
+  Object.create(log, {
+    child: {
+      value(this: FastifyBaseLogger) {
+        return this
+      },
+    },
+  })
 
 /** The caller's trace (W3C Trace Context, sections 3.2 and 3.3), if it is one: no other header is ever logged. */
 function traceOf({ headers }: FastifyRequest): { traceparent: string; tracestate?: string } | null {

@@ -1,7 +1,7 @@
-import { unwrapResolverError } from '@apollo/server/errors'
 import { AppError, type Audit, type Identity, RefusalError } from '@behalf/identity'
 import type { FastifyBaseLogger } from 'fastify'
 import { denied } from './audit-events.ts'
+import { thrownOf } from './mask-error.ts'
 
 /** Writes down what went wrong in one execution. */
 export type NoteErrors = (errors: readonly Error[], identity: Identity) => void
@@ -12,7 +12,7 @@ export function createNoteErrors(log: FastifyBaseLogger, audit: Audit | null): N
     const { txn } = identity
     const recorded = new Set<string>()
     for (const thrown of errors) {
-      const error = unwrapResolverError(thrown)
+      const error = thrownOf(thrown)
       const path = 'path' in thrown ? thrown.path : undefined
       if (error instanceof AppError && error.code !== 'INTERNAL') {
         log.info({ txn, code: error.code, path, reason: reasonOf(error) }, 'field refused')

@@ -26,10 +26,6 @@ export const transaction = Symbol('transaction')
 /** Where it is said that an object was withheld; for this package only, too. */
 export const withhold = Symbol('withhold')
 
-/**
- * Apollo Server copies the context of each request (prototype and own properties), so `db` is a getter
- * of the class, which is not called by copying.
- */
 export class RequestContext<Tables> implements SubgraphContext<Tables> {
   readonly identity: Identity
   readonly ticket: string | null

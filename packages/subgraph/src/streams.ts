@@ -3,18 +3,15 @@ import type { Postgres } from '@behalf/postgres'
 import type { FastifyBaseLogger } from 'fastify'
 import {
   createSourceEventStream,
-  type DocumentNode,
   execute,
   type ExecutionResult,
   getOperationAST,
   type GraphQLSchema,
   getVariableValues,
-  parse,
-  validate,
 } from 'graphql'
 import { errorBody, maskError, toAppError } from './mask-error.ts'
 import type { NoteErrors } from './note-errors.ts'
-import type { GraphQLRequest } from './read-request.ts'
+import type { Operation } from './read-operation.ts'
 import { createWithheldReport } from './report-withheld.ts'
 import { RequestContext } from './request-context.ts'
 import { RequestTransaction } from './request-transaction.ts'
@@ -32,12 +29,7 @@ export interface Streams {
    *
    * @throws {AppError} where nothing was executed.
    */
-  open(
-    request: GraphQLRequest,
-    verified: VerifiedContext,
-    gone: AbortSignal,
-    log: FastifyBaseLogger,
-  ): Promise<EventStream>
+  open(operation: Operation, verified: VerifiedContext, gone: AbortSignal, log: FastifyBaseLogger): Promise<EventStream>
   /** Ends all of them, each with an error that says why. */
   close(): void
 }
@@ -58,14 +50,15 @@ export function createStreams({ schema, db, noteErrors, answerMs, clock }: Strea
   const endings = new Set<(reason: AppError) => void>()
 
   async function open(
-    request: GraphQLRequest,
+    operation: Operation,
     verified: VerifiedContext,
     gone: AbortSignal,
     log: FastifyBaseLogger,
   ): Promise<EventStream> {
     const { identity, until } = verified
-    const document = readDocument(schema, request)
-    const operation = { schema, document, operationName: request.operationName, variableValues: request.variables }
+    requireSound(schema, operation)
+    const { document, operationName, variables: variableValues } = operation
+    const execution = { schema, document, operationName, variableValues }
     const over = new AbortController()
     const end = (reason: AppError | null) => over.abort(reason)
     const leave = () => end(null)
@@ -86,7 +79,7 @@ export function createStreams({ schema, db, noteErrors, answerMs, clock }: Strea
       const transaction = db && new RequestTransaction(db.bind(identity, 'read'))
       const context = new RequestContext(verified, transaction, createWithheldReport(identity, log, db?.audit ?? null))
       try {
-        const work = Promise.resolve(execute({ ...operation, rootValue: event, contextValue: context }))
+        const work = Promise.resolve(execute({ ...execution, rootValue: event, contextValue: context }))
         return await unlessStopped(work, answerMs, over.signal)
       } finally {
         await transaction?.end()
@@ -98,7 +91,7 @@ export function createStreams({ schema, db, noteErrors, answerMs, clock }: Strea
       try {
         const contextValue = createSubscribeContext(db, identity, over.signal)
         const source = await unlessStopped(
-          createSourceEventStream({ ...operation, contextValue }),
+          createSourceEventStream({ ...execution, contextValue }),
           answerMs,
           over.signal,
         )
@@ -140,14 +133,13 @@ export function createStreams({ schema, db, noteErrors, answerMs, clock }: Strea
   }
 }
 
-function readDocument(schema: GraphQLSchema, { query, operationName, variables }: GraphQLRequest): DocumentNode {
-  const document = parse(query, { noLocation: true })
-  const [fault] = validate(schema, document)
+/** @throws {AppError} */
+function requireSound(schema: GraphQLSchema, { document, operationName, variables, faults }: Operation): void {
+  const [fault] = faults()
   if (fault) throw new AppError('GRAPHQL_VALIDATION_FAILED', fault.message)
   const { variableDefinitions = [] } = getOperationAST(document, operationName) ?? {}
   const [misfit] = getVariableValues(schema, variableDefinitions, variables).errors ?? []
   if (misfit) throw new AppError('BAD_USER_INPUT', misfit.message)
-  return document
 }
 
 /** Null when the stream is over first. */

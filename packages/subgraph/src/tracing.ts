@@ -1,4 +1,14 @@
-import { context, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
+import {
+  type Context,
+  context,
+  INVALID_SPAN_CONTEXT,
+  propagation,
+  ROOT_CONTEXT,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+} from '@opentelemetry/api'
 
 const tracer = trace.getTracer('@behalf/subgraph')
 
@@ -6,7 +16,7 @@ const tracer = trace.getTracer('@behalf/subgraph')
  * Runs `work` as a span of the gateway's trace; only what a context token vouches for gets this far. Where no SDK is
  * loaded, it only runs it.
  */
-export async function inServerSpan<T>(
+export function inServerSpan<T>(
   headers: { readonly traceparent: string; readonly tracestate?: string } | null,
   txn: string,
   work: () => Promise<T>,
@@ -14,6 +24,10 @@ export async function inServerSpan<T>(
   const parent = propagation.extract(ROOT_CONTEXT, headers ?? {})
   const attributes = { 'behalf.txn': txn, 'http.request.method': 'POST', 'http.route': '/graphql' }
   const span = tracer.startSpan('POST /graphql', { kind: SpanKind.SERVER, attributes }, parent)
+  return span.spanContext() === INVALID_SPAN_CONTEXT ? work() : inContext(parent, span, work)
+}
+
+async function inContext<T>(parent: Context, span: Span, work: () => Promise<T>): Promise<T> {
   try {
     return await context.with(trace.setSpan(parent, span), work)
   } catch (error) {

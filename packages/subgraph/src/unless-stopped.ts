@@ -5,17 +5,18 @@ import { AppError } from '@behalf/identity'
  *
  * @throws {AppError} `UNAVAILABLE`
  */
-export async function unlessStopped<T>(work: Promise<T>, afterMs: number, gone: AbortSignal | null): Promise<T> {
-  const stopped = Promise.withResolvers<never>()
-  const stop = (cause: string) => () => stopped.reject(new AppError('UNAVAILABLE', undefined, { cause }))
-  const leave = stop('the caller has gone')
-  const timer = setTimeout(stop(`not answered in ${Math.round(afterMs)} ms`), afterMs)
+export function unlessStopped<T>(work: Promise<T>, afterMs: number, gone: AbortSignal | null): Promise<T> {
+  const { promise, resolve, reject } = Promise.withResolvers<T>()
+  const stop = (cause: string) => reject(new AppError('UNAVAILABLE', undefined, { cause }))
+  const leave = () => stop('the caller has gone')
+  const timer = setTimeout(() => stop(`not answered in ${Math.round(afterMs)} ms`), afterMs)
   gone?.addEventListener('abort', leave, { once: true })
   if (gone?.aborted) leave()
-  try {
-    return await Promise.race([work, stopped.promise])
-  } finally {
+  const settled = () => {
     clearTimeout(timer)
     gone?.removeEventListener('abort', leave)
   }
+  promise.then(settled, settled)
+  void work.then(resolve, reject)
+  return promise
 }

@@ -17,11 +17,6 @@ const runJob = z.object({ run: z.string(), subject: z.string(), tenant: z.string
 
 export const readRunJob = (payload: unknown): RunJob => runJob.parse(payload)
 
-/** Adds the job in the transaction of `db`, so that there is no run without a job and no job without a run. */
-export async function enqueueRun<Tables>(db: Kysely<Tables>, job: RunJob): Promise<void> {
-  await addRunJob(db, job, { key: null, runAt: null })
-}
-
 /** @param when - `key`: there is at most one job of it that nobody has taken; `runAt`: not before, null for now */
 export async function addRunJob<Tables>(
   db: Kysely<Tables>,

@@ -7,13 +7,15 @@ import { addRunJob, type RunJob } from './run-job.ts'
 const decisions = `${queueSchema}.decisions`
 const jobs = `${queueSchema}._private_jobs`
 
+/** Up to which number decisions of users were heard, by whichever process, for a statement that asks something else, too. */
+export const heardNow = sql<string>`coalesce((select heard from ${sql.raw(decisions)}), 0)`
+
 /**
- * Up to which number decisions of users were heard, by whichever process. `and hold` keeps others from hearing more until
- * the transaction of `db` is over: what is stored in it is there for the next decision to find.
+ * The same, and keeps others from hearing more until the transaction of `db` is over: what is stored in it is there for the
+ * next decision to find.
  */
-export async function decisionsHeard<Tables>(db: Kysely<Tables>, how: 'now' | 'and hold' = 'now'): Promise<bigint> {
-  const lock = how === 'now' ? sql`` : sql`for share`
-  const { rows } = await sql<{ heard: string }>`select heard from ${sql.raw(decisions)} ${lock}`.execute(db)
+export async function holdDecisions<Tables>(db: Kysely<Tables>): Promise<bigint> {
+  const { rows } = await sql<{ heard: string }>`select heard from ${sql.raw(decisions)} for share`.execute(db)
   return BigInt(rows[0]?.heard ?? 0)
 }
 

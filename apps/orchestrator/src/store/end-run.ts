@@ -55,11 +55,8 @@ export async function endRun(
     await addMessage(db, { run, conversation: ended.conversation_id, role: 'ASSISTANT', text: ending.text })
   await forgetWaiting(db, run)
   await db.deleteFrom('run_delegation').where('run_id', '=', run).execute()
-  await addEvents(db, run, [
-    ...cancelled.map(({ id }) => ({ kind: 'TOOL_CALL', call: id, status: 'CANCELLED' }) as const),
-    { kind: 'ENDED' },
-  ])
-  await sql`select pg_notify(${runEnded}, ${run})`.execute(db)
+  const events = cancelled.map(({ id }) => ({ kind: 'TOOL_CALL', call: id, status: 'CANCELLED' }) as const)
+  await addEvents(db, run, [...events, { kind: 'ENDED' }], [runEnded])
   return true
 }
 

@@ -55,9 +55,9 @@ function dying(store: RunStore, nth: number, when: 'before' | 'after'): RunStore
         taken &&
         ({
           ...taken,
-          addStep: (step) => die(() => taken.addStep(step)),
+          addStep: (step, follows) => die(() => taken.addStep(step, follows)),
           startCall: (id) => die(() => taken.startCall(id)),
-          settleCall: (id, settled) => die(() => taken.settleCall(id, settled)),
+          settleCall: (id, settled, follows) => die(() => taken.settleCall(id, settled, follows)),
           end: (end) => die(() => taken.end(end)),
         } satisfies TakenRun)
       )
@@ -84,8 +84,9 @@ function recordingApi() {
   return { agentApi, sent, effects }
 }
 
-// Steps: 2 answers with calls and 1 without; calls: 3, each started and settled; 1 end.
-const writes = 3 + 3 * 2 + 1
+// Steps: 2 answers with calls, whose first is started with them, and 1 without, with which the run ends; calls: 3, each
+// settled, and the second started with the end of the first.
+const writes = 3 + 3
 
 test.each(
   Array.from({ length: writes }, (_, index) => index + 1).flatMap(
@@ -142,6 +143,57 @@ test('who took a run before can write no more', async () => {
   await second?.end({ status: 'COMPLETED', code: null, retryAfterMs: null, text: 'fresh' })
   await expect(second?.addStep(step)).rejects.toThrow(RunLost)
   expect(await store.take(run)).toBeNull()
+})
+
+test('the end of a run is stored with its last step, or neither is', async () => {
+  const run = await seedRun(chat.admin, 'usr_ada', 'go')
+  const store = createRunStore(db, ada)
+  const step = { text: 'Done.', reason: 'done', usage: null, calls: [] } as const
+  const end = { status: 'COMPLETED', code: null, retryAfterMs: null, text: 'Done.' } as const
+  const lost = await store.take(run)
+  const taken = await store.take(run)
+  await expect(lost?.addStep(step, { end })).rejects.toThrow(RunLost)
+  const stored = async () =>
+    (
+      await chat.admin.query(
+        `select status, (select count(*)::int from step where run_id = $1) as steps,
+         (select text from message where run_id = $1 and role = 'ASSISTANT') as text from run where id = $1`,
+        [run],
+      )
+    ).rows
+  expect(await stored()).toEqual([{ status: 'RUNNING', steps: 0, text: null }])
+  await taken?.addStep(step, { end })
+  expect(await stored()).toEqual([{ status: 'COMPLETED', steps: 1, text: 'Done.' }])
+  expect(await store.take(run)).toBeNull()
+})
+
+test('a call that is started with what came before it was sent, for all that is known', async () => {
+  const run = await seedRun(chat.admin, 'usr_ada', 'go')
+  const taken = await createRunStore(db, ada).take(run)
+  const [first = '', second = '', third = ''] = [1, 2, 3].map((n) => `call_00000000-0000-4000-9000-00000000000${n}`)
+  const calls = [first, second, third].map((id) => ({ id, name: 't', arguments: {}, outcome: null }))
+  await taken?.addStep({ text: '', reason: 'done', usage: null, calls }, { start: first })
+  const outcome = { ok: true, result: 1, truncated: false } as const
+  await taken?.settleCall(first, { status: 'SUCCEEDED', outcome }, { start: second })
+  const { rows } = await chat.admin.query(
+    'select tool_call_id as call, status from run_event where run_id = $1 order by seq',
+    [run],
+  )
+  expect(rows).toEqual([
+    ...calls.map(({ id }) => ({ call: id, status: 'PROPOSED' })),
+    { call: first, status: 'RUNNING' },
+    { call: first, status: 'SUCCEEDED' },
+    { call: second, status: 'RUNNING' },
+  ])
+  await taken?.end({ status: 'INCOMPLETE', code: 'BUDGET_EXCEEDED', retryAfterMs: null, text: '' })
+  const ended = await chat.admin.query('select status, error_code from tool_call where run_id = $1 order by position', [
+    run,
+  ])
+  expect(ended.rows).toEqual([
+    { status: 'SUCCEEDED', error_code: null },
+    { status: 'CANCELLED', error_code: 'OUTCOME_UNKNOWN' },
+    { status: 'CANCELLED', error_code: null },
+  ])
 })
 
 test("another user's run cannot be taken", async () => {

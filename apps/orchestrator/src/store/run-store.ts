@@ -3,7 +3,7 @@ import type { Postgres, StoredCaller } from '@behalf/postgres'
 import { sql, type Kysely } from 'kysely'
 import { countTokens, defaultBudgets, hasTokensLeft, type Budgets } from '../budgets.ts'
 import { activeStatuses, type Database } from '../database.ts'
-import { decisionsHeard, enqueueWaiting } from '../queue/waiting-runs.ts'
+import { enqueueWaiting, heardNow, holdDecisions } from '../queue/waiting-runs.ts'
 import { runWaits } from '../run-watch.ts'
 import { endRun } from './end-run.ts'
 import { addEvents } from './run-events.ts'
@@ -34,23 +34,25 @@ export function createRunStore(
           }))
           .where('id', '=', run)
           .where('status', 'in', activeStatuses)
-          .returning(['holder', 'conversation_id as conversation', 'started_at as startedAt'])
+          .returning((eb) => [
+            'holder',
+            'conversation_id as conversation',
+            'started_at as startedAt',
+            eb.selectFrom('run_delegation').select('handle').whereRef('run_id', '=', 'run.id').as('delegation'),
+            heardNow.as('heard'),
+          ])
           .executeTakeFirst()
         if (!taken) return null
-        const delegation = await db
-          .selectFrom('run_delegation')
-          .select('handle')
-          .where('run_id', '=', run)
-          .executeTakeFirst()
-        const heard = await decisionsHeard(db)
+        const { holder, delegation, heard } = taken
         return heldRun(
           run,
-          { holder: taken.holder, heard },
+          { holder, heard: BigInt(heard), hasBudget: await hasTokensLeft(db, owner, budgets) },
           {
-            delegation: delegation?.handle ?? null,
+            delegation,
             startedAt: taken.startedAt?.getTime() ?? Date.now(),
             turns: await readTurns(db, taken.conversation),
-            steps: await readSteps(db, run),
+            // Nobody had it before: nobody stored any.
+            steps: holder === 1 ? [] : await readSteps(db, run),
           },
         )
       })
@@ -70,10 +72,11 @@ export function createRunStore(
 
   function heldRun(
     run: string,
-    { holder, heard }: { readonly holder: number; readonly heard: bigint },
+    { holder, heard, hasBudget }: { readonly holder: number; readonly heard: bigint; readonly hasBudget: boolean },
     stored: Pick<TakenRun, 'delegation' | 'startedAt' | 'turns' | 'steps'>,
   ): TakenRun {
     let steps = stored.steps.length
+    let isWithinBudget = hasBudget
     const write = <R>(work: (db: Kysely<Database>) => Promise<R>) =>
       transact(async (db) => {
         const held = await db
@@ -91,35 +94,36 @@ export function createRunStore(
     return {
       ...stored,
       holder,
-      hasBudget: () => transact((db) => hasTokensLeft(db, owner, budgets)),
-      async addStep(step) {
+      hasBudget: () => isWithinBudget,
+      async addStep(step, { start, end } = {}) {
         await write(async (db) => {
-          await insertStep(db, run, steps + 1, step)
-          await countTokens(db, owner, stepTokens(step))
+          await insertStep(db, run, { number: steps + 1, step, start })
+          isWithinBudget = await countTokens(db, owner, stepTokens(step), budgets)
+          if (end && !(await endRun(db, run, holder, end))) throw new RunLost()
         })
         steps++
       },
       startCall: (id) =>
         write(async (db) => {
-          await db
-            .updateTable('tool_call')
-            .set({ status: 'RUNNING', started_at: sql<Date>`coalesce(started_at, now())` })
-            .where('id', '=', id)
-            .execute()
+          await markStarted(db, id)
           await addEvents(db, run, [{ kind: 'TOOL_CALL', call: id, status: 'RUNNING' }])
         }),
-      settleCall: (id, { status, outcome }) =>
+      settleCall: (id, { status, outcome }, { start } = {}) =>
         write(async (db) => {
           await db
             .updateTable('tool_call')
             .set({ status, ...outcomeColumns(outcome), finished_at: sql<Date>`now()` })
             .where('id', '=', id)
             .execute()
-          await addEvents(db, run, [{ kind: 'TOOL_CALL', call: id, status }])
+          if (start !== undefined) await markStarted(db, start)
+          await addEvents(db, run, [
+            { kind: 'TOOL_CALL', call: id, status },
+            ...(start === undefined ? [] : [{ kind: 'TOOL_CALL', call: start, status: 'RUNNING' } as const]),
+          ])
         }),
       wait: (calls) =>
         write(async (db) => {
-          if ((await decisionsHeard(db, 'and hold')) !== heard) return false
+          if ((await holdDecisions(db)) !== heard) return false
           await storeWaiting(db, run, calls)
           await enqueueWaiting(
             db,
@@ -135,6 +139,14 @@ export function createRunStore(
         }),
     }
   }
+}
+
+async function markStarted(db: Kysely<Database>, call: string): Promise<void> {
+  await db
+    .updateTable('tool_call')
+    .set({ status: 'RUNNING', started_at: sql<Date>`coalesce(started_at, now())` })
+    .where('id', '=', call)
+    .execute()
 }
 
 async function readTurns(db: Kysely<Database>, conversation: string): Promise<Turn[]> {

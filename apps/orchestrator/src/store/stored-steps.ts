@@ -48,7 +48,12 @@ function outcomeOf(call: {
   return { ok: false, error: { code: call.error_code ?? 'INTERNAL', message: call.error_message ?? '' } }
 }
 
-export async function insertStep(db: Kysely<Database>, run: string, number: number, step: Step): Promise<void> {
+/** @param start - the call that is about to be sent, which is stored as sent, then */
+export async function insertStep(
+  db: Kysely<Database>,
+  run: string,
+  { number, step, start }: { readonly number: number; readonly step: Step; readonly start: string | undefined },
+): Promise<void> {
   const { text, reason, usage, calls } = step
   await db
     .insertInto('step')
@@ -65,6 +70,7 @@ export async function insertStep(db: Kysely<Database>, run: string, number: numb
     .execute()
   if (calls.length === 0) return
   const statusOf = ({ outcome }: Step['calls'][number]) => (outcome === null ? 'PROPOSED' : 'FAILED')
+  const isStarted = ({ id }: Step['calls'][number]) => id === start
   await db
     .insertInto('tool_call')
     .values(
@@ -75,16 +81,16 @@ export async function insertStep(db: Kysely<Database>, run: string, number: numb
         position,
         tool: storable(call.name),
         arguments: JSON.stringify(call.arguments),
-        status: statusOf(call),
+        status: isStarted(call) ? 'RUNNING' : statusOf(call),
+        ...(isStarted(call) && { started_at: sql<Date>`now()` }),
         ...(call.outcome === null ? {} : { ...outcomeColumns(call.outcome), finished_at: sql<Date>`now()` }),
       })),
     )
     .execute()
-  await addEvents(
-    db,
-    run,
-    calls.map((call) => ({ kind: 'TOOL_CALL', call: call.id, status: statusOf(call) })),
-  )
+  await addEvents(db, run, [
+    ...calls.map((call) => ({ kind: 'TOOL_CALL', call: call.id, status: statusOf(call) }) as const),
+    ...calls.filter(isStarted).map(({ id }) => ({ kind: 'TOOL_CALL', call: id, status: 'RUNNING' }) as const),
+  ])
 }
 
 export function outcomeColumns(outcome: ToolOutcome) {

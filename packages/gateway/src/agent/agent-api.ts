@@ -3,6 +3,7 @@ import {
   agentApiTypes,
   AppError,
   type ContextSigner,
+  type Delegation,
   type ErrorCode,
   errorTable,
   modelReceiver,
@@ -114,12 +115,15 @@ export function addAgentApi(
     return { workload: { name, agents: agentsOf(name) }, asked: asked.data }
   }
 
-  /** Whoever approves something grants their rights of that moment anew. */
-  async function renew(handle: string, agents: readonly string[]): Promise<void> {
+  /** Whoever approves something grants their rights of that moment anew, also where what they granted before is over. */
+  async function useDelegation(handle: string, agents: readonly string[]): Promise<Delegation | null> {
+    const found = await authority.useDelegation(handle, agents)
+    if (found?.isRenewable === false) return found
     const proof = await approvals.renewable(handle, agents)
-    if (proof === null) return
-    const grant = await orRefused(openProof(proof)).catch(() => null)
-    if (grant !== null) await approvals.renew(proof, grant)
+    const grant = proof && (await orRefused(openProof(proof)).catch(() => null))
+    if (proof === null || grant === null) return found
+    await approvals.renew(proof, grant)
+    return authority.useDelegation(handle, agents)
   }
 
   /** A delegation is used by the agent it was given to, and that agent only by the workload it runs on. */
@@ -129,8 +133,7 @@ export function addAgentApi(
     txn: string,
     recorded: 'use' | 'refusal' = 'use',
   ): Promise<Principal> {
-    await renew(handle, agents)
-    const delegation = await authority.useDelegation(handle, agents)
+    const delegation = await useDelegation(handle, agents)
     const note = (outcome: 'OK' | ErrorCode) => audit.delegationUsed(delegation, { txn, workload, outcome })
     return orNoted(note, async () => {
       if (delegation === null) throw new AppError('DELEGATION_REFUSED')

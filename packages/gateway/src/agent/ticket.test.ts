@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { deriveKey } from '@behalf/identity'
 import fc from 'fast-check'
-import { EncryptJWT } from 'jose'
+import { EncryptJWT, jwtDecrypt } from 'jose'
 import { describe, expect, it } from 'vitest'
 import { anonymous, principalFromDelegation, toPrincipal } from '../authenticate/principal.ts'
 import { createTicketSealer } from './ticket.ts'
@@ -50,6 +50,13 @@ describe('a ticket', () => {
     expect(ticket.expiresAt).toEqual(new Date(now + 60_000))
     expect(ticket.id).not.toBe((await sealer.open(await seal(), 'orchestrator')).id)
     await expect(sealer.open(await seal(), 'orders')).rejects.toMatchObject(refused)
+  })
+
+  it('is a JWE that any library opens with the key', async () => {
+    const { key } = deriveKey(rootKey, 'ticket', null, 1)
+    const { payload, protectedHeader } = await jwtDecrypt(await seal(), key, { currentDate: new Date(now) })
+    expect(protectedHeader).toEqual({ alg: 'dir', enc: 'A256GCM', typ: 'behalf-ticket', kid: 'ticket/1' })
+    expect(payload).toMatchObject({ to: 'orchestrator', exp: now / 1000 + 60, grant: { subject: 'usr_ada' } })
   })
 
   it.each(['issuer', 'tenant', 'client', 'issuedAt'] as const)(

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { createSecretKey, type KeyObject, randomUUID } from 'node:crypto'
 import {
   acceptedEpochs,
   AppError,
@@ -8,8 +8,8 @@ import {
   type Proof,
   type Ticket,
 } from '@behalf/identity'
-import { EncryptJWT, jwtDecrypt } from 'jose'
 import { z } from 'zod'
+import { decryptCompact, encodeJweHeader, encryptCompact } from './compact-jwe.ts'
 
 /** Seconds between a `@delegates` call and the redemption of its ticket, or an `@approves` call and its decision. */
 const lifetime = 60
@@ -84,38 +84,37 @@ export function createTicketSealer(options: {
   readonly clock?: () => number
 }): TicketSealer {
   const { rootKey, epoch, clock = Date.now } = options
-  const keys = new Map<unknown, Uint8Array>(
-    acceptedEpochs(epoch).map((accepted) => [`ticket/${accepted}`, deriveKey(rootKey, 'ticket', null, accepted).key]),
-  )
-  const kid = `ticket/${epoch}`
-  const keyOf = (id: unknown) => {
-    const key = keys.get(id)
+  const keys = acceptedEpochs(epoch).map((accepted) => ({
+    kid: `ticket/${accepted}`,
+    key: createSecretKey(deriveKey(rootKey, 'ticket', null, accepted).key),
+  }))
+  /** For each use, the keys by the only headers that may announce them. */
+  const keysOf = (use: Use) => new Map(keys.map(({ kid, key }) => [encodeJweHeader(use, kid), key]))
+  const byHeader: Readonly<Record<Use, ReadonlyMap<string, KeyObject>>> = {
+    'behalf-ticket': keysOf('behalf-ticket'),
+    'behalf-proof': keysOf('behalf-proof'),
+    'behalf-round': keysOf('behalf-round'),
+  }
+  function keyOf(use: Use, header: string): KeyObject {
+    const key = byHeader[use].get(header)
     if (key === undefined) throw new Error('no such key')
     return key
   }
 
   const soon = () => Math.floor(clock() / 1000) + lifetime
-  const seal = (use: Use, to: string, claims: object, exp = soon()) =>
-    new EncryptJWT({ to, ...claims })
-      .setProtectedHeader({ alg: 'dir', enc: 'A256GCM', typ: use, kid })
-      .setJti(randomUUID())
-      .setExpirationTime(exp)
-      .encrypt(keyOf(kid))
+  function seal(use: Use, to: string, claims: object, exp = soon()): string {
+    const header = encodeJweHeader(use, `ticket/${epoch}`)
+    return encryptCompact(header, { to, ...claims, jti: randomUUID(), exp }, keyOf(use, header))
+  }
 
-  async function open<T extends { readonly to: string }>(
+  function open<T extends z.output<typeof sealed>>(
     use: Use,
     schema: z.ZodType<T>,
     { text, receiver, at }: { readonly text: string; readonly receiver: string; readonly at: Date },
-  ): Promise<T> {
+  ): T {
     try {
-      const { payload } = await jwtDecrypt(text, ({ kid: id }) => keyOf(id), {
-        typ: use,
-        keyManagementAlgorithms: ['dir'],
-        contentEncryptionAlgorithms: ['A256GCM'],
-        requiredClaims: ['exp', 'jti'],
-        currentDate: at,
-      })
-      const claims = schema.parse(payload)
+      const claims = schema.parse(decryptCompact(text, (header) => keyOf(use, header)))
+      if (claims.exp <= Math.floor(at.getTime() / 1000)) throw new Error(`over since ${claims.exp}`)
       if (claims.to !== receiver) throw new Error(`made for ${claims.to}`)
       return claims
     } catch (cause) {
@@ -130,7 +129,7 @@ export function createTicketSealer(options: {
     },
 
     async open(text, receiver, at = new Date(clock())) {
-      const { jti, exp, grant } = await open('behalf-ticket', ticketSchema, { text, receiver, at })
+      const { jti, exp, grant } = open('behalf-ticket', ticketSchema, { text, receiver, at })
       return { id: jti, expiresAt: new Date(exp * 1000), grant }
     },
 
@@ -140,16 +139,16 @@ export function createTicketSealer(options: {
     },
 
     async openProof(text, receiver, at) {
-      const { grant, approved } = await open('behalf-proof', proofSchema, { text, receiver, at })
+      const { grant, approved } = open('behalf-proof', proofSchema, { text, receiver, at })
       return { grant, approved }
     },
 
-    sealRound: (round, expiresAt) =>
+    sealRound: async (round, expiresAt) =>
       seal('behalf-round', roundReceiver, { round }, Math.floor(expiresAt.getTime() / 1000)),
 
     async openRound(text) {
       const at = new Date(clock())
-      return (await open('behalf-round', roundSchema, { text, receiver: roundReceiver, at })).round
+      return open('behalf-round', roundSchema, { text, receiver: roundReceiver, at }).round
     },
   }
 }

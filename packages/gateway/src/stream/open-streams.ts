@@ -1,4 +1,4 @@
-import { AppError, isEndedBy, type Principal, type Revocations } from '@behalf/identity'
+import { AppError, isEndedBy, type Principal, type Revocable, type Revocations, type Revoked } from '@behalf/identity'
 import type { RevocationGuard } from '../revocation/revocation-guard.ts'
 
 /** The streams of this process, so that whatever ends a caller ends what they listen to. */
@@ -23,13 +23,16 @@ export function createOpenStreams(options: {
   readonly revocations: Revocations
 }): OpenStreams {
   const { guard, revocations } = options
-  const open = new Map<(reason: AppError) => void, Principal>()
+  const open = new Map<(reason: AppError) => void, Revocable>()
+  /** By whatever can be ended: a revocation looks at those it is about, however many others there are. */
+  const byName = new Map<string, Set<(reason: AppError) => void>>()
   let closed = false
 
   const forget = revocations.onRevoked((revocation) => {
-    for (const [end, principal] of open)
-      if (isEndedBy({ ...principal, delegation: principal.actor?.delegation ?? null }, revocation))
-        end(new AppError('SESSION_ENDED'))
+    for (const end of byName.get(nameOf(revocation.revoked)) ?? []) {
+      const credential = open.get(end)
+      if (credential && isEndedBy(credential, revocation)) end(new AppError('SESSION_ENDED'))
+    }
   })
   const timer = setInterval(() => {
     const unknown = refusalOf(() => guard.requireFresh())
@@ -45,8 +48,19 @@ export function createOpenStreams(options: {
       // Once more: it was asked before the operation was looked at, and from here on it is heard of.
       guard.requireInForce(principal)
       if (principal.issuer !== null) guard.requireFresh()
-      open.set(end, principal)
-      return () => void open.delete(end)
+      const { issuer, subject, session, issuedAt, actor } = principal
+      const credential = { issuer, subject, session, issuedAt, delegation: actor?.delegation ?? null }
+      open.set(end, credential)
+      const names = namesOf(credential)
+      for (const name of names) byName.set(name, (byName.get(name) ?? new Set()).add(end))
+      return () => {
+        open.delete(end)
+        for (const name of names) {
+          const ends = byName.get(name)
+          ends?.delete(end)
+          if (ends?.size === 0) byName.delete(name)
+        }
+      }
     },
     close() {
       closed = true
@@ -55,6 +69,26 @@ export function createOpenStreams(options: {
       for (const end of open.keys()) end(stopping())
     },
   }
+}
+
+function nameOf(revoked: Revoked): string {
+  switch (revoked.kind) {
+    case 'subject':
+      return `subject ${revoked.subject}`
+    case 'session':
+      return `session ${revoked.issuer} ${revoked.session}`
+    case 'delegation':
+      return `delegation ${revoked.delegation}`
+  }
+}
+
+/** What would end it: of issuers, of which one or all may end a subject, is said nothing. */
+function namesOf({ issuer, subject, session, delegation }: Revocable): string[] {
+  return [
+    nameOf({ kind: 'subject', issuer: null, subject }),
+    ...(session === null || issuer === null ? [] : [nameOf({ kind: 'session', issuer, session })]),
+    ...(delegation === null ? [] : [nameOf({ kind: 'delegation', delegation })]),
+  ]
 }
 
 const stopping = () => new AppError('UNAVAILABLE', 'This gateway is stopping. Subscribe again.')
