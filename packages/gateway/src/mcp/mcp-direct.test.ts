@@ -90,3 +90,18 @@ it.each<[string, number, string, string, () => Promise<Record<string, string>>]>
   expect(byFramework.status).toBe(status)
   expect(await post(body, headers, true)).toEqual(byFramework)
 })
+
+it('an answer that is a stream is sent as a whole', async () => {
+  const headers = {
+    'content-type': 'application/json',
+    accept: 'application/json, text/event-stream',
+    'mcp-method': 'tools/call',
+    'mcp-protocol-version': '2025-11-25',
+    ...(await token()),
+  }
+  const params = { name: 'list_orders', arguments: {} }
+  const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params })
+  const answer = await post(body, headers, true)
+  expect(answer).toMatchObject({ status: 200, headers: { 'content-type': 'text/event-stream' } })
+  expect(answer.text).toMatch(/^event: message\ndata: {"result":{.*"structuredContent":.*\n\n$/)
+})
