@@ -41,15 +41,17 @@ export function createClient(url: string, onWrong: (text: string) => void): Clie
       },
       body: JSON.stringify(body),
     })
-  async function send(token: string, text: string, waitMs: number): Promise<Run> {
+  /** Null for one that was refused: a database that is asked for too much, for instance. */
+  async function send(token: string, text: string, waitMs: number): Promise<Run | null> {
     const input = { text, idempotencyKey: randomUUID(), waitMs }
     const response = await post('/graphql', token, { query: sendText, variables: { input } })
     const answer = await response.body.text()
     const run = (JSON.parse(answer) as { data?: { chatSend?: { run?: Run } } }).data?.chatSend?.run
-    if (!run) throw new Error(answer.slice(0, 500))
-    return run
+    if (!run) onWrong(answer.slice(0, 500))
+    return run ?? null
   }
-  function isRight(run: Run, expected: string): boolean {
+  function isRight(run: Run | null, expected: string): boolean {
+    if (run === null) return false
     const right =
       run.status === 'COMPLETED' &&
       run.message?.text === expected &&
@@ -61,7 +63,9 @@ export function createClient(url: string, onWrong: (text: string) => void): Clie
   return {
     wait: async (token, expected) => isRight(await send(token, askText, 60_000), expected),
     async follow(token, expected) {
-      const { id } = await send(token, askText, 0)
+      const sent = await send(token, askText, 0)
+      if (sent === null) return false
+      const { id } = sent
       const response = await post('/graphql/stream', token, { query: followText, variables: { id } })
       const events = (await response.body.text()).matchAll(/^data: (.+)$/gm)
       let text = ''
@@ -77,7 +81,11 @@ export function createClient(url: string, onWrong: (text: string) => void): Clie
       }
       return isRight(last, expected)
     },
-    hold: async (token) => (await send(token, holdText, 0)).id,
+    async hold(token) {
+      const run = await send(token, holdText, 0)
+      if (run === null) throw new Error('A text that is to be held was refused.')
+      return run.id
+    },
     async open(token, run) {
       const response = await post('/graphql/stream', token, { query: followText, variables: { id: run } })
       if (response.statusCode !== 200) throw new Error(await response.body.text())
