@@ -49,6 +49,12 @@ export const equivalents: readonly Equivalent[] = [
     reason: 'For the types: the schema is built from SDL, where this is always so.',
   },
   {
+    file: 'packages/subgraph/src/execute-operation.ts',
+    text: 'new GraphQLError(message, { nodes: nodes ?? null, extensions: { code } })',
+    original: 'nodes ?? null',
+    reason: 'For the types.',
+  },
+  {
     file: 'packages/subgraph/src/http-server.ts',
     text: 'http: { headersTimeout: limits.arrivalMs, connectionsCheckingInterval: Math.min(1000, limits.arrivalMs) },',
     reason: 'How often it looks for those that are late.',
@@ -328,23 +334,6 @@ export const equivalents: readonly Equivalent[] = [
     original: 'isObjectType(type)',
     replacement: 'true',
     reason: 'For the types: the schema is built from SDL, where this is always so.',
-  },
-  {
-    file: 'packages/subgraph/src/read-operation.ts',
-    text: 'maxSize: 1024 * 1024,',
-    reason: 'How much is remembered: a smaller cache is only slower.',
-  },
-  {
-    file: 'packages/subgraph/src/read-operation.ts',
-    text: 'documents.set(query, read)',
-    reason: 'Does again what was done before: the same, only slower.',
-  },
-  {
-    file: 'packages/subgraph/src/read-operation.ts',
-    text: 'if (known !== undefined) return known',
-    original: 'known !== undefined',
-    replacement: 'false',
-    reason: 'Does again what was done before: the same, only slower.',
   },
   {
     file: 'packages/gateway/src/authorize/complete-answer.ts',

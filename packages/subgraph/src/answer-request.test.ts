@@ -135,6 +135,25 @@ describe('[P13] a mutation that others kept from being serialized', () => {
     expect(did).toEqual([...run, ...run, ...last])
   })
 
+  it('has what is left of its time when it is run again, and no more', async () => {
+    const again = (second: Execute): Options => {
+      let runs = 0
+      const bound = {
+        get conflicted() {
+          return runs < 2
+        },
+      }
+      return { execute: (...given) => (runs++ === 0 ? effect : second)(...given), bound, answerMs: 500 }
+    }
+    const slow: Execute = (...given) => setTimeout(20).then(() => effect(...given))
+    expect((await ask('mutation', again(slow))).answer).toBe(ok)
+    const never = await ask(
+      'mutation',
+      again(() => new Promise(() => undefined)),
+    )
+    expect([never.answer.status, never.did.filter((what) => what === 'execute')]).toEqual([503, ['execute', 'execute']])
+  })
+
   it('is not run again once its time is over, or for what it did fail of', async () => {
     const { answer, lines } = await ask('mutation', { execute: effect, bound: conflictedFor(Infinity), answerMs: 60 })
     expect([answer.status, codeOf(answer)]).toEqual([503, { code: 'UNAVAILABLE' }])

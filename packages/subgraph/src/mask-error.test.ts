@@ -1,7 +1,7 @@
 import { AppError } from '@behalf/identity'
 import { GraphQLError, type GraphQLFormattedError } from 'graphql'
 import { describe, expect, it } from 'vitest'
-import { errorBody, maskError, toAppError } from './mask-error.ts'
+import { errorBody, maskError, thrownOf, toAppError } from './mask-error.ts'
 
 const formatted = (message: string, code: string, place: Partial<GraphQLFormattedError> = {}) =>
   ({ message, ...place, extensions: { code, stacktrace: ['at /srv'] } }) as GraphQLFormattedError
@@ -44,6 +44,16 @@ describe('an error that leaves the process', () => {
     })
     expect(JSON.parse(errorBody(ours))).toEqual({ errors: [told] })
     expect(JSON.parse(errorBody(ours, null))).toEqual({ errors: [told], data: null })
+  })
+
+  it('is what a resolver threw, where GraphQL gave it a place, and itself otherwise', () => {
+    const thrown = new AppError('NOT_FOUND')
+    const placed = new GraphQLError('a', { path, originalError: thrown })
+    expect(thrownOf(placed)).toBe(thrown)
+    const nowhere = new GraphQLError('a', { originalError: thrown })
+    const bare = new GraphQLError('a', { path })
+    const alike = Object.assign(new Error('a'), { path, originalError: thrown })
+    for (const itself of [nowhere, bare, alike, thrown, 'a', null]) expect(thrownOf(itself)).toBe(itself)
   })
 
   it('is ours, or INTERNAL with what was thrown as its cause', () => {

@@ -396,8 +396,10 @@ describe('an error', () => {
 describe('the one connection of a subgraph', () => {
   const alone = (limits = {}) => start(limits, 1)
   /** Within its time, which on a busy machine may be over the first time. */
-  const works = (url: string) =>
-    expect.poll(async () => (await run(url, '{ me }')).json.data, { timeout: 5000 }).toEqual({ me: 'usr_ada usr_ada' })
+  async function works(url: string) {
+    const me = async () => (await run(url, '{ me }')).json.data
+    await expect.poll(me, { timeout: 5000 }).toEqual({ me: 'usr_ada usr_ada' })
+  }
 
   it('is free again when the caller of a query has gone, while its resolver still waits', async () => {
     const { url } = await alone()
