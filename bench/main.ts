@@ -61,8 +61,15 @@ else if (section === 'subgraph') {
   save(section, { ...circumstances(Number(runs)), samples })
 } else if (section === 'chat') {
   const [, , , given = '2', turns = '150', parts = [...chatWays, 'crowd', 'idle'].join()] = process.argv
+  const only = parts.split(',')
+  const found = await measureChat({ runs: Number(given), turns: Number(turns), only })
+  // What is measured again takes the place of what was, and leaves the rest.
+  const known = read(section) as ChatResult | null
+  const kept = (known?.turns ?? []).filter(({ way }) => !only.includes(way))
   save(section, {
-    ...(await measureChat({ runs: Number(given), turns: Number(turns), only: parts.split(',') })),
+    turns: [...kept, ...found.turns],
+    crowds: only.includes('crowd') ? found.crowds : (known?.crowds ?? []),
+    idle: found.idle ?? known?.idle ?? null,
     ...circumstances(Number(given)),
     requests: Number(turns),
   })
