@@ -31,6 +31,6 @@ ${parts.join('\n')}
 
 - No database: revocations, limits and audit have a stand-in that answers at once. Subgraphs do not verify what they are sent.
 - One query of one shape, on loopback, without TLS. Large answers, many subgraphs and slow ones are not in it.
-- Nothing of memory, or of start.
+- Of peers, nothing of memory, start, chats or growth.
 - Peers are configured as their documentation has it, not tuned.
 `

@@ -8,9 +8,17 @@ export interface ChatResult extends ChatSamples, Circumstances {
 
 /** [runs] [turns] [waited,followed,server,crowd,idle]: three minutes */
 export const chat: Section<ChatResult> = {
-  async measure([runs = '5', turns = '150', parts = [...chatWays, 'crowd', 'idle'].join()], save) {
-    const samples = await measureChat({ runs: Number(runs), turns: Number(turns), only: parts.split(',') })
-    save({ ...samples, ...circumstances(), runs: Number(runs) })
+  async measure([runs = '5', turns = '150', parts = [...chatWays, 'crowd', 'idle'].join()], save, known) {
+    const only = parts.split(',')
+    const found = await measureChat({ runs: Number(runs), turns: Number(turns), only })
+    // What is measured again takes the place of what was, and leaves the rest.
+    save({
+      turns: [...(known?.turns ?? []).filter(({ way }) => !only.includes(way)), ...found.turns],
+      crowds: only.includes('crowd') ? found.crowds : (known?.crowds ?? []),
+      idle: found.idle ?? known?.idle ?? null,
+      ...circumstances(),
+      runs: Number(runs),
+    })
   },
   render,
 }
