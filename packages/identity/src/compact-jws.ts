@@ -1,4 +1,4 @@
-import { createHmac, hash, type KeyObject, timingSafeEqual } from 'node:crypto'
+import { hash, timingSafeEqual } from 'node:crypto'
 import { createHmacSha256, type HmacSha256 } from './hmac-sha256.ts'
 import type { EpochKey } from './keys.ts'
 
@@ -18,9 +18,9 @@ export const encodeHeader = (typ: string, kid: string) => encode(JSON.stringify(
 const encode = (text: string) => Buffer.from(text).toString('base64url')
 
 /** @param claims - JSON of an object. */
-export function signCompact(header: string, claims: string, key: KeyObject): string {
+export function signCompact(header: string, claims: string, hmac: HmacSha256): string {
   const input = `${header}.${encode(claims)}`
-  return `${input}.${createHmac('sha256', key).update(input).digest('base64url')}`
+  return `${input}.${hmac(input)}`
 }
 
 /** Splits a token; null for whatever is not three parts. What they consist of, the signature tells, if it holds. */

@@ -1,4 +1,4 @@
-import { createSecretKey, type KeyObject, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { AppError } from './app-error.ts'
 import { bodyHash, encodeHeader, signCompact } from './compact-jws.ts'
 import {
@@ -8,6 +8,7 @@ import {
   gatewayOf,
   maxContextTokenBytes,
 } from './context-claims.ts'
+import { createHmacSha256, type HmacSha256 } from './hmac-sha256.ts'
 import { deriveKey, firstEpoch } from './keys.ts'
 import { type Actor, type Approval, type Facts, type OperationType, outsideCall, type Principal } from './principal.ts'
 
@@ -71,14 +72,14 @@ export function createContextSigner(options: ContextSignerOptions): ContextSigne
     throw new TypeError(`A context token lives 1 to ${contextLifetime.max} seconds, not ${lifetime}.`)
   }
   deriveKey(rootKey, 'context', 'probe', epoch) // a root key that cannot be used is a fault of the start, not of a request
-  const keys = new Map<string, { header: string; key: KeyObject }>()
+  const keys = new Map<string, { header: string; hmac: HmacSha256 }>()
   const keyFor = (receiver: string) => {
     let entry = keys.get(receiver)
     if (entry === undefined) {
       const { key } = deriveKey(rootKey, 'context', receiver, epoch)
       keys.set(
         receiver,
-        (entry = { key: createSecretKey(key), header: encodeHeader(contextTokenType, `${receiver}/${epoch}`) }),
+        (entry = { hmac: createHmacSha256(key), header: encodeHeader(contextTokenType, `${receiver}/${epoch}`) }),
       )
     }
     return entry
@@ -105,7 +106,7 @@ export function createContextSigner(options: ContextSignerOptions): ContextSigne
 
   return {
     sign(principal, request) {
-      const { header, key } = keyFor(request.to)
+      const { header, hmac } = keyFor(request.to)
       const iat = Math.floor(clock() / 1000)
       const hop: ContextClaims['hop'] = {
         to: request.to,
@@ -119,7 +120,7 @@ export function createContextSigner(options: ContextSignerOptions): ContextSigne
       }
       const who = whoFor(principal, request)
       const claims = `${start}${iat},"exp":${iat + lifetime},"txn":${JSON.stringify(request.txn)},${who},"hop":${JSON.stringify(hop)}}`
-      const token = signCompact(header, claims, key)
+      const token = signCompact(header, claims, hmac)
       if (token.length > maxContextTokenBytes) {
         throw new AppError('INTERNAL', undefined, {
           cause: `context token for ${request.to} has ${token.length} bytes`,

@@ -1,4 +1,4 @@
-import { createSecretKey, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { AppError } from './app-error.ts'
 import {
   bodyHash,
@@ -10,6 +10,7 @@ import {
   splitCompact,
 } from './compact-jws.ts'
 import { contextLifetime, gatewayOf } from './context-claims.ts'
+import { createHmacSha256 } from './hmac-sha256.ts'
 import { deriveKey, parseKey } from './keys.ts'
 
 /** The header that carries a workload token to the gateway's internal port. */
@@ -43,7 +44,7 @@ export function createWorkloadSigner(options: {
 }): WorkloadSigner {
   const { name, trustDomain, clock = Date.now } = options
   const current = parseKey(options.key)
-  const key = createSecretKey(current.key)
+  const hmac = createHmacSha256(current.key)
   const header = encodeHeader(workloadTokenType, `${name}/${current.epoch}`)
   return {
     sign({ method, path, body }) {
@@ -58,7 +59,7 @@ export function createWorkloadSigner(options: {
         htu: path,
         req: bodyHash(body),
       }
-      return signCompact(header, JSON.stringify(claims), key)
+      return signCompact(header, JSON.stringify(claims), hmac)
     },
   }
 }
