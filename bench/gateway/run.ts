@@ -33,7 +33,8 @@ const mcpAudience = 'http://127.0.0.1:4000/mcp'
 
 /**
  * All are there from the beginning, and are asked in turn, so that what else the machine does is everybody's. The order
- * alternates from run to run.
+ * alternates from run to run. Turns are short, and workloads come one after another: V8 throws away the code of a process that
+ * waits for half a minute, and most of what is measured after that is how it is made anew.
  */
 export async function measureGateways(options: {
   readonly runs: number
@@ -41,8 +42,8 @@ export async function measureGateways(options: {
   readonly seconds: number
   readonly only: readonly Contestant[]
   readonly of: readonly Workload[]
-  /** Told after each run of all that was measured so far: a machine may be wanted back before the last. */
-  readonly save: (samples: readonly Sample[], runs: number) => void
+  /** Told after each workload of all that was measured so far: a machine may be wanted back before the last. */
+  readonly save: (samples: readonly Sample[]) => void
 }): Promise<void> {
   const { publicKey, privateKey } = await generateKeyPair('ES256', { extractable: true })
   const jwk = { ...(await exportJWK(publicKey)), kid: 'bench', alg: 'ES256', use: 'sig' }
@@ -115,24 +116,18 @@ export async function measureGateways(options: {
       ...most,
     })
   try {
-    for (const contestant of options.only) {
-      const one = await start(contestant, contest)
-      started.push(one)
-      for (const workload of asks(contestant))
-        await ask(one, workload, { ...most[workload], seconds: warmUp[workload] })
-    }
-    for (let run = 0; run < options.runs; run++) {
-      for (const workload of options.of)
-        for (const one of run % 2 === 0 ? started : started.toReversed()) {
+    for (const contestant of options.only) started.push(await start(contestant, contest))
+    for (const workload of options.of) {
+      const those = started.filter(({ contestant }) => asks(contestant).includes(workload))
+      for (const one of those) await ask(one, workload, { ...most[workload], seconds: warmUp[workload] })
+      for (let run = 0; run < options.runs; run++)
+        for (const one of run % 2 === 0 ? those : those.toReversed()) {
           const { contestant, child } = one
-          if (!asks(contestant).includes(workload)) continue
-          // Whoever waited for their turn has lost what is near: caches, and code that V8 had compiled.
+          // Whoever waited for their turn has lost what is near.
           await ask(one, workload, { requests: 200, seconds: 2 })
           const before = cpuOf(child.pid)
-          const { seconds, p50, wrong, requests } = await ask(one, workload, {
-            ...most[workload],
-            seconds: options.seconds,
-          })
+          const limits = { ...most[workload], seconds: options.seconds }
+          const { seconds, p50, wrong, requests } = await ask(one, workload, limits)
           const cpu = ((cpuOf(child.pid) - before) * 1_000_000) / requests
           const sample = { contestant, workload, run, perSecond: requests / seconds, cpu, p50, wrong }
           console.log(
@@ -140,7 +135,7 @@ export async function measureGateways(options: {
           )
           samples.push(sample)
         }
-      options.save(samples, run + 1)
+      options.save(samples)
     }
   } finally {
     for (const { child } of started) child.kill()
@@ -153,7 +148,7 @@ export async function measureGateways(options: {
  * Seconds before anything is measured: what is not compiled yet is not, nor is a user or an operation that is seen for the
  * first time where they are said to be known.
  */
-const warmUp: Record<Workload, number> = { fixed: 8, users: 4, distinct: 4, literals: 2, new: 2, tool: 5, alone: 1 }
+const warmUp: Record<Workload, number> = { fixed: 8, users: 4, distinct: 4, literals: 3, new: 3, tool: 6, alone: 1 }
 
 /** How many requests are sent at most: of shapes there are only so many that are all new. */
 const most: Record<Workload, { readonly requests: number }> = {
