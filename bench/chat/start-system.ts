@@ -2,13 +2,12 @@ import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { authoritySchema } from '@behalf/authority'
-import { compose, findApps } from '@behalf/composition'
+import { compose } from '@behalf/composition'
 import { deriveContextKeys, deriveWorkloadKey } from '@behalf/identity'
-import { provision } from '@behalf/postgres'
 import { passableDataDir, startEmbeddedPostgres } from '@behalf/postgres/embedded'
 import pg from 'pg'
 import { freePorts } from '../../test/support/free-ports.ts'
+import { provisionAll } from '../../test/support/provision-all.ts'
 import { startIssuer } from '../issuer.ts'
 import { type Probed, startProbed } from '../start-probed.ts'
 
@@ -41,7 +40,7 @@ export async function startSystem(options: {
     port: postgresPort,
   })
   started.defer(() => postgres.close())
-  const urlOf = await provisionAll(postgres.url)
+  const urlOf = await provisionAll(root, postgres.url)
   const issuer = await startIssuer()
   started.defer(() => issuer.close())
   const admin = new pg.Pool({ connectionString: postgres.url, max: 1 })
@@ -137,21 +136,4 @@ async function addUsers(admin: pg.Pool, issuer: string, count: number): Promise<
      from unnest($1::text[], $2::numeric[]) as account (name, amount)`,
     [names, names.map((_, user) => amountOf(user))],
   )
-}
-
-/** @returns the URL of a role, by the name of its app */
-async function provisionAll(adminUrl: string): Promise<(role: string) => string> {
-  const urls = new Map<string, string>()
-  const apps = findApps(root).map(({ name, directory }) => ({
-    name,
-    schema: name,
-    migrations: join(directory, 'migrations'),
-  }))
-  for (const part of [authoritySchema, ...apps]) {
-    const url = new URL(adminUrl)
-    Object.assign(url, { username: part.name, password: randomBytes(24).toString('hex') })
-    await provision({ adminUrl, ...part, password: url.password })
-    urls.set(part.name, url.href)
-  }
-  return (role) => urls.get(role) ?? ''
 }

@@ -4,13 +4,12 @@ import { once } from 'node:events'
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { authoritySchema } from '@behalf/authority'
-import { compose, findApps } from '@behalf/composition'
+import { compose } from '@behalf/composition'
 import { deriveContextKeys, deriveWorkloadKey } from '@behalf/identity'
-import { provision } from '@behalf/postgres'
 import { type EmbeddedPostgres, passableDataDir, startEmbeddedPostgres } from '@behalf/postgres/embedded'
 import pg from 'pg'
 import { freePorts } from './free-ports.ts'
+import { provisionAll } from './provision-all.ts'
 import { type RecordingProxy, recordingProxy } from './recording-proxy.ts'
 import { askForToken, type GraphqlAnswer, root, temporaryDataDir } from './system.ts'
 
@@ -67,7 +66,7 @@ export async function startReplicas(
   const postgresOptions = { dataDir: await passableDataDir(join(dataDir, 'postgres')), port: postgresPort }
   let postgres: EmbeddedPostgres = await startEmbeddedPostgres(postgresOptions)
   started.defer(() => postgres.close())
-  const urlOf = await provisionAll(postgres.url)
+  const urlOf = await provisionAll(root, postgres.url)
   await fill(postgres.url, issuer)
   const graph = join(dataDir, 'graph.json')
   await writeFile(graph, JSON.stringify((await compose({ root })).graph))
@@ -167,23 +166,6 @@ export async function startReplicas(
     token: (user, ...scopes) => askForToken([user, ...scopes], { ...providerEnv, PATH: process.env['PATH'] ?? '' }),
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }
-}
-
-/** @returns the URL of a role, by the name of its app */
-async function provisionAll(adminUrl: string): Promise<(role: string) => string> {
-  const urls = new Map<string, string>()
-  const apps = findApps(root).map(({ name, directory }) => ({
-    name,
-    schema: name,
-    migrations: join(directory, 'migrations'),
-  }))
-  for (const part of [authoritySchema, ...apps]) {
-    const url = new URL(adminUrl)
-    Object.assign(url, { username: part.name, password: randomBytes(24).toString('hex') })
-    await provision({ adminUrl, ...part, password: url.password })
-    urls.set(part.name, url.href)
-  }
-  return (role) => urls.get(role) ?? ''
 }
 
 async function fill(adminUrl: string, issuer: string): Promise<void> {
