@@ -34,7 +34,7 @@ export function readStreamRequest(
     throw new AppError('BAD_REQUEST', 'Send "query", and if need be "variables" and "operationName".')
   const { operationName, variables } = parsed.data
   const query = findDocument(parsed.data) ?? parsed.data.query
-  if (query == null) throw new AppError('BAD_REQUEST', 'Send "query", or "documentId".')
+  if (query == null || query === '') throw new AppError('BAD_REQUEST', 'Send "query", or "documentId".')
   return { query, ...(operationName != null && { operationName }), variables: variables ?? {} }
 }
 
