@@ -1,12 +1,34 @@
 import { once } from 'node:events'
-import { createServer, type AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
 
-/** Ports on 127.0.0.1 that nothing listens on now. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
-  // All at once, so that no port is given twice.
-  await Promise.all(servers.map((server) => once(server, 'listening')))
-  const ports = servers.map((server) => (server.address() as AddressInfo).port)
-  await Promise.all(servers.map((server) => once(server.close(), 'close')))
+/**
+ * Below what systems give to connections that ask for any port: a port that is found free here, and listened on seconds
+ * later, would otherwise be some connection's by then (Linux: 32768 and above, others: 49152 and above, RFC 6335 section 6).
+ */
+const first = 10_000
+const count = 22_000
+
+// Processes that look at the same time begin far from each other (by the golden ratio); within one, no port is given twice.
+let next = (process.pid * 13_597) % count
+
+/** Ports on 127.0.0.1 that nothing listens on now, nor any other test will. */
+export async function freePorts(wanted: number): Promise<number[]> {
+  const ports: number[] = []
+  while (ports.length < wanted) {
+    const port = first + next
+    next = (next + 1) % count
+    if (await isFree(port)) ports.push(port)
+  }
   return ports
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer().listen(port, '127.0.0.1')
+  try {
+    await once(server, 'listening')
+  } catch {
+    return false
+  }
+  await once(server.close(), 'close')
+  return true
 }

@@ -1,4 +1,5 @@
-import { createServer, type AddressInfo } from 'node:net'
+import { randomInt } from 'node:crypto'
+import { createServer } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Failure } from './failure.ts'
 
@@ -37,16 +38,12 @@ function isFree({ host, port }: PortNeed): Promise<boolean> {
   })
 }
 
-/** `wanted`, or any other port of this machine where something listens on that. */
+/**
+ * `wanted`, or another port of this machine where something listens on that. Below 32768: above, a connection of any process
+ * may have it by the time that something listens there (RFC 6335, section 6).
+ */
 export async function freePort(wanted: number): Promise<number> {
-  const host = '127.0.0.1'
-  if (await isFree({ what: '', variable: '', host, port: wanted })) return wanted
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen({ host, port: 0, exclusive: true }, () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => resolve(port))
-    })
-  })
+  let port = wanted
+  while (!(await isFree({ what: '', variable: '', host: '127.0.0.1', port }))) port = randomInt(10_000, 32_768)
+  return port
 }
