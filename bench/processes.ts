@@ -1,6 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 
+/** Options of Node with which a gateway is deployed. */
+export const youngGeneration = '--max-semi-space-size=32'
+
 /** A process under test on the first core; what asks, and whatever it asks in its turn, are on the second. */
 export async function startOnFirstCore(
   script: string,

@@ -9,6 +9,7 @@ import pg from 'pg'
 import { freePorts } from '../../test/support/free-ports.ts'
 import { provisionAll } from '../../test/support/provision-all.ts'
 import { startIssuer } from '../issuer.ts'
+import { youngGeneration } from '../processes.ts'
 import { type Probed, startProbed } from '../start-probed.ts'
 
 const root = join(import.meta.dirname, '..', '..')
@@ -81,6 +82,7 @@ export async function startSystem(options: {
     name: 'gateway',
     core: 0,
     env: {
+      NODE_OPTIONS: youngGeneration,
       LOG_LEVEL: 'warn',
       GATEWAY_PORT: String(gatewayPort),
       GATEWAY_INTERNAL_PORT: String(internalPort),

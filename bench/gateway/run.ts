@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
-import { cpuOf, startOnFirstCore } from '../processes.ts'
+import { cpuOf, startOnFirstCore, youngGeneration } from '../processes.ts'
 import type { Contest } from './contest.ts'
 import { composeGraph, expected, fields, selectionOf, tool, withLiteral } from './graph.ts'
 import { load } from './load.ts'
@@ -198,7 +198,8 @@ interface Started {
 
 async function start(contestant: Contestant, contest: Contest): Promise<Started> {
   const script = join(import.meta.dirname, 'contestants', `${contestant}.ts`)
-  const env = { CONTEST: JSON.stringify(contest) }
+  // As our own is started (docs/reference/config.md): what is good for one is for all.
+  const env = { CONTEST: JSON.stringify(contest), NODE_OPTIONS: youngGeneration }
   return { contestant, ...(await startOnFirstCore(script, env, process.env['PROFILE'] === contestant)) }
 }
 

@@ -92,7 +92,8 @@ For each kind of requests, after a warm-up, ${runs} runs of ${seconds} seconds; 
 alternating order; 64 connections. ${when(result)}.
 
 One query, \`viewer\` and then the viewer's orders and balance in parallel: three requests to subgraphs. The gateway has one
-core; what asks, and subgraphs that answer from memory, have the other. Every answer was compared with what it has to be:
+core, and the young generation that Behalf is deployed with (\`--max-semi-space-size=32\`); what asks, and subgraphs that answer
+from memory, have the other core. Every answer was compared with what it has to be:
 ${wrong} were wrong.
 
 ${busy}Requests for each second of the gateway's CPU time: median (least to most; wall: requests per second as they came).

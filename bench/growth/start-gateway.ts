@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { compose } from '@behalf/composition'
 import { type Issuer, startIssuer } from '../issuer.ts'
+import { youngGeneration } from '../processes.ts'
 import { type Probed, startProbed } from '../start-probed.ts'
 import type { Growth } from './gateway.ts'
 import { cannedAnswer, subgraphName, writeRepository } from './repository.ts'
@@ -68,7 +69,7 @@ export async function startGrown(options: {
   const gateway = await startProbed(join(import.meta.dirname, 'gateway.ts'), {
     name: 'gateway',
     core: 0,
-    env: { GROWTH: JSON.stringify(growth) },
+    env: { GROWTH: JSON.stringify(growth), NODE_OPTIONS: youngGeneration },
     ready: /READY \S+/,
   })
   const start = performance.now() - begun

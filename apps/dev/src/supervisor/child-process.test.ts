@@ -31,6 +31,16 @@ test('a process gets the environment that it was given, and no other', async () 
   delete process.env['BEHALF_TEST_SECRET']
 })
 
+test("a process gets options of Node's own", async () => {
+  const script = join(folder, 'options.mjs')
+  await writeFile(script, 'console.log(process.execArgv.join())')
+  const logFile = join(folder, 'options.log')
+  const plan = { name: 'options', script, nodeArgs: ['--max-semi-space-size=32'], env: {} }
+  const child = startProcess(plan, { logFile, show: () => undefined })
+  await child.ended
+  await vi.waitFor(async () => expect(await readFile(logFile, 'utf8')).toContain('--max-semi-space-size=32'))
+})
+
 test('warnings are shown, the rest is only written down', async () => {
   const { child, shown, log } = await start(
     'logs',

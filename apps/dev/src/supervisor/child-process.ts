@@ -18,6 +18,8 @@ export interface ProcessPlan {
   /** Absolute path of the script. */
   readonly script: string
   readonly args?: readonly string[]
+  /** Options of Node's own. */
+  readonly nodeArgs?: readonly string[]
   /** All that it gets, beside a folder for Node's compile cache. */
   readonly env: Readonly<Record<string, string>>
 }
@@ -90,7 +92,7 @@ export function startProcess(
     spare?: Spare | null
   },
 ): RunningProcess {
-  const child = spare?.child ?? spawnNode([plan.script, ...(plan.args ?? [])], plan.env)
+  const child = spare?.child ?? spawnNode([...(plan.nodeArgs ?? []), plan.script, ...(plan.args ?? [])], plan.env)
   spare?.child.send({ script: plan.script, env: plan.env } satisfies Role)
   const lastLines = record(child, logFile, (text) => {
     const line = readLogLine(text)

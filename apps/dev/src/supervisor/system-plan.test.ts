@@ -24,6 +24,7 @@ const plan = (env: Record<string, string> = {}) => {
     orders: orders!.env,
     orchestrator: orchestrator!.env,
     gateway: gateway.env,
+    nodeArgs: gateway.nodeArgs,
   }
 }
 
@@ -61,7 +62,7 @@ describe('each process is told what it needs and nothing else', () => {
   })
 
   test("the supervisor's own environment reaches none of them", () => {
-    const { config: _config, ...environments } = plan()
+    const { config: _config, nodeArgs: _nodeArgs, ...environments } = plan()
     for (const env of Object.values(environments)) {
       expect(Object.keys(env)).not.toContain('PATH')
       expect(Object.keys(env)).not.toContain('SOMETHING')
@@ -74,6 +75,15 @@ test('the gateway can be pointed at something in between', () => {
   expect(plan().gateway).not.toHaveProperty('SUBGRAPHS')
   const { gateway } = plan({ SUBGRAPHS: 'orders=http://127.0.0.1:9/graphql' })
   expect(gateway['SUBGRAPHS']).toBe('orders=http://127.0.0.1:9/graphql')
+})
+
+test("the gateway's young generation is as large as docs/reference/config.md says", () => {
+  const page = readFileSync(join(import.meta.dirname, '../../../../docs/reference/config.md'), 'utf8')
+  const option = '--max-semi-space-size=32'
+  expect(page).toContain(`\`${option}\``)
+  expect(plan().nodeArgs).toEqual([option])
+  const start: unknown = JSON.parse(readFileSync(join(import.meta.dirname, '../../../gateway/package.json'), 'utf8'))
+  expect(start).toMatchObject({ scripts: { start: expect.stringContaining(` ${option} `) } })
 })
 
 test('so can the orchestrator and the provider', () => {
