@@ -20,7 +20,7 @@ import { principalFromDelegation } from '../authenticate/principal.ts'
 import type { Authority } from '../authority.ts'
 import type { ServedGraph } from '../graph/serve-graph.ts'
 import type { ServedGraphs } from '../graph/served-graphs.ts'
-import { goneSignal } from '../http/gone-signal.ts'
+import { ClientGone } from '../http/client-gone.ts'
 import { parseForm } from '../http/parse-form.ts'
 import { parseJson } from '../http/parse-json.ts'
 import type { RateLimits } from '../limits/rate-limits.ts'
@@ -191,7 +191,7 @@ export function addAgentApi(
     const { workload, asked } = await admit(request, listRequest, parseJson)
     const principal = await principalOf(asked, workload, request.id, 'refusal')
     const over = Promise.withResolvers<void>()
-    const waited = AbortSignal.any([AbortSignal.timeout(longestWaitMs), goneSignal(reply.raw)])
+    const waited = AbortSignal.any([AbortSignal.timeout(longestWaitMs), new ClientGone(reply.raw).signal])
     waited.addEventListener('abort', () => over.resolve())
     const forget = watched.add(principal, over.reject)
     await over.promise.finally(forget)
@@ -220,7 +220,11 @@ export function addAgentApi(
 
   app.post(agentApiPaths.resolvedApprovals, async (request, reply) => {
     const { workload, asked } = await admit(request, resolvedRequest, parseJson)
-    const waited = AbortSignal.any([closing.signal, AbortSignal.timeout(longestWaitMs), goneSignal(reply.raw)])
+    const waited = AbortSignal.any([
+      closing.signal,
+      AbortSignal.timeout(longestWaitMs),
+      new ClientGone(reply.raw).signal,
+    ])
     return { resolutions: await approvals.resolved(asked.after, workload.agents, waited) }
   })
 }

@@ -13,7 +13,13 @@ import {
   ApolloServerPluginUsageReportingDisabled,
 } from '@apollo/server/plugin/disabled'
 import { AppError, type ErrorCode, errorTable, readErrorDetails } from '@behalf/identity'
-import { type FormattedExecutionResult, GraphQLError, type GraphQLFormattedError, OperationTypeNode } from 'graphql'
+import {
+  type ExecutionResult,
+  type FormattedExecutionResult,
+  GraphQLError,
+  type GraphQLFormattedError,
+  OperationTypeNode,
+} from 'graphql'
 import type { Logger } from 'pino'
 import { type AuthorizationOptions, authorizeGateway } from '../authorize/authorize-gateway.ts'
 import type { AuthorizationMode } from '../authorize/authorization-mode.ts'
@@ -21,6 +27,7 @@ import { describeCause } from '../describe-cause.ts'
 import { refuseStaleMutations } from '../revocation/refuse-stale-mutations.ts'
 import type { RevocationGuard } from '../revocation/revocation-guard.ts'
 import type { CheckOperation } from './check-operation.ts'
+import { createSteps, type ServerContext } from './execute-known.ts'
 import { createKnownDocuments } from './known-documents.ts'
 import type { RequestContext } from './request-context.ts'
 import { createPlanGateway } from './plan/plan-gateway.ts'
@@ -49,7 +56,8 @@ export interface Asked {
 
 export interface Answer {
   readonly status: number | undefined
-  readonly headers: HeaderMap
+  /** Null where there is nothing to be said of how it is sent. */
+  readonly headers: HeaderMap | null
   readonly result: FormattedExecutionResult<Record<string, unknown>>
 }
 
@@ -71,10 +79,16 @@ export interface GraphQLServerOptions {
  */
 export async function startGraphQLServer(options: GraphQLServerOptions): Promise<GraphQLServer> {
   const { supergraph, authorization, subgraph, guard, introspection, operationLimits, rates, log } = options
+  const { mode } = authorization
   const gateway = createPlanGateway({ supergraph, subgraph })
   const known = createKnownDocuments({ maxTokens: operationLimits.tokens })
-  const server = new ApolloServer<RequestContext & Record<string, unknown>>({
-    gateway: authorizeGateway(gateway, { ...authorization, log }),
+  const steps = createSteps(authorizeGateway(gateway, { ...authorization, log }), [
+    requireServed,
+    refuseStaleMutations(guard),
+    limitOperations({ limits: operationLimits, rates }),
+  ])
+  const server = new ApolloServer<ServerContext & Record<string, unknown>>({
+    gateway: steps.gateway,
     introspection,
     logger: log,
     formatError: maskError,
@@ -94,29 +108,37 @@ export async function startGraphQLServer(options: GraphQLServerOptions): Promise
       ApolloServerPluginSchemaReportingDisabled(),
       ApolloServerPluginUsageReportingDisabled(),
       known.plugin,
-      listenOnce({
-        log,
-        mode: authorization.mode,
-        checks: [requireServed, refuseStaleMutations(guard), limitOperations({ limits: operationLimits, rates })],
-      }),
+      listenOnce({ log, mode, check: steps.check }),
     ],
   })
   await server.start()
 
+  /** What it does not know yet, and whatever has errors: those it shapes, masks and tells of. */
+  async function answerByApollo({ query, operationName, variables }: Asked, context: ServerContext): Promise<Answer> {
+    using held = known.hold(query)
+    const { http, body } = await server.executeOperation(
+      {
+        ...(operationName !== undefined && { operationName }),
+        ...(variables && { variables }),
+        extensions: { persistedQuery: { version: 1, sha256Hash: held.hash } },
+        http: nothingAccepted,
+      },
+      // Of which it makes a copy.
+      { contextValue: context as ServerContext & Record<string, unknown> },
+    )
+    if (body.kind !== 'single') throw notAtOnce()
+    return { status: http.status, headers: http.headers, result: body.singleResult }
+  }
+
   return {
-    async execute({ query, operationName, variables }, context) {
-      using held = known.hold(query)
-      const { http, body } = await server.executeOperation(
-        {
-          ...(operationName !== undefined && { operationName }),
-          ...(variables && { variables }),
-          extensions: { persistedQuery: { version: 1, sha256Hash: held.hash } },
-          http: nothingAccepted,
-        },
-        { contextValue: { ...context } },
-      )
-      if (body.kind !== 'single') throw notAtOnce()
-      return { status: http.status, headers: http.headers, result: body.singleResult }
+    async execute(asked, context) {
+      const { query, operationName, variables = {} } = asked
+      const found = known.find(query, operationName)
+      if (found === null) return answerByApollo(asked, context)
+      const outcome = await steps.executeKnown(found, variables, context)
+      const { data, errors, extensions } = 'result' in outcome ? outcome.result : refused
+      if (data === undefined || errors !== undefined) return answerByApollo(asked, { ...context, outcome })
+      return { status: undefined, headers: null, result: { data, extensions: told(extensions, mode, context) } }
     },
     async executeHTTP(httpGraphQLRequest, context) {
       const { status, headers, body } = await server.executeHTTPGraphQLRequest({
@@ -133,28 +155,25 @@ export async function startGraphQLServer(options: GraphQLServerOptions): Promise
 /** Of a request that was read: what it accepts, which costs more to read than it is to execute much else, is done with. */
 const nothingAccepted = { method: 'POST', headers: new HeaderMap([['accept', '']]), search: '', body: null }
 
+const refused: ExecutionResult = {}
+
 const notAtOnce = () => new AppError('INTERNAL', undefined, { cause: 'incremental delivery was not asked for' })
 
-/**
- * One plugin, for at each step of a request Apollo Server waits for each of them. Every answer says its `txn`, what a dry
- * run would have denied, and no other extension.
- *
- * @param checks - in this order; after one that refuses, none is asked.
- */
+/** One plugin, for at each step of a request Apollo Server waits for each of them. */
 function listenOnce({
   log,
   mode,
-  checks,
+  check,
 }: {
   readonly log: Logger
   readonly mode: AuthorizationMode
-  readonly checks: readonly CheckOperation[]
-}): ApolloServerPlugin<RequestContext & Record<string, unknown>> {
-  const listener: GraphQLRequestListener<RequestContext & Record<string, unknown>> = {
+  readonly check: CheckOperation
+}): ApolloServerPlugin<ServerContext & Record<string, unknown>> {
+  const listener: GraphQLRequestListener<ServerContext & Record<string, unknown>> = {
     didResolveOperation: async ({ schema, document, operation, request: { variables = {} }, contextValue }) => {
       // Apollo Server has no code for that.
       if (operation === undefined) throw requestError('OPERATION_RESOLUTION_FAILURE')
-      for (const check of checks) await check({ schema, document, operation, variables, contextValue })
+      await check({ schema, document, operation, variables, contextValue })
     },
     didEncounterErrors: async ({ errors, contextValue: { txn } }) => {
       for (const error of errors) {
@@ -165,14 +184,23 @@ function listenOnce({
     },
     willSendResponse: async ({ response: { body }, contextValue }) => {
       if (body.kind !== 'single') return
-      const report = mode === 'dry-run' ? body.singleResult.extensions?.['authorization'] : undefined
-      body.singleResult.extensions = { txn: contextValue.txn, ...(report !== undefined && { authorization: report }) }
+      body.singleResult.extensions = told(body.singleResult.extensions, mode, contextValue)
       const { data, errors: [refusal] = [] } = body.singleResult
       if (data === undefined && refusal) contextValue.record.refusal = String(refusal.extensions?.['code'])
     },
   }
   const listening = Promise.resolve(listener)
   return { requestDidStart: () => listening }
+}
+
+/** Extensions of an answer: its `txn`, what a dry run would have denied, and no other. */
+function told(
+  extensions: Readonly<Record<string, unknown>> | undefined,
+  mode: AuthorizationMode,
+  { txn }: Pick<RequestContext, 'txn'>,
+): Record<string, unknown> {
+  const report = mode === 'dry-run' ? extensions?.['authorization'] : undefined
+  return report === undefined ? { txn } : { txn, authorization: report }
 }
 
 /** Subscriptions are streams, and nothing else is. */

@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto'
 import type { ApolloServerOptions, ApolloServerPlugin, BaseContext } from '@apollo/server'
-import { type DocumentNode, type GraphQLSchema, parse } from 'graphql'
+import { type DocumentNode, getOperationAST, type GraphQLSchema, parse } from 'graphql'
 import { LRUCache } from 'lru-cache'
+import type { KnownOperation } from './execute-known.ts'
 import { shapeOf } from './plan/lift-literals.ts'
 
 type DocumentStore = NonNullable<ApolloServerOptions<BaseContext>['documentStore']>
@@ -23,6 +24,8 @@ export interface KnownDocuments {
    * for each request.
    */
   hold(text: string): Disposable & { readonly hash: string }
+  /** An operation of a text that validated, if it names one; null for what is to be validated first, or to be refused. */
+  find(text: string, operationName: string | undefined): KnownOperation | null
   /** Tells which schema that is. */
   readonly plugin: ApolloServerPlugin
 }
@@ -36,18 +39,27 @@ export interface KnownDocuments {
 export function createKnownDocuments({ maxTokens }: { readonly maxTokens: number }): KnownDocuments {
   const documents = new LRUCache<string, DocumentNode>(bounds)
   const shapes = new LRUCache<string, true>(bounds)
-  const hashes = new LRUCache<string, string>(bounds)
+  const texts = new LRUCache<string, Known>(bounds)
   const persisted = new LRUCache<string, string>(bounds)
   /** By hash. */
-  const held = new Map<string, { readonly text: string; requests: number }>()
+  const held = new Map<string, { readonly text: string; readonly known: Known; requests: number }>()
   /** By key, from the store's answer that it has none to when Apollo Server found that it validates. */
   const unknown = new LRUCache<string, string>({ max: 1000, maxSize: bounds.maxSize })
   let schema: GraphQLSchema | null = null
 
-  function hashOf(text: string): string {
-    let known = hashes.get(text)
-    if (known === undefined) hashes.set(text, (known = hash('sha256', text, 'hex')), { size: Math.max(1, text.length) })
+  function knownOf(text: string): Known {
+    let known = texts.get(text)
+    if (known === undefined)
+      texts.set(text, (known = { hash: hash('sha256', text, 'hex'), document: null }), {
+        size: Math.max(1, text.length),
+      })
     return known
+  }
+
+  /** Of a text that is held, the document that it is. */
+  function note(key: string, document: DocumentNode): void {
+    const holding = held.get(key.slice(-hashLength))
+    if (holding) holding.known.document = document
   }
 
   /** Undefined unless a document of its shape validated. */
@@ -73,8 +85,9 @@ export function createKnownDocuments({ maxTokens }: { readonly maxTokens: number
 
   return {
     hold(text) {
-      const key = hashOf(text)
-      const holding = held.get(key) ?? { text, requests: 0 }
+      const known = knownOf(text)
+      const key = known.hash
+      const holding = held.get(key) ?? { text, known, requests: 0 }
       holding.requests++
       held.set(key, holding)
       return { hash: key, [Symbol.dispose]: () => void (--holding.requests === 0 && held.delete(key)) }
@@ -86,21 +99,36 @@ export function createKnownDocuments({ maxTokens }: { readonly maxTokens: number
     },
     documentStore: {
       async get(key) {
-        const known = documents.get(key)
-        if (known !== undefined) return known
-        const text = held.get(key.slice(-hashLength))?.text
-        return text === undefined ? undefined : recognise(key, text)
+        const holding = held.get(key.slice(-hashLength))
+        const document = documents.get(key) ?? (holding && recognise(key, holding.text))
+        if (document) note(key, document)
+        return document
       },
       async set(key, document) {
         const shape = unknown.get(key)
         unknown.delete(key)
         if (shape !== undefined) shapes.set(shape, true, { size: shape.length })
         documents.set(key, document, { size: Math.max(1, document.loc?.end ?? 1) })
+        note(key, document)
       },
       delete: async (key) => documents.delete(key),
     },
+    find(source, operationName) {
+      const known = texts.get(source)
+      if (schema === null || !known?.document) return null
+      const { document, hash: queryHash } = known
+      const operation = getOperationAST(document, operationName)
+      return operation ? { schema, document, operation, source, queryHash } : null
+    },
     plugin: { serverWillStart: async (service) => void (schema = service.schema) },
   }
+}
+
+/** A text that somebody sent. */
+interface Known {
+  readonly hash: string
+  /** Once it validated. */
+  document: DocumentNode | null
 }
 
 /** Of a hexadecimal SHA-256, with which keys end: before it is what Apollo Server tells schemas, or caches, apart by. */

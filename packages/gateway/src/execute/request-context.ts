@@ -1,5 +1,6 @@
 import type { Approval, Principal } from '@behalf/identity'
 import type { RequestRecord } from '../audit/request-record.ts'
+import type { GoneSignal } from './gone-signal.ts'
 import type { PlannedSubscription } from './plan/planned-subscription.ts'
 
 /** Trace context (W3C): the only headers of a client that go on to subgraphs. */
@@ -15,7 +16,7 @@ export interface RequestContext {
   readonly txn: string
   readonly trace: TraceContext
   /** Aborted when the client goes away; a mutation that was sent is not called back. */
-  readonly signal: AbortSignal | null
+  readonly signal: GoneSignal | null
   /** Under which a caller without a credential is counted; null for a tool. */
   readonly address: string | null
   /** The user's, of this operation of an agent's; its only Mutation field is the one that was approved. */

@@ -1,6 +1,8 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import { AppError, type ErrorCode } from '@behalf/identity'
 import { type Dispatcher, errors, Pool } from 'undici'
 import { decodeBody } from './decode-body.ts'
+import type { GoneListener, GoneSignal } from './gone-signal.ts'
 import { readSubgraphResponse, type SubgraphResponse } from './subgraph-response.ts'
 
 export interface SubgraphLimits {
@@ -18,7 +20,7 @@ export interface SubgraphRequest {
   readonly headers: string[]
   /** A query: may be sent again when the connection breaks, and is given up when `signal` says so. */
   readonly isQuery: boolean
-  readonly signal: AbortSignal | null
+  readonly signal: GoneSignal | null
 }
 
 export interface SubgraphClient {
@@ -58,79 +60,119 @@ export function createSubgraphClient(
   const decoded = async (encoding: string, bytes: Buffer) =>
     (await decodeBody(encoding, bytes, limits.maxBytes)).toString()
 
-  /** By `dispatch`: streams and signals for bodies of which all is wanted at once cost half of what a request does. */
-  function exchange({ body, headers, isQuery, signal: given }: SubgraphRequest): Promise<SubgraphResponse> {
-    return new Promise((resolve, reject) => {
-      const signal = isQuery ? given : null
-      let chunks: Buffer[] = []
-      let status = 0
-      let encoding: string | string[] | undefined
-      let attempts = 0
-      /** Nobody waits for it any more. */
-      let isOver = false
-      /** For it took too long. */
-      let isLate = false
-      let abort: ((reason: Error) => void) | null = null
-      // By hand: AbortSignal.any and .timeout cost more than the rest of this function.
-      const giveUp = () => {
-        isOver = true
-        abort?.(new errors.RequestAbortedError())
-      }
-      const timer = setTimeout(() => {
-        isLate = true
-        giveUp()
-      }, limits.timeout)
-      signal?.addEventListener('abort', giveUp)
+  /**
+   * One request, by `dispatch`: streams and signals for bodies of which all is wanted at once cost half of what a request
+   * does. It hears itself of what becomes of it, so that no functions are made for that.
+   */
+  class Exchange implements Dispatcher.DispatchHandler, GoneListener {
+    readonly #request: SubgraphRequest
+    readonly #signal: GoneSignal | null
+    readonly #resolve: (response: SubgraphResponse | Promise<SubgraphResponse>) => void
+    readonly #reject: (error: unknown) => void
+    readonly #timer: NodeJS.Timeout
+    /** Null until there is a connection; then it is taken out of the pool's queue. */
+    #controller: Dispatcher.DispatchController | null = null
+    #first: Buffer = empty
+    #others: Buffer[] | null = null
+    #status = 0
+    #encoding: string | string[] | undefined
+    #attempts = 0
+    /** Nobody waits for it any more. */
+    #isOver = false
+    /** For it took too long. */
+    #isLate = false
 
-      function end(): void {
-        clearTimeout(timer)
-        signal?.removeEventListener('abort', giveUp)
+    constructor(
+      request: SubgraphRequest,
+      resolve: (response: SubgraphResponse | Promise<SubgraphResponse>) => void,
+      reject: (error: unknown) => void,
+    ) {
+      this.#request = request
+      this.#signal = request.isQuery ? request.signal : null
+      this.#resolve = resolve
+      this.#reject = reject
+      // By hand: AbortSignal.any and .timeout cost more than the rest of this class.
+      this.#timer = setTimeout(Exchange.#late, limits.timeout, this)
+      this.#signal?.addEventListener('abort', this)
+      if (this.#signal?.aborted) this.handleEvent()
+      else this.#attempt()
+    }
+
+    static #late(late: Exchange): void {
+      late.#isLate = true
+      late.handleEvent()
+    }
+
+    /** Gives it up. */
+    handleEvent(): void {
+      this.#isOver = true
+      const error = new errors.RequestAbortedError()
+      if (this.#controller === null) this.#fail(error)
+      else this.#controller.abort(error)
+    }
+
+    #attempt(): void {
+      this.#attempts++
+      this.#first = empty
+      this.#others = null
+      this.#controller = null
+      pending++
+      const { headers, body } = this.#request
+      pool.dispatch({ method: 'POST', path: pathname, headers, body }, this)
+    }
+
+    #end(): void {
+      clearTimeout(this.#timer)
+      this.#signal?.removeEventListener('abort', this)
+    }
+
+    #fail(cause: unknown): void {
+      // A kept connection may end just as it is used again.
+      if (this.#attempts === 1 && this.#request.isQuery && isReset(cause) && !this.#isOver) return this.#attempt()
+      this.#end()
+      this.#reject(new AppError(this.#isLate ? 'SUBGRAPH_TIMEOUT' : codeOf(cause), undefined, { cause }))
+    }
+
+    onRequestStart(controller: Dispatcher.DispatchController): void {
+      this.#controller = controller
+      if (this.#isOver) controller.abort(new errors.RequestAbortedError())
+    }
+
+    onResponseStart(
+      _controller: Dispatcher.DispatchController,
+      statusCode: number,
+      headers: IncomingHttpHeaders,
+    ): void {
+      this.#status = statusCode
+      this.#encoding = headers['content-encoding']
+    }
+
+    onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+      if (this.#first === empty) this.#first = chunk
+      else (this.#others ??= []).push(chunk)
+    }
+
+    onResponseEnd(): void {
+      pending--
+      this.#end()
+      const bytes = this.#others === null ? this.#first : Buffer.concat([this.#first, ...this.#others])
+      const status = this.#status
+      try {
+        if (this.#encoding === undefined) this.#resolve(readSubgraphResponse(status, bytes.toString()))
+        else this.#resolve(decoded(String(this.#encoding), bytes).then((text) => readSubgraphResponse(status, text)))
+      } catch (error) {
+        this.#reject(error)
       }
-      function fail(cause: unknown): void {
-        // A kept connection may end just as it is used again.
-        if (attempts === 1 && isQuery && isReset(cause) && !isOver) return attempt()
-        end()
-        reject(new AppError(isLate ? 'SUBGRAPH_TIMEOUT' : codeOf(cause), undefined, { cause }))
-      }
-      const handler: Dispatcher.DispatchHandler = {
-        onRequestStart(controller) {
-          abort = (reason) => controller.abort(reason)
-          if (isOver) controller.abort(new errors.RequestAbortedError())
-        },
-        onResponseStart(_controller, statusCode, { 'content-encoding': contentEncoding }) {
-          status = statusCode
-          encoding = contentEncoding
-        },
-        onResponseData: (_controller, chunk) => void chunks.push(chunk),
-        onResponseEnd() {
-          pending--
-          end()
-          const [first = empty] = chunks
-          const bytes = chunks.length > 1 ? Buffer.concat(chunks) : first
-          try {
-            if (encoding === undefined) resolve(readSubgraphResponse(status, bytes.toString()))
-            else resolve(decoded(String(encoding), bytes).then((text) => readSubgraphResponse(status, text)))
-          } catch (error) {
-            reject(error)
-          }
-        },
-        onResponseError(_controller, error) {
-          pending--
-          fail(error)
-        },
-      }
-      function attempt(): void {
-        attempts++
-        chunks = []
-        // Until there is a connection; then it is taken out of the pool's queue.
-        abort = fail
-        pending++
-        pool.dispatch({ method: 'POST', path: pathname, headers, body }, handler)
-      }
-      if (signal?.aborted) giveUp()
-      if (isOver) fail(new errors.RequestAbortedError())
-      else attempt()
-    })
+    }
+
+    onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+      pending--
+      this.#fail(error)
+    }
+  }
+
+  function exchange(request: SubgraphRequest): Promise<SubgraphResponse> {
+    return new Promise((resolve, reject) => void new Exchange(request, resolve, reject))
   }
 
   return {

@@ -2,6 +2,7 @@ import { AppError } from '@behalf/identity'
 import type { FastifyBaseLogger } from 'fastify'
 import type { RequestAudit } from '../audit/audit-requests.ts'
 import { RequestRecord } from '../audit/request-record.ts'
+import type { GoneSignal } from '../execute/gone-signal.ts'
 import type { LimitedCaller, RateLimits } from '../limits/rate-limits.ts'
 import type { RevocationGuard } from '../revocation/revocation-guard.ts'
 import { inSpan } from '../tracing.ts'
@@ -37,7 +38,7 @@ export type AnswerBatch = (
   body: Buffer,
   caller: LimitedCaller,
   first: Omit<BatchedOperation, 'body'>,
-  signal: AbortSignal,
+  signal: GoneSignal,
   answer: (operation: BatchedOperation) => Promise<ClientAnswer>,
 ) => Promise<ClientAnswer>
 

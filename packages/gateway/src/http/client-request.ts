@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyRequest } from 'fastify'
+import type { ClientGone } from './client-gone.ts'
 
 /** A request of a client, whoever took it in: of the framework's requests, what is read of them here. */
 export interface ClientRequest extends Pick<FastifyRequest, 'id' | 'method' | 'url' | 'ip' | 'headers'> {
@@ -15,5 +16,4 @@ export interface ClientAnswer {
   readonly text: string
 }
 
-/** @param signal - aborts when the client goes away. */
-export type AnswerClient = (request: ClientRequest, signal: AbortSignal) => Promise<ClientAnswer>
+export type AnswerClient = (request: ClientRequest, gone: ClientGone) => Promise<ClientAnswer>

@@ -3,9 +3,9 @@ import type { AppError } from '@behalf/identity'
 import proxyAddress from '@fastify/proxy-addr'
 import type { FastifyBaseLogger } from 'fastify'
 import type { AnswerClient, ClientAnswer } from './client-request.ts'
+import { ClientGone } from './client-gone.ts'
 import { compress, varies } from './compress-answers.ts'
 import type { TakeDirectly } from './create-app.ts'
-import { goneSignal } from './gone-signal.ts'
 import type { Load } from './load.ts'
 import { makeTxn } from './make-txn.ts'
 import { noteRefusal, type WriteError } from './refuse.ts'
@@ -60,7 +60,7 @@ export function createDirectPosts(
     try {
       answered =
         overload === null
-          ? await answer(toClientRequest(request, txn, await bodyOf(request)), goneSignal(response))
+          ? await answer(toClientRequest(request, txn, await bodyOf(request)), new ClientGone(response))
           : refusalOf(overload)
     } catch (error) {
       answered = refusalOf(noteRefusal(error, log.child({ txn })))
@@ -92,8 +92,8 @@ function bodyOf(request: IncomingMessage): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     request.on('data', (chunk: Buffer) => chunks.push(chunk))
-    request.once('error', reject)
-    request.once('end', () => {
+    request.on('error', reject)
+    request.on('end', () => {
       const [only] = chunks
       resolve(chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks))
     })
@@ -107,17 +107,18 @@ async function write(
   isClosing: () => boolean,
 ): Promise<void> {
   // What we say is about one caller at one moment.
-  const sent: Record<string, string | number> = { ...headers, 'cache-control': 'no-store' }
+  const sent: (string | number)[] = ['cache-control', 'no-store']
+  for (const name in headers) sent.push(name, headers[name] ?? '')
   let content: string | Buffer = text
   if (varies(text)) {
-    sent['vary'] = 'accept-encoding'
+    sent.push('vary', 'accept-encoding')
     const compressed = await compress(text, asked['accept-encoding'])
     if (compressed !== null) {
-      sent['content-encoding'] = compressed.encoding
+      sent.push('content-encoding', compressed.encoding)
       content = compressed.bytes
     }
   }
-  sent['content-length'] = Buffer.byteLength(content)
-  if (isClosing()) sent['connection'] = 'close'
+  sent.push('content-length', Buffer.byteLength(content))
+  if (isClosing()) sent.push('connection', 'close')
   response.writeHead(status, sent).end(content)
 }

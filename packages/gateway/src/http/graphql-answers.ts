@@ -26,6 +26,15 @@ export function createGraphQLAnswers(options: {
   const { admit, findDocument, graphs, audit, answerBatch } = options
   const answerRecorded = createAnswerRecorded({ admit, audit, resource: 'graphql' })
 
+  /** By content type. */
+  const plainHeaders = new Map<string, ClientAnswer['headers']>()
+  function headersOf(type: string): ClientAnswer['headers'] {
+    let headers = plainHeaders.get(type)
+    // There are only so many that Apollo Server chooses from.
+    if (headers === undefined) plainHeaders.set(type, (headers = Object.freeze({ 'content-type': type })))
+    return headers
+  }
+
   /** Content types of answers by what was accepted, as Apollo Server chose them: nothing else has a part in that. */
   const contentTypes = new LRUCache<string, string>({ max: 100 })
 
@@ -35,7 +44,8 @@ export function createGraphQLAnswers(options: {
     caller: Pick<RequestContext, 'principal' | 'address' | 'record' | 'signal'>,
   ) {
     const { id: txn, method } = request
-    const context = { ...caller, approval: null, txn, trace: traceOf(request) }
+    const { principal, address, record, signal } = caller
+    const context = { principal, address, record, signal, approval: null, txn, trace: traceOf(request) }
     const asked = withDocument(request, findDocument)
     const { accept = '', 'content-type': contentType } = request.headers
     const answerType = contentTypes.get(accept)
@@ -43,8 +53,11 @@ export function createGraphQLAnswers(options: {
     if (plain !== null && answerType !== undefined) {
       const { status, headers, result } = await server.execute(plain, context)
       const { errors, data, extensions } = result
+      const text = `${JSON.stringify({ errors, data, extensions })}\n`
+      // Nearly all: nobody has anything to say of how it is sent.
+      if (headers === null) return { status: 200, headers: headersOf(answerType), text }
       headers.set('content-type', answerType)
-      return finished(status, headers, `${JSON.stringify({ errors, data, extensions })}\n`, txn)
+      return finished(status, headers, text, txn)
     }
     const read = { method, headers: negotiationHeaders(request), ...asked }
     const { status, headers, text } = await server.executeHTTP(read, context)
@@ -70,19 +83,19 @@ export function createGraphQLAnswers(options: {
     return { status: statusFor(headers, status, text), headers: Object.fromEntries(headers), text }
   }
 
-  return async (request, signal) => {
+  return async (request, gone) => {
     if (request.method !== 'GET' && request.method !== 'POST') throw new AppError('METHOD_NOT_ALLOWED')
     return answerRecorded(request, async ({ principal, address, record }) => {
       using taken = graphs.take()
       const { body } = request
       if (answerBatch !== null && Buffer.isBuffer(body) && isBatch(body)) {
         const caller = { principal, address }
-        const answers = await answerBatch(body, caller, { txn: request.id, record }, signal, (operation) =>
-          answerOne(alone(request, operation), taken.graph, { ...caller, record: operation.record, signal }),
+        const answers = await answerBatch(body, caller, { txn: request.id, record }, gone, (operation) =>
+          answerOne(alone(request, operation), taken.graph, { ...caller, record: operation.record, signal: gone }),
         )
         return { status: answers.status, body: answers }
       }
-      const answer = await answerOne(request, taken.graph, { principal, address, record, signal })
+      const answer = await answerOne(request, taken.graph, { principal, address, record, signal: gone })
       return { status: answer.status, body: answer }
     })
   }

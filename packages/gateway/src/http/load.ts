@@ -45,7 +45,7 @@ export function createLoad({
     admit(response) {
       if (running < most) {
         running++
-        response.once('close', leave)
+        response.on('close', leave)
         return null
       }
       note()

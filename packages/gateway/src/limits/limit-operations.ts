@@ -18,19 +18,23 @@ export function limitOperations(options: {
   /** By the node of a document that Apollo Server keeps, within bounds, for as long as its schema. */
   const known = new WeakMap<OperationDefinitionNode, OperationMeasures>()
 
-  return async ({ schema, document, operation, variables, contextValue }) => {
-    if (contextValue.isCounted) return
+  return ({ schema, document, operation, variables, contextValue }) => {
+    if (contextValue.isCounted) return undefined
     try {
       let measures = known.get(operation)
       if (measures === undefined) known.set(operation, (measures = measureOperation(schema, document, operation)))
       const cost = measures.cost(variables)
       contextValue.record.cost = Math.min(cost, Number.MAX_SAFE_INTEGER)
       if (!contextValue.principal.actor?.tool) requireWithin(limits, measures, cost)
-      await rates.cost(contextValue, cost)
+      return rates.cost(contextValue, cost)?.catch(refuse)
     } catch (error) {
-      throw error instanceof AppError ? refusal(error) : error
+      return refuse(error)
     }
   }
+}
+
+function refuse(error: unknown): never {
+  throw error instanceof AppError ? refusal(error) : error
 }
 
 function refusal({ code, status, message, details }: AppError): GraphQLError {

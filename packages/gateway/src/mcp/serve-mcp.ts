@@ -4,7 +4,7 @@ import type { RequestAudit } from '../audit/audit-requests.ts'
 import type { ServedGraphs } from '../graph/served-graphs.ts'
 import type { Admit } from '../http/admission.ts'
 import type { DirectPost } from '../http/direct-posts.ts'
-import { goneSignal } from '../http/gone-signal.ts'
+import { ClientGone } from '../http/client-gone.ts'
 import { addResourceMetadata, describeResource } from '../http/resource-metadata.ts'
 import { createMcpAnswers, writeMcpError } from './mcp-answers.ts'
 import type { McpEndpoint } from './mcp-endpoint.ts'
@@ -43,8 +43,8 @@ export function serveMcp({
   const answer = createMcpAnswers({ admit, graphs, toolsOf, endpoint, resource, audit: requests })
   const writeError = writeMcpError(metadata.url)
   const post: DirectPost = {
-    async answer(request, signal) {
-      const { body, ...rest } = await answer(request, signal)
+    async answer(request, gone) {
+      const { body, ...rest } = await answer(request, gone.signal)
       return { ...rest, text: typeof body === 'string' ? body : await text(body) }
     },
     writeError,
@@ -57,7 +57,7 @@ export function serveMcp({
     addTo(app) {
       addResourceMetadata(app, describe)
       app.all('/mcp', { config: { writeError } }, async (request, reply) => {
-        const { status, headers, body } = await answer(request, goneSignal(reply.raw))
+        const { status, headers, body } = await answer(request, new ClientGone(reply.raw).signal)
         reply.code(status).headers(headers)
         return body
       })

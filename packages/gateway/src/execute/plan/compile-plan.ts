@@ -2,7 +2,7 @@ import type { PlanNode, QueryPlan, SubscriptionNode } from '@apollo/query-planne
 import { compileEntityFetch } from './entity-fetch.ts'
 import type { PlanPath } from './places.ts'
 import { compileRootFetch } from './root-fetch.ts'
-import type { EventContext, PlanParts, Step, Subgraph } from './run.ts'
+import type { EventContext, PlanParts, Run, Step, Subgraph } from './run.ts'
 
 /** Compiles a plan, once for all its executions; null for one that asks nothing. */
 export function compilePlan({ node }: QueryPlan, parts: Omit<PlanParts, 'usesContexts'>): Step | null {
@@ -39,13 +39,30 @@ function compileNode(node: PlanNode, path: PlanPath, parts: PlanParts): Step {
 
 function inSequence(steps: readonly Step[]): Step {
   return async (run) => {
-    for (const step of steps) await step(run)
+    for (const step of steps) {
+      const running = step(run)
+      if (running) await running
+    }
   }
 }
 
 function inParallel(steps: readonly Step[]): Step {
   return async (run) => {
-    await Promise.all(steps.map(async (step) => step(run)))
+    const running: Promise<void>[] = []
+    for (const step of steps) {
+      const begun = begin(step, run)
+      if (begun) running.push(begun)
+    }
+    await Promise.all(running)
+  }
+}
+
+/** Whatever a step throws, others are under way. */
+function begin(step: Step, run: Run): Promise<void> | void {
+  try {
+    return step(run)
+  } catch (error) {
+    return Promise.reject(error)
   }
 }
 

@@ -13,7 +13,8 @@ export interface EntityBatch {
 
 /** @param merges - whether objects with one representation may share what is answered. */
 export function startBatch(variables: readonly string[], merges: boolean): EntityBatch {
-  const indexes = new Map<string, Data[]>()
+  /** Made for the second representation: most requests ask for one entity. */
+  let known: Map<string, Data[]> | null = null
   const representations: string[] = []
   const objects: Data[][] = []
   return {
@@ -21,10 +22,13 @@ export function startBatch(variables: readonly string[], merges: boolean): Entit
     objects,
     variables,
     add(representation, object) {
-      const same = merges ? indexes.get(representation) : undefined
-      if (same) return void same.push(object)
       const own = [object]
-      indexes.set(representation, own)
+      if (merges && representations.length > 0) {
+        known ??= new Map([[representations[0] ?? '', objects[0] ?? []]])
+        const same = known.get(representation)
+        if (same) return void same.push(object)
+        known.set(representation, own)
+      }
       representations.push(representation)
       objects.push(own)
     },

@@ -37,16 +37,17 @@ export function compileEntityFetch(
     batch.add(JSON.stringify(representation), object)
   }
 
-  /** One, unless arguments come from contexts and differ: variables are those of a whole request. */
-  function batchesOf({ data, isShared }: Run): EntityBatch[] {
-    if (contexts === null) {
-      const batch = startBatch([], !usesContexts)
-      for (const object of objectsAt(data, path, isShared)) add(object, batch)
-      return [batch]
-    }
+  function batchOf({ data, isShared }: Run): EntityBatch {
+    const batch = startBatch([], !usesContexts)
+    for (const object of objectsAt(data, path, isShared)) add(object, batch)
+    return batch
+  }
+
+  /** Of arguments that come from contexts and differ, each has a request: variables are those of a whole one. */
+  function batchesOf({ data }: Run, contextsOf: NonNullable<typeof contexts>): EntityBatch[] {
     const batches = new Map<string, EntityBatch>()
     for (const { object, way } of placesAt(data, path)) {
-      const variables = Array.from(contexts(way), ([name, value]) => encodeVariable(name, value))
+      const variables = Array.from(contextsOf(way), ([name, value]) => encodeVariable(name, value))
       const key = variables.join()
       const batch = batches.get(key) ?? startBatch(variables, false)
       batches.set(key, batch)
@@ -72,14 +73,15 @@ export function compileEntityFetch(
 
   async function fetchBatch(run: Run, { representations, objects, variables }: EntityBatch): Promise<void> {
     try {
-      const own = [encodeVariable('representations', `[${representations.join(',')}]`), ...variables]
+      const represented = encodeVariable('representations', `[${representations.join(',')}]`)
+      const own = variables.length === 0 ? [represented] : [represented, ...variables]
       const response = await send(encode(run.variables, own), run.context, objects.length)
       report(run, objects, response)
       const { data } = response
       if (data === null) return
       // As many as were asked for: `send` has seen to it.
       const entities = data['_entities'] as readonly unknown[]
-      for (const [index, same] of objects.entries()) take(run, same, entities[index])
+      for (let index = 0; index < objects.length; index++) take(run, objects[index] ?? [], entities[index])
     } catch (error) {
       fail(run, objects.flat(), problemOf(error))
     }
@@ -107,10 +109,11 @@ export function compileEntityFetch(
   }
 
   return (run) => {
-    const batches = batchesOf(run).filter(({ representations }) => representations.length > 0)
-    const [only, ...others] = batches
-    if (only === undefined) return undefined
-    if (others.length === 0) return fetchBatch(run, only)
+    if (contexts === null) {
+      const batch = batchOf(run)
+      return batch.representations.length === 0 ? undefined : fetchBatch(run, batch)
+    }
+    const batches = batchesOf(run, contexts).filter(({ representations }) => representations.length > 0)
     return Promise.all(batches.map((batch) => fetchBatch(run, batch))).then(() => undefined)
   }
 }

@@ -16,25 +16,31 @@ export const isData = (value: unknown): value is Data =>
  */
 export function objectsAt(root: Data, path: PlanPath, isShared: boolean): Data[] {
   const found: Data[] = []
-  const seen = isShared ? path.map(() => new Set<object>()) : null
-  seen?.push(new Set())
-
-  function collect(value: unknown, index: number): void {
-    if (typeof value !== 'object' || value === null) return
-    const level = seen?.[index]
-    if (level?.has(value)) return
-    level?.add(value)
-    const step = path[index]
-    if (Array.isArray(value)) {
-      if (step === '@') for (const item of value) collect(item, index + 1)
-    } else if (step === undefined) {
-      found.push(value as Data)
-    } else if (Object.hasOwn(value, step)) {
-      collect((value as Data)[step], index + 1)
-    }
-  }
-  collect(root, 0)
+  const seen = isShared ? [...path.map(() => new Set<object>()), new Set<object>()] : null
+  collect(root, 0, { path, seen, found })
   return found
+}
+
+interface Collection {
+  readonly path: PlanPath
+  /** Of each step of the path, and its end. */
+  readonly seen: readonly Set<object>[] | null
+  readonly found: Data[]
+}
+
+function collect(value: unknown, index: number, into: Collection): void {
+  if (typeof value !== 'object' || value === null) return
+  const level = into.seen?.[index]
+  if (level?.has(value)) return
+  level?.add(value)
+  const step = into.path[index]
+  if (Array.isArray(value)) {
+    if (step === '@') for (const item of value) collect(item, index + 1, into)
+  } else if (step === undefined) {
+    into.found.push(value as Data)
+  } else if (Object.hasOwn(value, step)) {
+    collect((value as Data)[step], index + 1, into)
+  }
 }
 
 /** An object at a path, with how it was reached. */

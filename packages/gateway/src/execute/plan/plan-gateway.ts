@@ -71,7 +71,9 @@ export function createPlanGateway(options: {
         const execute = known ?? compileOperation({ document, operation, labels: overrideLabels, size }, parts)
         if (!known) operations.set(key, execute, { size })
         try {
-          return await inSpan('gateway.execute', {}, () => execute(request.variables ?? {}, context as RequestContext))
+          return await inSpan('gateway.execute', {}, async () =>
+            execute(request.variables ?? {}, context as RequestContext),
+          )
         } catch (error) {
           return { errors: [refusal(error)] }
         }

@@ -28,6 +28,8 @@ function compileSelections(selections: readonly QueryPlanSelectionNode[], isOfTy
         ? [compileSelections(rest.selections ?? [], isOfType)]
         : [],
     )
+    const [only] = fragments
+    if (only !== undefined && fragments.length === 1 && fields.length === 0) return (source) => only(source) ?? {}
     return (source) => {
       const into: Data = {}
       for (const part of fields) if (!part(source, into)) return null

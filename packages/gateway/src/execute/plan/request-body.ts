@@ -22,6 +22,7 @@ export function prepareBody(
   const used = variableUsages
     .filter((name) => !isPlanned(name))
     .map((name) => ({ client: variableOf(name), prefix: encodeVariable(name, '') }))
+  if (used.length === 0) return (_variables, own = []) => `${start}${own.join(',')}}}`
   return (variables, own = []) => {
     const members = [...own]
     for (const { client, prefix } of used) {
