@@ -4,7 +4,6 @@ import {
   type Context,
   INVALID_SPAN_CONTEXT,
   propagation,
-  ProxyTracerProvider,
   ROOT_CONTEXT,
   type Span,
   SpanKind,
@@ -14,14 +13,6 @@ import {
 import type { TraceContext } from './execute/request-context.ts'
 
 const tracer = trace.getTracer('@behalf/gateway')
-
-const noSpan = trace.wrapSpanContext(INVALID_SPAN_CONTEXT)
-
-/** Whether an SDK is loaded: the API finds that out for each span, and makes one all the same. */
-function isTraced(): boolean {
-  const provider = trace.getTracerProvider()
-  return !(provider instanceof ProxyTracerProvider) || provider.getDelegateTracer('@behalf/gateway') !== undefined
-}
 
 /**
  * Runs `work` as a span. Where no SDK is loaded, that is all it does.
@@ -34,7 +25,6 @@ export function inSpan<T>(
   options: { readonly kind?: SpanKind; readonly attributes?: Attributes; readonly parent?: Context },
   work: (span: Span) => Promise<T>,
 ): Promise<T> {
-  if (!isTraced()) return work(noSpan)
   const { kind = SpanKind.INTERNAL, attributes = {}, parent = context.active() } = options
   const span = tracer.startSpan(name, { kind, attributes }, parent)
   return span.spanContext() === INVALID_SPAN_CONTEXT ? work(span) : inContext(parent, span, work)

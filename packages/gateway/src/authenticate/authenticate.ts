@@ -48,17 +48,13 @@ export function createAuthenticate(options: {
     ttl: 60_000,
   })
 
-  /** At once where it was verified before: nearly always. */
-  function verify(token: string): Verified | Promise<Verified> {
+  async function verify(token: string): Promise<Verified> {
     const digest = hash('sha256', token, 'base64url')
     const known = verified.get(digest)
-    if (known === undefined) return verifyAnew(token, digest)
-    const holds = known.issuer.holds(known.key)
-    if (holds === true) return known
-    return Promise.resolve(holds).then((held) => (held ? known : verifyAnew(token, digest)))
-  }
-
-  async function verifyAnew(token: string, digest: string): Promise<Verified> {
+    if (known !== undefined) {
+      const holds = known.issuer.holds(known.key)
+      if (typeof holds === 'boolean' ? holds : await holds) return known
+    }
     const issuer = issuers.of(token)
     const { typ = 'at+jwt' } = issuer.config
     const { claims, key } = await issuer.verify(token, { typ })
@@ -69,18 +65,14 @@ export function createAuthenticate(options: {
     return result
   }
 
-  /** At once where that was asked a moment ago. */
-  function resolve(token: Verified): ResolvedSubject | Promise<ResolvedSubject> {
-    const known = subjects.get(token.subjectKey)
-    if (known !== undefined && clock() <= known.askedAt + subjectAge) return known.found
-    return resolveAnew(token, known)
-  }
-
-  async function resolveAnew(
-    { issuer: { config }, token: { subject }, subjectKey: key }: Verified,
-    known: { readonly found: ResolvedSubject } | undefined,
-  ): Promise<ResolvedSubject> {
+  async function resolve({
+    issuer: { config },
+    token: { subject },
+    subjectKey: key,
+  }: Verified): Promise<ResolvedSubject> {
     const { issuer } = config
+    const known = subjects.get(key)
+    if (known !== undefined && clock() <= known.askedAt + subjectAge) return known.found
     const askedAt = clock()
     let found: ResolvedSubject | null
     try {
@@ -100,16 +92,14 @@ export function createAuthenticate(options: {
   return async (request, resource) => {
     const shown = readBearerToken(request)
     if (shown === null) return anonymous
-    const verifying = verify(shown)
-    const known = verifying instanceof Promise ? await verifying : verifying
+    const known = await verify(shown)
     const { issuer, token, people } = known
     const { config } = issuer
     requireAudience(token, config.audiences, resource)
     // RFC 7800: a token bound to a key is worth nothing without proof of that key.
     if (token.bound) throw invalid('sender-constrained token shown as a bearer')
     if (token.expiresAt <= Math.floor(clock() / 1000) - clockTolerance) throw invalid('expired')
-    const resolving = resolve(known)
-    const found = resolving instanceof Promise ? await resolving : resolving
+    const found = await resolve(known)
     const { subject, tenant, facts } = found
     if (token.tenant !== undefined && token.tenant !== tenant) throw invalid('tenant of another')
     if (config.tenants?.includes(tenant) === false) throw invalid('tenant that the issuer may not speak for')

@@ -72,23 +72,23 @@ export function compileOperation(
     return shape
   }
 
-  return (variables, context) => {
+  return async (variables, context) => {
     const { coerced = {}, errors } =
       variableDefinitions.length > 0 ? getVariableValues(apiSchema, variableDefinitions, variables) : nothing
-    if (errors) return Promise.resolve({ errors })
+    if (errors) return { errors }
     const conditions = conditionNames.map((name) => coerced[name])
-    if (!conditions.every((value) => typeof value === 'boolean')) return Promise.resolve({ errors: [conditionError()] })
+    if (!conditions.every((value) => typeof value === 'boolean')) return { errors: [conditionError()] }
     const decided = conditions.join()
     let lifted: LiftedOperation | null = null
     const shape = shapes.get(decided) ?? keep(decided, (lifted = lift(coerced)))
     const given = shape.values === null ? variables : { ...variables, ...shape.values }
-    const execute = parts.plans.get(shape.key)
-    if (execute !== undefined) return execute(given, context)
-    const { operation: planned } = lifted ?? lift(coerced)
-    return inSpan('gateway.plan', {}, async () => planOperation(planned, parts)).then((planning) => {
-      parts.plans.set(shape.key, planning, { size: Math.max(size, shape.key.length) })
-      return planning(given, context)
-    })
+    let execute = parts.plans.get(shape.key)
+    if (execute === undefined) {
+      const { operation: planned } = lifted ?? lift(coerced)
+      execute = await inSpan('gateway.plan', {}, async () => planOperation(planned, parts))
+      parts.plans.set(shape.key, execute, { size: Math.max(size, shape.key.length) })
+    }
+    return execute(given, context)
   }
 }
 
