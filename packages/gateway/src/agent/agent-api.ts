@@ -193,8 +193,9 @@ export function addAgentApi(
     const over = Promise.withResolvers<void>()
     const waited = AbortSignal.any([AbortSignal.timeout(longestWaitMs), goneSignal(reply.raw)])
     waited.addEventListener('abort', () => over.resolve())
-    const forget = watched.add(principal, over.reject)
-    await over.promise.finally(forget)
+    const watch = { principal, until: null, refuse: over.reject, close: () => {} }
+    watched.add(watch)
+    await over.promise.finally(() => watched.forget(watch))
     return { inForce: true }
   })
 
