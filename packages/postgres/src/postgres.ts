@@ -120,7 +120,7 @@ const consumeSql = `
 
 async function consume(pool: pg.Pool, id: string, expiresAt: Date): Promise<boolean> {
   try {
-    const { rowCount } = await pool.query(consumeSql, [id, expiresAt])
+    const { rowCount } = await pool.query({ name: 'behalf_consume', text: consumeSql, values: [id, expiresAt] })
     return rowCount === 1
   } catch (cause) {
     throw new AppError('UNAVAILABLE', undefined, { cause })
