@@ -1,4 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import type { Postgres } from '@behalf/postgres'
 
 /** The channel on which the id of every run that ended is sent. */
@@ -55,17 +54,14 @@ export async function watchRuns(db: Pick<Postgres<unknown>, 'listen'>): Promise<
       for (let isAsked = begun === undefined; ; isAsked = true) {
         // Before the question, so that an end between question and answer is heard.
         using heard = isAsked || begun === undefined ? hear(run) : begun
-        const stopTimer = new AbortController()
+        const late = Promise.withResolvers<void>()
+        let timer: NodeJS.Timeout | undefined
         try {
           if (ms <= 0 || (isAsked && (await isOver())) || Date.now() >= end) return
-          const wait = Math.min(reread, end - Date.now())
-          await Promise.race([
-            heard.promise,
-            ...(reread === rereadMs ? [closed.promise] : []),
-            pause(wait, undefined, { signal: stopTimer.signal }).catch(() => undefined),
-          ])
+          timer = setTimeout(late.resolve, Math.min(reread, end - Date.now()))
+          await Promise.race([heard.promise, ...(reread === rereadMs ? [closed.promise] : []), late.promise])
         } finally {
-          stopTimer.abort()
+          clearTimeout(timer)
         }
       }
     },

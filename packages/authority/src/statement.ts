@@ -1,4 +1,5 @@
-import type { Pool, QueryResultRow } from 'pg'
+import { ask } from '@behalf/postgres'
+import type { Pool } from 'pg'
 
 /**
  * A statement of every request, as text, which each connection reads and plans once: what a query builder does to write it anew each
@@ -8,6 +9,6 @@ import type { Pool, QueryResultRow } from 'pg'
  * @param text - with `$1` and so on for its values
  */
 export const statement =
-  <Row extends QueryResultRow>(name: string, text: string) =>
+  <Row extends object>(name: string, text: string) =>
   async (pool: Pool, ...values: readonly unknown[]): Promise<readonly Row[]> =>
-    (await pool.query<Row>({ name, text, values: [...values] })).rows
+    (await ask<Row>(pool, { name, text, values })).rows

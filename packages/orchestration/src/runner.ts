@@ -93,7 +93,8 @@ export function createRunner(options: RunnerOptions): Runner {
       }
       throw error
     } finally {
-      done.abort()
+      // A reason of its own would be an error with a stack, for nobody.
+      done.abort(null)
     }
   }
 

@@ -1,4 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import { AppError } from '@behalf/identity'
 import type { AgentApi } from './agent-api.ts'
 
@@ -20,7 +19,7 @@ export function watchDelegation(
 ): AbortSignal {
   const over = new AbortController()
   async function follow(): Promise<void> {
-    await pause(firstMs, undefined, { signal: done }).catch(() => undefined)
+    await pause(firstMs, done)
     while (!done.aborted) {
       try {
         await agentApi.watch(request, done)
@@ -28,10 +27,24 @@ export function watchDelegation(
         if (done.aborted) return
         if (error instanceof AppError && (error.code === 'SESSION_ENDED' || error.code === 'DELEGATION_REFUSED'))
           return over.abort(error)
-        await pause(retryMs, undefined, { signal: done }).catch(() => undefined)
+        await pause(retryMs, done)
       }
     }
   }
   void follow()
   return over.signal
+}
+
+/** Up to the end of `done`. An error for each run that ends in time, as of timers with a signal, costs more than the rest. */
+function pause(ms: number, done: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      clearTimeout(timer)
+      done.removeEventListener('abort', end)
+      resolve()
+    }
+    const timer = setTimeout(end, ms)
+    done.addEventListener('abort', end)
+    if (done.aborted) end()
+  })
 }

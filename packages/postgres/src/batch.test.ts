@@ -2,7 +2,7 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openShop, type OpenShop } from '../fixtures/shop.ts'
 import { runBatch } from './batch.ts'
-import { isConnectionLost } from './database-error.ts'
+import { asAppError, isStalePlan } from './database-error.ts'
 
 let shop: OpenShop
 let pool: pg.Pool
@@ -75,12 +75,13 @@ describe('a batch', () => {
     expect(await runBatch(client, [{ text: 'select 1 as one' }])).toMatchObject([{ rows: [{ one: 1 }] }])
   })
 
-  it('of a statement whose table was changed since is one of a connection that is not used again', async () => {
+  it('of a statement whose table was changed since may be tried again, on another connection', async () => {
     const all = { name: 'all', text: 'select * from thing' }
     await runBatch(client, [all])
     await client.query('alter table thing add more text')
     const stale = await runBatch(client, [all]).catch((error: unknown) => error)
     expect(stale).toMatchObject({ code: '0A000' })
-    expect(isConnectionLost(stale)).toBe(true)
+    expect(isStalePlan(stale)).toBe(true)
+    expect(asAppError(stale)).toMatchObject({ code: 'UNAVAILABLE' })
   })
 })

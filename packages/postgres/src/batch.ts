@@ -1,4 +1,5 @@
 import pg from 'pg'
+import { serialize } from 'pg-protocol'
 
 export interface Statement {
   readonly text: string
@@ -30,6 +31,15 @@ export function runBatch(
   })
 }
 
+/** Runs one statement on any connection of a pool. */
+export async function ask<Row extends object>(
+  pool: pg.Pool,
+  statement: Statement,
+): Promise<Pick<pg.QueryResult<Row>, 'rows' | 'rowCount'>> {
+  // The pool answers with what the query is called back with.
+  return await (pool.query(new Batch([statement])) as unknown as Promise<pg.QueryResult<Row>>)
+}
+
 type Callback = (error: Error | null, results: pg.QueryResult<object> | pg.QueryResult<object>[]) => void
 
 /** What pg's own query does, and its types do not say. */
@@ -38,14 +48,43 @@ interface OwnQuery {
   values: unknown[]
   name: string | undefined
   callback: Callback
-  prepare(connection: Sent): void
+  prepare(connection: Messages): void
   handleError(error: Error, connection: pg.Connection): void
 }
 
-/** What a query sends, as messages of the protocol. */
-interface Sent extends Pick<pg.Connection, 'parse' | 'bind' | 'describe' | 'execute' | 'close' | 'sync'> {
+/** Where pg's query writes its messages to: here together in one piece, since each is a write of its own otherwise. */
+class Messages {
   readonly parsedStatements: Record<string, string>
   readonly submittedNamedStatements: Record<string, string>
+  readonly #bytes: Buffer[] = []
+  isBare = false
+
+  constructor(texts: Record<string, string>) {
+    this.parsedStatements = texts
+    this.submittedNamedStatements = texts
+  }
+  parse(query: Parameters<typeof serialize.parse>[0]): void {
+    this.#bytes.push(serialize.parse(query))
+  }
+  bind(bound: Parameters<typeof serialize.bind>[0]): void {
+    this.#bytes.push(serialize.bind(bound))
+  }
+  describe(portal: Parameters<typeof serialize.describe>[0]): void {
+    if (!this.isBare) this.#bytes.push(serialize.describe(portal))
+  }
+  execute(portal: Parameters<typeof serialize.execute>[0]): void {
+    this.#bytes.push(serialize.execute(portal))
+  }
+  forget(name: string): void {
+    this.#bytes.push(serialize.close({ type: 'S', name }))
+  }
+  // One is sent, at the end.
+  sync(): void {}
+  /** Of a statement that cannot be sent; whether it was prepared is not known, then. */
+  close(): void {}
+  all(): Buffer {
+    return Buffer.concat([...this.#bytes, serialize.sync()])
+  }
 }
 
 /** What a connection has prepared for us; a name of which that is not known any more is given up before it is used again. */
@@ -57,7 +96,6 @@ interface Prepared {
 const preparedBy = new WeakMap<object, Prepared>()
 /** Statements that return nothing, of which nobody has to ask what they return. */
 const bare = /^(?:begin|commit|rollback|savepoint|release)\b/
-const nothing = () => undefined
 
 /** Several statements up to one `Sync`, as pg knows only single ones: it takes the results of each for more of the same. */
 export class Batch extends (pg.Query as unknown as new (config: object) => OwnQuery & pg.Submittable) {
@@ -66,39 +104,33 @@ export class Batch extends (pg.Query as unknown as new (config: object) => OwnQu
   #prepared: Prepared = { texts: {}, doubtful: new Set() }
   #isFailed = false
 
-  constructor(statements: readonly Statement[], callback: Callback) {
+  /** @param callback - of a pool's query, the pool's own */
+  constructor(statements: readonly Statement[], callback?: Callback) {
     super({ text: 'batch', values: [], queryMode: 'extended', callback })
     this.statements = statements
   }
 
-  override prepare(connection: pg.Connection & Sent): void {
+  override submit = (connection: pg.Connection): null => {
     const known = preparedBy.get(connection) ?? { texts: Object.create(null), doubtful: new Set<string>() }
     preparedBy.set(connection, known)
     this.#prepared = known
-    const to = (isBare: boolean): Sent => ({
-      parsedStatements: known.texts,
-      submittedNamedStatements: known.texts,
-      parse: (...of) => connection.parse(...of),
-      bind: (...of) => connection.bind(...of),
-      describe: isBare ? nothing : (...of) => connection.describe(...of),
-      execute: (...of) => connection.execute(...of),
-      close: nothing,
-      sync: nothing,
-    })
+    const messages = new Messages(known.texts)
     for (const { text, values = [], name } of this.statements) {
       if (name !== undefined && known.texts[name] === undefined) {
         this.#new.push(name)
-        if (known.doubtful.delete(name)) connection.close({ type: 'S', name }, true)
+        if (known.doubtful.delete(name)) messages.forget(name)
       }
       this.text = text
       this.values = [...values]
       this.name = name
-      super.prepare(to(bare.test(text)))
+      messages.isBare = bare.test(text)
+      super.prepare(messages)
       // A value that cannot be sent: what would follow is not to be run without it.
       if (this.#isFailed) break
     }
     this.name = undefined
-    connection.sync()
+    if (connection.stream.writable) connection.stream.write(messages.all())
+    return null
   }
 
   override handleError(error: Error, connection: pg.Connection): void {

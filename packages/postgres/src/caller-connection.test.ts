@@ -268,6 +268,20 @@ describe('a loss', () => {
   })
 })
 
+describe('a statement that was prepared for a table of another form', () => {
+  const stale = Object.assign(refusal('0A000'), { routine: 'RevalidateCachedQuery' })
+
+  it.each(['select 1', 'commit'])('costs its connection, and can be tried again: %s', async (text) => {
+    const { connection, taken } = open(
+      'write',
+      when(text, () => Promise.reject(stale)),
+    )
+    const failing = text === 'commit' ? connection.commit([{ text: 'select 2' }]) : connection.query(text, [])
+    await expect(failing).rejects.toMatchObject({ code: 'UNAVAILABLE', cause: stale })
+    expect(taken[0]?.released).toEqual([true])
+  })
+})
+
 describe('a query that fails', () => {
   const failing = when('select bad', () => Promise.reject(refusal('22012')))
 

@@ -2,7 +2,7 @@ import { AppError } from '@behalf/identity'
 import type { Pool, PoolClient, QueryResult } from 'pg'
 import { runBatch, type Statement } from './batch.ts'
 import type { CallerSettings } from './caller.ts'
-import { asAppError, isConflict, isConnectionLost } from './database-error.ts'
+import { asAppError, isConflict, isConnectionLost, isStalePlan } from './database-error.ts'
 
 /** What a resolver's statement may begin with, after comments: none of these outlives or changes the transaction. */
 const query = new RegExp(
@@ -157,7 +157,7 @@ export class CallerConnection {
       if (open.client.getTransactionStatus() !== 'I') return results
     } catch (error) {
       this.#conflicted ||= isConflict(error)
-      if (isConnectionLost(error)) this.#lose(open.client, error)
+      if (isConnectionLost(error) || isStalePlan(error)) this.#lose(open.client, error)
       // Nothing is lost by starting over where nothing was written: one field's failure is not its siblings'.
       else if (this.#mode === 'read' && this.#savepoints.length === 0) await this.rollback()
       throw asAppError(error)

@@ -13,11 +13,13 @@ const passing = new Set([
 export function isConnectionLost(error: unknown): boolean {
   if (!(error instanceof pg.DatabaseError)) return true
   const state = error.code ?? ''
-  // A table was changed under a statement that this connection has prepared (0A000); another one prepares it anew.
-  if (error.routine === 'RevalidateCachedQuery') return true
   // Class 08 connection exception, 57P operator intervention, 25P03 idle in transaction for too long
   return state.startsWith('08') || state.startsWith('57P') || state === '25P03' || error.severity === 'FATAL'
 }
+
+/** True if a table was changed under a statement that this connection has prepared (0A000): another one prepares it anew. */
+export const isStalePlan = (error: unknown): boolean =>
+  error instanceof pg.DatabaseError && error.code === '0A000' && error.routine === 'RevalidateCachedQuery'
 
 /** True if it failed because of transactions at the same time, and may well succeed after them. */
 export const isConflict = (error: unknown): boolean =>
@@ -33,6 +35,6 @@ export function asAppError(error: unknown): unknown {
   if (state === noSuchCharacter) {
     return new AppError('BAD_USER_INPUT', 'A text has a character that cannot be stored.', { cause: error })
   }
-  const unavailable = isConnectionLost(error) || passing.has(state) || state.startsWith('53')
+  const unavailable = isConnectionLost(error) || isStalePlan(error) || passing.has(state) || state.startsWith('53')
   return unavailable ? new AppError('UNAVAILABLE', undefined, { cause: error }) : error
 }

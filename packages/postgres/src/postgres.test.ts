@@ -30,7 +30,7 @@ describe('room', () => {
     await holding.db.selectFrom('notes').select('id').execute()
     const waits = single.ready()
     single.requireRoom()
-    await vi.waitFor(() => expect(() => single.requireRoom()).toThrow(), { timeout: 1900 })
+    await vi.waitFor(() => expect(() => single.requireRoom()).toThrow('more to do'), { timeout: 1900 })
     await holding.commit()
     await waits
     single.requireRoom()

@@ -1,6 +1,7 @@
 import { AppError, type Identity } from '@behalf/identity'
 import pg from 'pg'
 import { type AuditWriter, createAuditWriter } from './audit-writer.ts'
+import { ask } from './batch.ts'
 import { bindTransaction, type BoundTransaction } from './bound-transaction.ts'
 import type { Isolation } from './caller-connection.ts'
 import type { StoredCaller } from './caller.ts'
@@ -92,7 +93,11 @@ export function postgres<Tables>(options: string | PostgresOptions): Postgres<Ta
     listen: (channel, onPayload, onGap) => listenOn(url, channel, onPayload, onGap),
     async notify(channel, payloads) {
       try {
-        await pool.query('select pg_notify($1, payload) from unnest($2::text[]) payload', [channel, payloads])
+        await ask(pool, {
+          name: 'behalf_notify',
+          text: 'select pg_notify($1, payload) from unnest($2::text[]) payload',
+          values: [channel, payloads],
+        })
       } catch (cause) {
         throw new AppError('UNAVAILABLE', undefined, { cause })
       }
@@ -120,7 +125,7 @@ const consumeSql = `
 
 async function consume(pool: pg.Pool, id: string, expiresAt: Date): Promise<boolean> {
   try {
-    const { rowCount } = await pool.query({ name: 'behalf_consume', text: consumeSql, values: [id, expiresAt] })
+    const { rowCount } = await ask(pool, { name: 'behalf_consume', text: consumeSql, values: [id, expiresAt] })
     return rowCount === 1
   } catch (cause) {
     throw new AppError('UNAVAILABLE', undefined, { cause })

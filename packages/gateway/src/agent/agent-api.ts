@@ -114,7 +114,7 @@ export function addAgentApi(
       workloads.verify(
         typeof token === 'string' ? token : '',
         { method: request.method, path: request.url, body },
-        (id, expiresAt, of) => consume({ id, expiresAt }, agentsOf(of), body),
+        (tokenId, expiresAt, of) => consume({ id: tokenId, expiresAt }, agentsOf(of), body),
       ),
     )
     return { workload: { name, agents: agentsOf(name) }, body }
@@ -126,8 +126,8 @@ export function addAgentApi(
     schema: z.ZodType<T>,
     parse: (body: Buffer) => unknown,
   ): Promise<{ workload: Workload; asked: T }> {
-    const { workload, body } = await admitted(request, graphs.current, ({ id, expiresAt }) =>
-      authority.consume(id, expiresAt),
+    const { workload, body } = await admitted(request, graphs.current, (token) =>
+      authority.consume(token.id, token.expiresAt),
     )
     return { workload, asked: shaped(schema, parse(body)) }
   }
