@@ -27,12 +27,16 @@ async function post(body: string, headers: Readonly<Record<string, string>>, len
   )
   sent.on('error', reject).end(body)
   const { headers: answered, ...rest } = await promise
-  const { date, 'content-length': size, 'content-type': type = '', ...others } = answered
+  const { date, 'content-length': size, 'content-type': type = '', 'transfer-encoding': chunked, ...others } = answered
   expect(date).toBeDefined()
-  expect(Number(size)).toBe(Buffer.byteLength(rest.text))
-  // What is not of its moment, and without the one encoding that JSON has: the framework says it of texts.
+  // The framework has no length to say of a stream.
+  if (chunked === undefined) expect(Number(size)).toBe(Buffer.byteLength(rest.text))
+  else expect([type, lengthSaid]).toEqual(['text/event-stream', false])
+  // What is not of its moment, and without the one encoding that JSON has: the framework says it of texts, as it says of what is
+  // empty that it is plain.
   const lasting = rest.text.replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}/g, 'txn')
-  return { ...rest, text: lasting, headers: { ...others, 'content-type': type.replace('; charset=utf-8', '') } }
+  const named = rest.text === '' ? '' : type.replace('; charset=utf-8', '')
+  return { ...rest, text: lasting, headers: { ...others, 'content-type': named } }
 }
 
 const prefix = 'io.modelcontextprotocol/'
@@ -91,17 +95,40 @@ it.each<[string, number, string, string, () => Promise<Record<string, string>>]>
   expect(await post(body, headers, true)).toEqual(byFramework)
 })
 
-it('an answer that is a stream is sent as a whole', async () => {
+const message = (method: string, params: unknown = {}) => JSON.stringify({ jsonrpc: '2.0', id: 1, method, params })
+
+it.each<[string, number, string, () => Promise<Record<string, string>>]>([
+  ['a call', 200, message('tools/call', { name: 'list_orders', arguments: {} }), token],
+  ['a call of what there is not', 200, message('tools/call', { name: 'none' }), token],
+  ['arguments that do not fit', 200, message('tools/call', { name: 'cancel_order', arguments: { x: 1 } }), token],
+  ['what has to be approved', 200, message('tools/call', { name: 'cancel_order', arguments: { id: 'o_9' } }), token],
+  ['the list', 200, message('tools/list'), token],
+  ['what there is not', 200, message('none/such'), token],
+  ['that it has begun', 202, JSON.stringify({ jsonrpc: '2.0', method: 'notifications/initialized' }), token],
+  ['the beginning, once more', 200, message('initialize', beginning()), token],
+  ['what asks for a stream without an end', 200, message('subscriptions/listen'), token],
+  ['one that does not accept events', 406, message('tools/list'), async () => ({ ...(await token()), accept: '*/*' })],
+  ['what is no JSON', 400, '{', token],
+  ['a list of them', 400, '[]', token],
+  ['nobody’s', 401, message('tools/call', { name: 'list_orders' }), async () => ({})],
+  [
+    'a token that lacks a scope',
+    403,
+    message('tools/call', { name: 'list_orders' }),
+    () => token({ scope: 'profile' }),
+  ],
+])('what is sent as of 2025-11-25 is answered as by that route: %s', async (_name, status, body, more) => {
   const headers = {
     'content-type': 'application/json',
     accept: 'application/json, text/event-stream',
-    'mcp-method': 'tools/call',
     'mcp-protocol-version': '2025-11-25',
-    ...(await token()),
+    ...(await more()),
   }
-  const params = { name: 'list_orders', arguments: {} }
-  const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params })
-  const answer = await post(body, headers, true)
-  expect(answer).toMatchObject({ status: 200, headers: { 'content-type': 'text/event-stream' } })
-  expect(answer.text).toMatch(/^event: message\ndata: {"result":{.*"structuredContent":.*\n\n$/)
+  const byFramework = await post(body, headers, false)
+  expect(byFramework.status).toBe(status)
+  expect(await post(body, headers, true)).toEqual(byFramework)
 })
+
+function beginning() {
+  return { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'x', version: '1' } }
+}

@@ -48,8 +48,10 @@ export function serveMcp({
       return { ...rest, text: typeof body === 'string' ? body : await text(body) }
     },
     writeError,
-    // As 2026-07-28 has them, which say so in their head; their answer is no stream.
-    takes: (headers) => headers['mcp-method'] === 'tools/call',
+    // As 2026-07-28 has them, which say so in their head; and what clients of before it send, once they began: every answer
+    // to that has an end, be it a stream of events.
+    takes: ({ 'mcp-method': method, 'mcp-protocol-version': revision }) =>
+      method === 'tools/call' || revision === '2025-11-25' || revision === '2025-06-18',
   }
 
   return {
