@@ -166,7 +166,7 @@ const left = new errors.RequestAbortedError('left')
 
 /**
  * Without a stack: for its socket undici makes an error of its own, the stack of which node has written out. Nobody reads it, and
- * where thousands are left it was a third of the time.
+ * where thousands are left it was a quarter of the time.
  */
 function breakOff(controller: Dispatcher.DispatchController): void {
   const { stackTraceLimit } = Error
