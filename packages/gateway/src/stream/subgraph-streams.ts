@@ -78,12 +78,12 @@ class Subscription implements Dispatcher.DispatchHandler, SubgraphStream {
 
   leave(): void {
     this.#isOver = true
-    this.#controller?.abort(left)
+    if (this.#controller !== null) breakOff(this.#controller)
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
-    if (this.#isOver) controller.abort(left)
+    if (this.#isOver) breakOff(controller)
   }
 
   onResponseStart(
@@ -163,6 +163,20 @@ interface Answer {
 
 /** One for all: nobody is told of it. */
 const left = new errors.RequestAbortedError('left')
+
+/**
+ * Without a stack: for its socket undici makes an error of its own, the stack of which node has written out. Nobody reads it, and
+ * where thousands are left it was a quarter of the time.
+ */
+function breakOff(controller: Dispatcher.DispatchController): void {
+  const { stackTraceLimit } = Error
+  Error.stackTraceLimit = 0
+  try {
+    controller.abort(left)
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit
+  }
+}
 
 const invalid = (cause: unknown) => new AppError('SUBGRAPH_INVALID_RESPONSE', undefined, { cause })
 const unavailable = (cause: unknown) => new AppError('SUBGRAPH_UNAVAILABLE', undefined, { cause })
