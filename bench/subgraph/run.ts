@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { contextTokenHeader, createContextSigner, deriveContextKeys } from '@behalf/identity'
 import { testPrincipal } from '@behalf/testing'
 import { load } from '../gateway/load.ts'
-import { cpuOf, startOnFirstCore } from '../processes.ts'
+import { cpuOf, isProfiled, startOnFirstCore } from '../processes.ts'
 import { body, expected, name, scopes } from './thing.ts'
 
 export const subgraphContestants = ['verifying', 'believing', 'trusting'] as const
@@ -46,7 +46,7 @@ export async function measureSubgraphs(runs: number, requests: number): Promise<
     for (let each = 0; each < processes; each++)
       for (const contestant of subgraphContestants) {
         const script = join(import.meta.dirname, 'contestants', `${contestant}.ts`)
-        started.push({ contestant, ...(await startOnFirstCore(script, env, process.env['PROFILE'] === contestant)) })
+        started.push({ contestant, ...(await startOnFirstCore(script, env, isProfiled(contestant))) })
       }
     for (let run = -1; run < runs; run++)
       for (const { contestant, url, child } of run % 2 === 0 ? started : started.toReversed()) {
