@@ -1,5 +1,5 @@
 import { mergeConfig } from 'vitest/config'
 import base from '../vitest.base.ts'
 
-/** Each of these files starts a whole system: one after another, so that none waits for the processors of the others. */
-export default mergeConfig(base, { test: { fileParallelism: false } })
+/** Most of these files start a whole system: two at a time, so that one does not wait for the processors of many others. */
+export default mergeConfig(base, { test: { maxWorkers: 2 } })

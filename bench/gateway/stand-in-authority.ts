@@ -12,6 +12,7 @@ export function createStandInAuthority(): Authority {
     delegateToClient: async (grant) => ({ ...grant, id: 'dlg_bench', createdAt: new Date(), expiresAt: nextYear }),
     approvals: { request: refuse, find: refuse, resolve: refuse, consume: refuse } as never,
     consume: refuse,
+    consumeAndUse: refuse,
     revoke: refuse,
     revocations: { age: () => 0, isRevoked: () => false, onRevoked: () => () => undefined },
     limiter: { take: () => ({ ok: true }) },

@@ -1,8 +1,8 @@
 import { AppError } from '@behalf/identity'
 import type { AgentApi, ChatErrorCode, ModelBackend } from '@behalf/orchestration'
 import type { SubgraphContext } from '@behalf/subgraph'
-import { sql, type Kysely } from 'kysely'
-import { hasRoom, type Budgets } from './budgets.ts'
+import { queryTogether, type Statement } from '@behalf/postgres'
+import { hasRoom, roomStatement, type Budgets } from './budgets.ts'
 import { activeStatuses, type Database } from './database.ts'
 import { storeNewRun } from './store/new-run.ts'
 
@@ -46,19 +46,25 @@ export async function sendMessage(
   const { subject, tenant } = context.identity
   if (ticket === null || tenant === null) throw new AppError('INTERNAL', undefined, { cause: 'no ticket for chatSend' })
 
-  const before = await findEarlier(db, input)
-  if (before) return before
-  if (input.conversationId != null) {
-    const conversation = await db
-      .selectFrom('conversation')
-      .select('id')
-      .where('id', '=', input.conversationId)
-      .executeTakeFirst()
-    if (!conversation) return { run: null, error: null }
-    if (await isBusy(db, input.conversationId)) return busy
-  }
   const owner = { subject, tenant }
-  if (!(await hasRoom(db, owner, options.budgets))) return spent
+  const { conversationId = null } = input
+  const [earlier = [], known = [], active = [], room = []] = await queryTogether(db, [
+    earlierStatement(input),
+    { name: 'conversation', text: 'select from conversation where id = $1', values: [conversationId] },
+    {
+      name: 'conversation_busy',
+      text: 'select from run where conversation_id = $1 and status = any($2)',
+      values: [conversationId, activeStatuses],
+    },
+    roomStatement(owner),
+  ])
+  const before = earlierResult(earlier, input)
+  if (before) return before
+  if (conversationId !== null) {
+    if (known.length === 0) return { run: null, error: null }
+    if (active.length > 0) return busy
+  }
+  if (!hasRoom(room, owner, options.budgets)) return spent
   if (redeemed.has(context)) throw new AppError('BAD_USER_INPUT', 'Send one text per request.')
   redeemed.add(context)
   // Nothing is held while the gateway is asked.
@@ -70,8 +76,15 @@ export async function sendMessage(
     .transaction()
     .execute(async (inner) => {
       // Of two that were told that there is room for one more, one is.
-      await sql`select pg_advisory_xact_lock(hashtextextended(${`chat runs of ${subject}`}, 0))`.execute(inner)
-      if (!(await hasRoom(inner, owner, options.budgets))) throw new Spent()
+      const [, left = []] = await queryTogether(inner, [
+        {
+          name: 'room_lock',
+          text: `select pg_advisory_xact_lock(hashtextextended('chat runs of ' || $1::text, 0))`,
+          values: [subject],
+        },
+        roomStatement(owner),
+      ])
+      if (!hasRoom(left, owner, options.budgets)) throw new Spent()
       const isFirst = await storeNewRun(inner, {
         run,
         conversation: input.conversationId ?? null,
@@ -91,7 +104,10 @@ export async function sendMessage(
       throw error
     })
   if (stored === 'spent') return spent
-  if (stored === 'overtaken') return (await findEarlier(db, input)) ?? busy
+  if (stored === 'overtaken') {
+    const [first = []] = await queryTogether(db, [earlierStatement(input)])
+    return earlierResult(first, input) ?? busy
+  }
   await context.commit()
   return { run, error: null }
 }
@@ -114,27 +130,20 @@ function checkInput({ text, idempotencyKey, waitMs }: SendInput): void {
   if (waitMs != null && (waitMs < 0 || waitMs > 60_000)) throw refuse('"waitMs" is 0 to 60000.')
 }
 
-/** The first run under this key. A request that differs from its own is refused. */
-async function findEarlier(db: Kysely<Database>, input: SendInput): Promise<SendResult | null> {
-  const earlier = await db
-    .selectFrom('run')
-    .innerJoin('message', (join) => join.onRef('message.run_id', '=', 'run.id').on('message.role', '=', 'USER'))
-    .select(['run.id', 'run.conversation_id as conversation', 'message.text'])
-    .where('run.idempotency_key', '=', input.idempotencyKey)
-    .executeTakeFirst()
-  if (!earlier) return null
-  const same = earlier.text === input.text && (input.conversationId ?? earlier.conversation) === earlier.conversation
-  return same ? { run: earlier.id, error: null } : { run: null, error: 'IDEMPOTENCY_MISMATCH' }
-}
+/** The first run under this key. */
+const earlierStatement = ({ idempotencyKey }: SendInput): Statement => ({
+  name: 'run_of_key',
+  text: `select run.id, run.conversation_id as conversation, message.text
+    from run join message on message.run_id = run.id and message.role = 'USER' where run.idempotency_key = $1`,
+  values: [idempotencyKey],
+})
 
-async function isBusy(db: Kysely<Database>, conversation: string): Promise<boolean> {
-  const active = await db
-    .selectFrom('run')
-    .select('id')
-    .where('conversation_id', '=', conversation)
-    .where('status', 'in', activeStatuses)
-    .executeTakeFirst()
-  return active !== undefined
+/** A request that differs from its own is refused. */
+function earlierResult(rows: readonly object[], { text, conversationId }: SendInput): SendResult | null {
+  const [earlier] = rows as readonly { id: string; conversation: string; text: string }[]
+  if (!earlier) return null
+  const same = earlier.text === text && (conversationId ?? earlier.conversation) === earlier.conversation
+  return same ? { run: earlier.id, error: null } : { run: null, error: 'IDEMPOTENCY_MISMATCH' }
 }
 
 function titleOf(text: string): string {

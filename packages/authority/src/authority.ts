@@ -43,6 +43,12 @@ export interface Authority {
   readonly approvals: Approvals
   /** Records the single use of a workload token: true the first time, for whichever replica. */
   consume(id: string, expiresAt: Date): Promise<boolean>
+  /** `consume` and `useDelegation` in one; null where the token was used before, and then nothing is noted of the delegation. */
+  consumeAndUse(
+    token: { readonly id: string; readonly expiresAt: Date },
+    handle: string,
+    agents: readonly string[],
+  ): Promise<{ readonly delegation: UsedDelegation | null } | null>
   readonly limiter: Limiter
   /** Where decisions are recorded; what was recorded is written before it closes. */
   readonly audit: AuditWriter

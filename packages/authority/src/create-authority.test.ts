@@ -178,6 +178,34 @@ describe('a workload token', () => {
     ])
   })
 
+  it('together with a delegation is consumed once, and the delegation is used by nobody else', async () => {
+    const { handle, delegation } = await redeemed()
+    const ofOne = (id: string, by = handle, agents = ['assistant']) =>
+      authority.consumeAndUse({ id, expiresAt: inAMinute() }, by, agents)
+    const all = await elsewhere((other) =>
+      Promise.all(
+        Array.from({ length: 50 }, (_, i) =>
+          (i % 2 === 0 ? authority : other).consumeAndUse({ id: 'jti-1', expiresAt: inAMinute() }, handle, [
+            'assistant',
+          ]),
+        ),
+      ),
+    )
+    expect(all.filter((found) => found !== null)).toEqual([{ delegation: { ...delegation, isRenewable: false } }])
+    expect(await authority.consume('jti-1', inAMinute())).toBe(false)
+    expect(await ofOne('jti-2', 'unknown')).toEqual({ delegation: null })
+    expect(await ofOne('jti-3', handle, ['other'])).toEqual({ delegation: null })
+    expect(await ofOne('jti-3')).toBeNull()
+    await admin.query('update delegation set last_used_at = null')
+    expect(await ofOne('jti-1')).toBeNull()
+    const lastUse = async () => (await admin.query('select last_used_at from delegation')).rows[0].last_used_at
+    expect(await lastUse()).toBeNull()
+    expect(await ofOne('jti-4')).not.toBeNull()
+    expect(await lastUse()).not.toBeNull()
+    await authority.revoke({ kind: 'delegation', delegation: delegation.id }, 'USER')
+    expect(await ofOne('jti-5')).toEqual({ delegation: null })
+  })
+
   it('that expired long ago is not consumed, so that clearing away opens nothing', async () => {
     expect(await authority.consume('jti', new Date(Date.now() - 10 * 60_000))).toBe(false)
     expect(await authority.consume('jti', inAMinute())).toBe(true)

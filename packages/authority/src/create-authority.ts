@@ -7,12 +7,12 @@ import { ask, readResolved, renew, renewable, standing, use as useApproval } fro
 import type { Authority } from './authority.ts'
 import { delegateToClient } from './client-delegations.ts'
 import type { Database } from './database.ts'
-import { redeem, use } from './delegations.ts'
+import { consumeAndUse, redeem, use } from './delegations.ts'
 import { createLimiter } from './limiter.ts'
 import { createResolutionFeed } from './resolution-feed.ts'
 import { createRevocationFeed } from './revocations/revocation-feed.ts'
 import { revoke } from './revocations/revoke.ts'
-import { useOnce } from './use-once.ts'
+import { useToken } from './use-once.ts'
 
 /** Folder of the migrations. */
 export const authorityMigrations = fileURLToPath(new URL('../migrations', import.meta.url))
@@ -61,8 +61,8 @@ export function createAuthority(options: string | AuthorityOptions): Authority {
           .executeTakeFirst()
         return found ?? null
       }),
-    redeemTicket: (ticket) => answered(() => redeem(db, ticket)),
-    useDelegation: (handle, agents) => answered(() => use(db, handle, agents)),
+    redeemTicket: (ticket) => answered(() => redeem(pool, ticket)),
+    useDelegation: (handle, agents) => answered(() => use(pool, handle, agents)),
     delegateToClient: (grant) => answered(() => delegateToClient(db, grant)),
     revoke: (revoked, reason) => answered(() => revoke(db, revoked, reason)),
     revocations: feed.revocations,
@@ -75,7 +75,8 @@ export function createAuthority(options: string | AuthorityOptions): Authority {
       resolved: (after, agents, signal) =>
         answered(() => resolutions.next(() => readResolved(db, after, agents), signal)),
     },
-    consume: (id, expiresAt) => answered(() => useOnce(db, 'used_workload_token', id, expiresAt)),
+    consume: (id, expiresAt) => answered(() => useToken(pool, id, expiresAt)),
+    consumeAndUse: (token, handle, agents) => answered(() => consumeAndUse(pool, token, handle, agents)),
     limiter,
     start: () => answered(async () => void (await Promise.all([feed.start(), resolutions.start()]))),
     close: () => (closing ??= close()),

@@ -31,6 +31,12 @@ export interface Authority {
   readonly approvals: Approvals
   /** True the first time an id is seen, by any replica. */
   consume(id: string, expiresAt: Date): Promise<boolean>
+  /** `consume` and `useDelegation` in one; null where the token was used before, and then nothing is noted of the delegation. */
+  consumeAndUse(
+    token: { readonly id: string; readonly expiresAt: Date },
+    handle: string,
+    agents: readonly string[],
+  ): Promise<{ readonly delegation: UsedDelegation | null } | null>
   /**
    * Ends what was issued to a subject until now, a session, or a delegation, for every replica; false, and nothing is
    * done, where nothing is known of it.

@@ -1,5 +1,6 @@
 // This file is the complete public surface of @behalf/gateway.
-export { createGateway, type Gateway, type GatewayLimits, type GatewayOptions } from './create-gateway.ts'
+export { createGateway, type Gateway } from './create-gateway.ts'
+export type { GatewayLimits, GatewayOptions } from './gateway-options.ts'
 export type { AgentScopes } from './authenticate/agent-scopes.ts'
 export type { IssuerConfig } from './authenticate/issuer.ts'
 export type { AuthorizationMode } from './authorize/authorization-mode.ts'

@@ -66,7 +66,7 @@ export function createWorkloadSigner(options: {
 
 export interface WorkloadVerifier {
   /**
-   * @param consume - true the first time an id is seen by any replica.
+   * @param consume - true the first time an id is seen by any replica; `name` is the workload's.
    * @returns the workload's name.
    * @throws {AppError} `WORKLOAD_REFUSED`; and what `consume` throws, which says nothing of the token: it is not
    * accepted, and may be good another time.
@@ -74,7 +74,7 @@ export interface WorkloadVerifier {
   verify(
     token: string,
     request: WorkloadRequest,
-    consume: (id: string, expiresAt: Date) => Promise<boolean>,
+    consume: (id: string, expiresAt: Date, name: string) => Promise<boolean>,
   ): Promise<string>
 }
 
@@ -113,7 +113,7 @@ export function createWorkloadVerifier(options: {
       if (typeof iat !== 'number' || typeof exp !== 'number' || typeof jti !== 'string') throw refuse('claims')
       if (iat > now + contextLifetime.skew || exp <= now - contextLifetime.skew || exp - iat > contextLifetime.max)
         throw refuse('time')
-      if (!(await consume(jti, new Date((exp + contextLifetime.skew) * 1000)))) throw refuse('used before')
+      if (!(await consume(jti, new Date((exp + contextLifetime.skew) * 1000), known.name))) throw refuse('used before')
       return known.name
     },
   }

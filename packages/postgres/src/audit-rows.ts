@@ -1,14 +1,21 @@
 import type { AuditEvent } from '@behalf/identity'
 import { type Kysely, sql } from 'kysely'
 
-/** Any number of events in one statement, as a JSON text; `id` and `source` are the database's to say. */
-export const insertAuditSql = (json: string) => `
-  insert into behalf.audit_event
-    (txn, parent, at, subject, tenant, actor, what, target, rule, outcome, duration_ms, detail)
-  select txn, parent, at, subject, tenant, actor, what, target, rule, outcome, duration_ms, detail
-  from json_to_recordset(${json}) as event (txn uuid, parent uuid, at timestamptz, subject text, tenant text, actor text,
-    what text, target text, rule text, outcome text, duration_ms real, detail jsonb)`
+const columns = 'txn, parent, at, subject, tenant, actor, what, target, rule, outcome, duration_ms'
 
+/**
+ * Any number of events in one statement, as a JSON text; `id` and `source` are the database's to say.
+ *
+ * @param detail - an expression in the place of what is written of an event's
+ * @param also - whatever else of the same statement is named in it; without a row of it nothing is recorded
+ */
+export const insertAuditSql = (json: string, detail = 'detail', also?: string): string => `
+  insert into behalf.audit_event (${columns}, detail)
+  select ${columns}, ${detail}
+  from json_to_recordset(${json}) as event (txn uuid, parent uuid, at timestamptz, subject text, tenant text, actor text,
+    what text, target text, rule text, outcome text, duration_ms real, detail jsonb)${also === undefined ? '' : `, ${also}`}`
+
+/** Events as {@link insertAuditSql} takes them. */
 export const auditJson = (events: readonly AuditEvent[]): string => JSON.stringify(events.map(toRow))
 
 function toRow({ time, durationMs, ...rest }: AuditEvent) {

@@ -4,13 +4,14 @@ import {
   PostgresAdapter,
   PostgresIntrospector,
   PostgresQueryCompiler,
-  type CompiledQuery,
+  CompiledQuery,
   type DatabaseConnection,
   type Dialect,
   type Driver,
   type QueryResult,
   type TransactionSettings,
 } from 'kysely'
+import type { Statement } from './batch.ts'
 import type { CallerConnection } from './caller-connection.ts'
 import type { Turns } from './turns.ts'
 
@@ -34,6 +35,27 @@ export function boundKysely<Tables>(connection: CallerConnection, turns: Turns):
   return new Kysely<Tables>({ config: { dialect }, dialect, driver, executor })
 }
 
+const together = Symbol('together')
+interface Together {
+  readonly [together]: readonly Statement[]
+}
+
+/**
+ * Runs statements one after the other in one round trip, in a bound transaction or one nested in it. None that follows one that
+ * failed is run.
+ *
+ * @returns their rows
+ * @throws as a query does; of what does not belong to a bound transaction, an error of the database's
+ */
+export async function queryTogether<Tables>(
+  db: Kysely<Tables>,
+  statements: readonly Statement[],
+): Promise<readonly (readonly object[])[]> {
+  const query = { ...CompiledQuery.raw(''), [together]: statements } satisfies Together
+  const { rows } = await db.executeQuery<{ readonly rows: readonly object[] }>(query)
+  return rows.map((result) => result.rows)
+}
+
 /** One use of the connection: a query, or a nested transaction with its savepoint. */
 class Use implements DatabaseConnection {
   readonly connection: CallerConnection
@@ -44,7 +66,9 @@ class Use implements DatabaseConnection {
     this.connection = connection
   }
 
-  async executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
+  async executeQuery<R>(query: CompiledQuery & Partial<Together>): Promise<QueryResult<R>> {
+    const { sql, parameters } = query
+    if (query[together]) return { rows: (await this.connection.queries(query[together])) as readonly unknown[] as R[] }
     const { command, rowCount, rows } = await this.connection.query(sql, parameters)
     const affected = ['INSERT', 'UPDATE', 'DELETE', 'MERGE'].includes(command) ? rowCount : null
     return { rows: rows as R[], ...(affected === null ? {} : { numAffectedRows: BigInt(affected) }) }
@@ -75,7 +99,7 @@ class SavepointDriver implements Driver {
     if (accessMode !== undefined || isolationLevel !== undefined) {
       throw new Error('A transaction inside a bound one takes its access mode and isolation level from that.')
     }
-    use.savepoint = await this.#connection.savepoint()
+    use.savepoint = this.#connection.savepoint()
   }
 
   async commitTransaction(use: Use): Promise<void> {

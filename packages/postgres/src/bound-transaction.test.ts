@@ -216,7 +216,8 @@ describe('a nested transaction', () => {
   it('that never ends gives others an error in time, and the connection back', async () => {
     const pool = new pg.Pool({ connectionString: shop.url, max: 1, pipeline: true })
     const bound = bindTransaction<Shop>(pool, ada, 'write', 50)
-    await bound.db.startTransaction().execute()
+    const nested = await bound.db.startTransaction().execute()
+    await pid.execute(nested)
     await expect(pid.execute(bound.db)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
     await expect(bound.commit()).rejects.toMatchObject({ code: 'UNAVAILABLE' })
     await bound.rollback()

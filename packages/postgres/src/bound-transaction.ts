@@ -1,6 +1,7 @@
 import type { Identity } from '@behalf/identity'
 import type { Kysely } from 'kysely'
 import type { Pool } from 'pg'
+import type { Statement } from './batch.ts'
 import { boundKysely } from './bound-kysely.ts'
 import { CallerConnection, type Isolation } from './caller-connection.ts'
 import { callerSettings, type StoredCaller } from './caller.ts'
@@ -24,10 +25,12 @@ export interface BoundTransaction<Tables> {
   /**
    * A later query opens a new transaction.
    *
+   * @param last - statements that are run before, in the same round trip
+   * @returns their rows
    * @throws AppError INTERNAL if PostgreSQL rolled back instead, UNAVAILABLE if the connection was lost before,
    * OUTCOME_UNKNOWN if it was lost meanwhile
    */
-  commit(): Promise<void>
+  commit(last?: readonly Statement[]): Promise<readonly (readonly object[])[]>
   /** Whether something failed only because of other transactions at the same time: the whole may be done again. */
   readonly conflicted: boolean
   /** Undoes everything since the last commit. Never throws. */
@@ -55,7 +58,7 @@ export function bindTransaction<Tables>(
     },
     perform: (effect, work) => performOnce({ connection, turns, subject: settings.sub }, effect, work),
     savepoint: (work) => db.transaction().execute(() => work()),
-    commit: () => turns.take(() => connection.commit()),
+    commit: (last) => turns.take(async () => (await connection.commit(last)).map(({ rows }) => rows)),
     rollback: () => connection.rollback(),
     end: () => connection.end(),
   }

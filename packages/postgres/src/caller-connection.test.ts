@@ -1,6 +1,5 @@
-import { setImmediate } from 'node:timers/promises'
 import { sql } from 'kysely'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { refusal, scriptedPool, type ScriptedClient } from '../fixtures/scripted-pool.ts'
 import { bindTransaction } from './bound-transaction.ts'
 import { CallerConnection } from './caller-connection.ts'
@@ -91,23 +90,69 @@ describe('a commit', () => {
 
   it('with a nested transaction open undoes all', async () => {
     const { connection, taken } = open('write')
-    await connection.savepoint()
+    connection.savepoint()
+    await connection.query('select 1', [])
     await expect(connection.commit()).rejects.toMatchObject({
       code: 'INTERNAL',
       cause: { message: expect.stringMatching(/nested/) },
     })
-    expect(statements(taken[0])).toEqual(['savepoint behalf_1', 'rollback'])
+    expect(statements(taken[0])).toEqual(['savepoint behalf_1', 'select 1', 'rollback'])
     expect(taken[0]?.released).toEqual([false])
   })
 
   it('after a nested transaction has ended is as any other', async () => {
     const { connection, taken } = open('write')
-    const outer = await connection.savepoint()
-    await connection.savepoint()
+    const outer = connection.savepoint()
+    await connection.query('select 1', [])
+    connection.savepoint()
     await connection.rollbackTo(outer)
-    await connection.release(await connection.savepoint())
+    const next = connection.savepoint()
+    await connection.query('select 2', [])
+    await connection.release(next)
     await connection.commit()
-    expect(statements(taken[0])?.at(-1)).toBe('commit')
+    expect(statements(taken[0])).toEqual([
+      'savepoint behalf_1',
+      'select 1',
+      'rollback to savepoint behalf_1',
+      'release savepoint behalf_1',
+      'savepoint behalf_3',
+      'select 2',
+      'release savepoint behalf_3',
+      'commit',
+    ])
+  })
+
+  it('of a nested transaction in which nothing happened sends nothing', async () => {
+    const { connection, taken } = open('write')
+    const outer = connection.savepoint()
+    await connection.release(connection.savepoint())
+    await connection.rollbackTo(connection.savepoint())
+    await connection.release(outer)
+    await connection.commit()
+    expect(taken).toEqual([])
+  })
+
+  it('comes after what was put off, in the same transaction', async () => {
+    const { connection, taken } = open('write')
+    connection.defer({ text: 'select put off' })
+    await connection.commit([{ text: 'select last' }])
+    expect(statements(taken[0])).toEqual(['select put off', 'select last', 'commit'])
+    expect(taken[0]?.released).toEqual([false])
+  })
+
+  it('is not made of what was put off before a rollback', async () => {
+    const { connection, taken } = open('write')
+    connection.defer({ text: 'select put off' })
+    await connection.rollback()
+    await connection.commit()
+    expect(taken).toEqual([])
+  })
+
+  it('takes queries only', async () => {
+    const { connection, taken } = open('write')
+    await expect(connection.commit([{ text: 'drop table notes' }])).rejects.toThrow('runs queries only')
+    await expect(connection.queries([{ text: 'select 1' }, { text: 'commit' }])).rejects.toThrow('runs queries only')
+    expect(taken).toEqual([])
   })
 })
 
@@ -167,7 +212,8 @@ describe('a rollback', () => {
 
   it('lets savepoints of before be forgotten, and nothing be sent for them', async () => {
     const { connection, taken } = open('write')
-    const savepoint = await connection.savepoint()
+    const savepoint = connection.savepoint()
+    await connection.query('select 1', [])
     await connection.rollback()
     await connection.rollbackTo(savepoint)
     expect(taken).toHaveLength(1)
@@ -215,9 +261,7 @@ describe('a loss', () => {
   it('at the beginning is why the first query fails', async () => {
     const refused = refusal('57P03')
     const { connection, taken } = open('write', (sent) =>
-      sent === 'begin isolation level read committed read write'
-        ? Promise.reject(refused)
-        : Promise.reject(new Error('after the beginning, which failed')),
+      sent === 'begin isolation level read committed read write' ? Promise.reject(refused) : undefined,
     )
     await expect(connection.query('select 1', [])).rejects.toMatchObject({ code: 'UNAVAILABLE', cause: refused })
     expect(taken[0]?.released).toEqual([true])
@@ -236,7 +280,7 @@ describe('a query that fails', () => {
 
   it('within a nested one is undone to its savepoint, and no further', async () => {
     const { connection, taken } = open('read', failing)
-    const savepoint = await connection.savepoint()
+    const savepoint = connection.savepoint()
     expect(await codeOf(connection.query('select bad', []))).toBe('22012')
     await connection.rollbackTo(savepoint)
     expect(statements(taken[0])).toEqual([
@@ -287,23 +331,6 @@ describe('[P13] what others at the same time were in the way of', () => {
     expect(await codeOf(sql`select bad`.execute(bound.db))).toBe('UNAVAILABLE')
     expect(bound.conflicted).toBe(true)
   })
-})
-
-it('that it cannot begin is heard of by its first query, and by nobody before', async () => {
-  const answer = Promise.withResolvers<never>()
-  const refused = refusal('57P03')
-  const { connection } = open('write', (sent) => (sent === 'select 1' ? answer.promise : Promise.reject(refused)))
-  const unhandled = vi.fn<() => void>()
-  process.on('unhandledRejection', unhandled)
-  try {
-    const failing = connection.query('select 1', []).catch((error: unknown) => error)
-    await setImmediate()
-    expect(unhandled).not.toHaveBeenCalled()
-    answer.reject(new Error('after the beginning, which failed'))
-    expect(await failing).toMatchObject({ code: 'UNAVAILABLE', cause: refused })
-  } finally {
-    process.off('unhandledRejection', unhandled)
-  }
 })
 
 it('begins as its caller, to read or to write, before anything else', async () => {

@@ -13,6 +13,8 @@ const passing = new Set([
 export function isConnectionLost(error: unknown): boolean {
   if (!(error instanceof pg.DatabaseError)) return true
   const state = error.code ?? ''
+  // A table was changed under a statement that this connection has prepared (0A000); another one prepares it anew.
+  if (error.routine === 'RevalidateCachedQuery') return true
   // Class 08 connection exception, 57P operator intervention, 25P03 idle in transaction for too long
   return state.startsWith('08') || state.startsWith('57P') || state === '25P03' || error.severity === 'FATAL'
 }

@@ -1,9 +1,11 @@
 // This file is the complete public surface of @behalf/postgres; @behalf/postgres/embedded is the other entry.
 export { postgres, type Postgres, type PostgresOptions } from './postgres.ts'
 export { type AuditWriter, createAuditWriter } from './audit-writer.ts'
-export { writeAuditEvent } from './audit-rows.ts'
+export { auditJson, insertAuditSql, writeAuditEvent } from './audit-rows.ts'
 export { type AuditReader, openAudit, type StoredAuditEvent } from './read-audit.ts'
 export type { BoundTransaction } from './bound-transaction.ts'
+export { queryTogether } from './bound-kysely.ts'
+export type { Statement } from './batch.ts'
 export { storedCaller, type StoredCaller } from './caller.ts'
 export type { Effect } from './perform-once.ts'
 export { listenOn, type Listener } from './listen-on.ts'

@@ -35,7 +35,14 @@ export async function performOnce<R>(
       return recorded(rows[0] as Performed | undefined, request) as R
     }
     const outcome = await work()
-    await query('update behalf.performed set outcome = $2 where id = $1', [id, JSON.stringify(outcome ?? null)])
+    // With the commit, without which there is nothing to remember.
+    await turns.take(async () =>
+      connection.defer({
+        name: 'behalf_outcome',
+        text: 'update behalf.performed set outcome = $2 where id = $1',
+        values: [id, JSON.stringify(outcome ?? null)],
+      }),
+    )
     return outcome
   } catch (error) {
     await connection.rollback()

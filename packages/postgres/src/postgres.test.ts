@@ -7,6 +7,36 @@ let shop: OpenShop
 beforeAll(async () => void (shop = await openShop()))
 afterAll(() => shop[Symbol.asyncDispose]())
 
+describe('room', () => {
+  it('is there until too many wait for a connection, and when they are served', async () => {
+    const single = shop.connect({ max: 1 })
+    const holding = single.bind(ada, 'read')
+    await holding.db.selectFrom('notes').select('id').execute()
+    const waiting: Promise<void>[] = []
+    for (let count = 0; count < 50; count++) {
+      single.requireRoom()
+      waiting.push(single.ready())
+    }
+    expect(() => single.requireRoom()).toThrow(expect.objectContaining({ code: 'UNAVAILABLE' }))
+    shop.db.requireRoom()
+    await holding.commit()
+    await Promise.all(waiting)
+    single.requireRoom()
+  })
+
+  it('is there until the first waits too long', async () => {
+    const single = shop.connect({ max: 1, statementTimeoutMs: 2000 })
+    const holding = single.bind(ada, 'read')
+    await holding.db.selectFrom('notes').select('id').execute()
+    const waits = single.ready()
+    single.requireRoom()
+    await vi.waitFor(() => expect(() => single.requireRoom()).toThrow(), { timeout: 1900 })
+    await holding.commit()
+    await waits
+    single.requireRoom()
+  })
+})
+
 describe('consume', () => {
   beforeEach(() => shop.admin.query('truncate behalf.seen_token'))
   const inAMinute = () => new Date(Date.now() + 60_000)

@@ -5,6 +5,7 @@ import { bindTransaction, type BoundTransaction } from './bound-transaction.ts'
 import type { Isolation } from './caller-connection.ts'
 import type { StoredCaller } from './caller.ts'
 import { listenOn, type Listener } from './listen-on.ts'
+import { QueuedPool } from './queued-pool.ts'
 
 export interface PostgresOptions {
   /** Of the app's own role. */
@@ -27,6 +28,13 @@ export interface Postgres<Tables> {
    * @throws AppError UNAVAILABLE if that cannot be told
    */
   consume(id: string, expiresAt: Date): Promise<boolean>
+  /**
+   * To be asked before anything of a request is done: those that were let in wait for a connection, for as long as a
+   * statement may take.
+   *
+   * @throws AppError UNAVAILABLE where so many wait for one, or the first of them for so long, that it would not be soon
+   */
+  requireRoom(): void
   /** Where decisions are recorded, in the name of the app's role. */
   readonly audit: AuditWriter
   /** Hears `NOTIFY channel`, on a connection of its own that is made again when it is lost: see `listenOn`. */
@@ -56,7 +64,7 @@ export function postgres<Tables>(options: string | PostgresOptions): Postgres<Ta
   } = typeof options === 'string' ? { url: options } : options
   const types = new pg.TypeOverrides()
   types.setTypeParser(date, (text: string) => text)
-  const pool = new pg.Pool({
+  const pool = new QueuedPool({
     connectionString: url,
     max,
     types,
@@ -80,6 +88,7 @@ export function postgres<Tables>(options: string | PostgresOptions): Postgres<Ta
     audit,
     bind: (caller, mode) => bindTransaction(pool, caller, mode, statementTimeoutMs, isolation),
     consume: (id, expiresAt) => consume(pool, id, expiresAt),
+    requireRoom: () => pool.requireRoom(),
     listen: (channel, onPayload, onGap) => listenOn(url, channel, onPayload, onGap),
     async notify(channel, payloads) {
       try {
@@ -111,7 +120,7 @@ const consumeSql = `
 
 async function consume(pool: pg.Pool, id: string, expiresAt: Date): Promise<boolean> {
   try {
-    const { rowCount } = await pool.query(consumeSql, [id, expiresAt])
+    const { rowCount } = await pool.query({ name: 'behalf_consume', text: consumeSql, values: [id, expiresAt] })
     return rowCount === 1
   } catch (cause) {
     throw new AppError('UNAVAILABLE', undefined, { cause })

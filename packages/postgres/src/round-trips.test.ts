@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { countRoundTrips, type RoundTrips } from '../fixtures/count-round-trips.ts'
 import { ada, openShop, type OpenShop, type Shop } from '../fixtures/shop.ts'
-import type { BoundTransaction, Postgres } from './index.ts'
+import { type BoundTransaction, type Postgres, queryTogether } from './index.ts'
 
 let shop: OpenShop
 let counted: RoundTrips
@@ -45,6 +45,32 @@ describe('[P7] a load of entities that row-level security sees to', () => {
     expect(await counted.during(bound('read', twice))).toBe(3)
     const together = (open: BoundTransaction<Shop>) => Promise.all([entities(open), entities(open)])
     expect(await counted.during(bound('read', together))).toBeLessThanOrEqual(3)
+  })
+
+  it('takes one for any number that are asked together, and none more for savepoints, outcomes and the commit', async () => {
+    const ids = {
+      name: 'ids',
+      text: 'select id from orders where id = any($1) order by id',
+      values: [['o-ada', 'o-ben']],
+    }
+    const together = async (open: BoundTransaction<Shop>) => {
+      expect(await queryTogether(open.db, [ids, { text: 'select 7 as seven' }, ids])).toEqual([
+        [{ id: 'o-ada' }],
+        [{ seven: 7 }],
+        [{ id: 'o-ada' }],
+      ])
+    }
+    expect(await counted.during(bound('write', together))).toBe(2)
+    const effect = { id: 'call_trips', request: 'r' }
+    const performed = (open: BoundTransaction<Shop>) =>
+      open.perform(effect, () => open.savepoint(async () => void (await entities(open))))
+    expect(await counted.during(bound('write', performed))).toBe(3)
+    const atOnce = async () => {
+      const open = db.bind(ada, 'write')
+      expect(await open.commit([ids])).toEqual([[{ id: 'o-ada' }]])
+      await open.end()
+    }
+    expect(await counted.during(atOnce)).toBe(1)
   })
 
   it('shows the next user of the connection nothing of the one before, whatever became of that', async () => {

@@ -1,5 +1,6 @@
 // This file is the complete public surface of @behalf/process.
 export { createLog, type Logger } from './create-log.ts'
+export { endUnused } from './end-unused.ts'
 export { logLevel, type LogLevel } from './log-level.ts'
 export { otlpEndpoint } from './otlp-endpoint.ts'
 export { port } from './port.ts'

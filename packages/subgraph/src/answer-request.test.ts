@@ -56,7 +56,12 @@ async function ask(
     },
     Object.getOwnPropertyDescriptors(bound),
   )
-  const db = { bind: (_of: unknown, mode: string) => did.push(mode) && opened, consume: async () => true, audit: null }
+  const db = {
+    bind: (_of: unknown, mode: string) => did.push(mode) && opened,
+    requireRoom: () => undefined,
+    consume: async () => true,
+    audit: null,
+  }
   const identity = await identityOf(as)
   const body: VerifiedBody = {
     verifyOperation: () => Promise.resolve({ identity, request: 'hash', jti, until: null, ticket: null }),

@@ -50,6 +50,8 @@ export function createAnswerRequest({
   return async (body, bytes, gone, log) => {
     const operation = readOperation(readRequest(bytes))
     const { type, operationName } = operation
+    // Before its token is used: a request that is refused here can be sent again as it is.
+    db?.requireRoom()
     const verified = await body.verifyOperation(type, consume)
     const { identity } = verified
     trace.getActiveSpan()?.setAttribute('graphql.operation.type', type)

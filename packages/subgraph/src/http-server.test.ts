@@ -1,6 +1,7 @@
 import { AppError, type AuditEvent, createContextVerifier } from '@behalf/identity'
 import { createLog } from '@behalf/process'
 import { Agent, request, type IncomingMessage } from 'node:http'
+import { connect } from 'node:net'
 import { PassThrough } from 'node:stream'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { AnswerRequest } from './answer-request.ts'
@@ -93,6 +94,16 @@ describe('a server', () => {
     const url = (await start()).replace('graphql', 'healthz')
     expect(await send(url, { method: 'GET', headers: [] })).toMatchObject({ status: 200 })
     expect(await fetch(url, { method: 'HEAD' })).toMatchObject({ status: 404 })
+  })
+
+  it('that closes does not wait for connections on which nothing was asked', async () => {
+    const { hostname, port, href } = new URL((await start()).replace('graphql', 'healthz'))
+    const unused = connect(Number(port), hostname).on('error', () => undefined)
+    const ended = new Promise((resolve) => unused.once('close', resolve))
+    // Connections are accepted in turn.
+    expect(await send(href, { method: 'GET', headers: [] })).toMatchObject({ status: 200 })
+    await server.close()
+    await ended
   })
 
   it('says in the log why it is not ready', async () => {

@@ -1,4 +1,5 @@
 import { AppError, ContextError, type ContextVerifier, type EventCounter, type VerifiedHead } from '@behalf/identity'
+import { endUnused } from '@behalf/process'
 import Fastify, {
   LogController,
   type FastifyBaseLogger,
@@ -75,8 +76,10 @@ export function createHttpServer({
   })
 
   let closing = false
+  const endUnusedConnections = endUnused(app.server)
   app.addHook('preClose', async () => {
     closing = true
+    endUnusedConnections()
   })
   // A connection that was busy when the idle ones were closed must not stay open, once it has its answer, for the next.
   app.addHook('onSend', (_request, reply, _payload, done) => {

@@ -424,6 +424,27 @@ describe('the one connection of a subgraph', () => {
     await works(url)
   })
 
+  it('is waited for by so many and for so long; whoever comes then is told to come again, and nothing was done', async () => {
+    const { url } = await alone()
+    const nora = human('nora')
+    const write = (id: string) => run(url, `mutation { write(id: "${id}") { id } }`, { as: nora })
+    const slow = run(url, '{ slow }')
+    await arrived.promise
+    const waiting = write('n1')
+    const refused = async () =>
+      (await run(url, '{ me }', { signal: AbortSignal.timeout(50) }).catch(() => null))?.status
+    await expect.poll(refused, { timeout: 5000 }).toBe(503)
+    expect(await write('n2')).toMatchObject({
+      status: 503,
+      json: { errors: [{ extensions: { code: 'UNAVAILABLE', retryAfter: 1 } }] },
+    })
+    gate.resolve()
+    expect(await slow).toMatchObject({ json: { data: { slow: 'done' } } })
+    expect(await waiting).toMatchObject({ status: 200, json: { data: { write: { id: 'n1' } } } })
+    await works(url)
+    expect(await notesOf(nora)).toEqual(['n1'])
+  })
+
   it('is free again when a mutation takes too long, of which nothing is left, nor comes after', async () => {
     const { url } = await alone({ answerMs: 150 })
     const lena = human('lena')

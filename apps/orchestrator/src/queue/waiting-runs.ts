@@ -8,7 +8,7 @@ const decisions = `${queueSchema}.decisions`
 const jobs = `${queueSchema}._private_jobs`
 
 /** Up to which number decisions of users were heard, by whichever process, for a statement that asks something else, too. */
-export const heardNow = sql<string>`coalesce((select heard from ${sql.raw(decisions)}), 0)`
+export const heardNow = `coalesce((select heard from ${decisions}), 0)`
 
 /**
  * The same, and keeps others from hearing more until the transaction of `db` is over: what is stored in it is there for the
@@ -26,11 +26,6 @@ export async function holdDecisions<Tables>(db: Kysely<Tables>): Promise<bigint>
 export async function enqueueWaiting<Tables>(db: Kysely<Tables>, job: RunJob, until: number): Promise<void> {
   // Clocks differ: a run that was woken early looks, and waits again, but not as fast as it can.
   await addRunJob(db, job, { key: job.run, runAt: new Date(Math.max(until, Date.now()) + 1000) })
-}
-
-/** Nobody waits any more. A job that is being worked finds that by itself. */
-export async function forgetWaiting<Tables>(db: Kysely<Tables>, run: string): Promise<void> {
-  await sql`delete from ${sql.raw(jobs)} where key = ${run} and locked_at is null`.execute(db)
 }
 
 /** Has the runs that wait for any of these decisions taken now, each once, and remembers up to where they were heard. */

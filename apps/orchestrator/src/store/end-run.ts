@@ -1,10 +1,11 @@
 import type { RunEnd } from '@behalf/orchestration'
-import { sql, type Kysely } from 'kysely'
+import { queryTogether, type Statement } from '@behalf/postgres'
+import type { Kysely } from 'kysely'
 import { activeStatuses, type Database } from '../database.ts'
-import { forgetWaiting } from '../queue/waiting-runs.ts'
+import { queueSchema } from '../queue/queue-migration.ts'
 import { runEnded } from '../run-watch.ts'
 import { answerIdOf, newId } from './new-id.ts'
-import { addEvents } from './run-events.ts'
+import { runChanged } from './run-events.ts'
 import { storable } from './storable.ts'
 
 /** How a run is ended, by whoever works it or by the user. */
@@ -23,60 +24,69 @@ export async function endRun(
   holder: number | null,
   ending: Ending,
 ): Promise<boolean> {
-  const ended = await db
-    .updateTable('run')
-    .set({
-      status: ending.status,
-      error_code: ending.code,
-      retry_after_ms: ending.retryAfterMs,
-      finished_at: sql`now()`,
-      waiting_since: null,
-    })
-    .where('id', '=', run)
-    .where('status', 'in', activeStatuses)
-    .$if(holder !== null, (query) => query.where('holder', '=', holder))
-    .returning('conversation_id')
-    .executeTakeFirst()
-  if (!ended) return false
-
-  // A call that was sent and not answered may have happened; one that was not sent did not.
-  const cancelled = await db
-    .updateTable('tool_call')
-    .set((eb) => ({
-      status: 'CANCELLED',
-      error_code: eb.case().when('status', '=', 'RUNNING').then('OUTCOME_UNKNOWN').else(null).end(),
-      finished_at: sql`now()`,
-    }))
-    .where('run_id', '=', run)
-    .where('status', 'in', ['PROPOSED', 'AWAITING_APPROVAL', 'RUNNING'])
-    .returning('id')
-    .execute()
-  if (ending.text !== '')
-    await addMessage(db, { run, conversation: ended.conversation_id, role: 'ASSISTANT', text: ending.text })
-  await forgetWaiting(db, run)
-  await db.deleteFrom('run_delegation').where('run_id', '=', run).execute()
-  const events = cancelled.map(({ id }) => ({ kind: 'TOOL_CALL', call: id, status: 'CANCELLED' }) as const)
-  await addEvents(db, run, [...events, { kind: 'ENDED' }], [runEnded])
+  const [state, ...rest] = endStatements(run, holder, ending)
+  const [ended = []] = await queryTogether(db, [state])
+  if (ended.length === 0) return false
+  await queryTogether(db, rest)
   return true
 }
 
-/** Adds a text to the end of a conversation. Only one run at a time does so in one conversation. */
-export async function addMessage(
-  db: Kysely<Database>,
-  message: { run: string; conversation: string; role: 'USER' | 'ASSISTANT'; text: string },
-): Promise<void> {
-  await db
-    .insertInto('message')
-    .values((eb) => ({
-      id: message.role === 'ASSISTANT' ? answerIdOf(message.run) : newId('msg'),
-      run_id: message.run,
-      conversation_id: message.conversation,
-      role: message.role,
-      text: storable(message.text),
-      position: eb
-        .selectFrom('message')
-        .select((max) => max(max.fn.coalesce(max.fn.max('position'), max.lit(0)), '+', 1).as('next'))
-        .where('conversation_id', '=', message.conversation),
-    }))
-    .execute()
+/** The same as statements, for whoever is sure that the run is theirs to end. */
+export function endStatements(
+  run: string,
+  holder: number | null,
+  { status, code, retryAfterMs, text }: Ending,
+): [state: Statement, ...rest: Statement[]] {
+  return [
+    {
+      name: 'run_end',
+      text: `update run set status = $2, error_code = $3, retry_after_ms = $4, finished_at = now(), waiting_since = null
+        where id = $1 and status = any($5) and holder = coalesce($6, holder) returning id`,
+      values: [run, status, code, retryAfterMs, activeStatuses, holder],
+    },
+    ...(text === '' ? [] : [messageStatement({ run, role: 'ASSISTANT', text })]),
+    // Nobody waits any more. A job that is being worked finds that by itself.
+    {
+      name: 'run_end_waiting',
+      text: `delete from ${queueSchema}._private_jobs where key = $1 and locked_at is null`,
+      values: [run],
+    },
+    { name: 'run_end_delegation', text: 'delete from run_delegation where run_id = $1', values: [run] },
+    // A call that was sent and not answered may have happened; one that was not sent did not.
+    {
+      name: 'run_end_calls',
+      text: `with cancelled as (
+          update tool_call set status = 'CANCELLED', finished_at = now(),
+            error_code = case when status = 'RUNNING' then 'OUTCOME_UNKNOWN' end
+          where run_id = $1 and status in ('PROPOSED', 'AWAITING_APPROVAL', 'RUNNING')
+          returning id, step, position
+        ), told as (
+          select id, row_number() over (order by step, position) as number from cancelled
+        ), counted as (
+          update run set last_seq = last_seq + 1 + (select count(*) from told) where id = $1 returning last_seq
+        ), written as (
+          insert into run_event (run_id, seq, kind, tool_call_id, status)
+          select $1, last_seq - 1 - (select count(*) from told) + number, 'TOOL_CALL', id, 'CANCELLED' from counted, told
+          union all select $1, last_seq, 'ENDED', null, null from counted
+        )
+        select pg_notify(channel, $1) from counted, unnest('{${runChanged},${runEnded}}'::text[]) channel`,
+      values: [run],
+    },
+  ]
+}
+
+/**
+ * Adds a text to the end of its run's conversation; nothing where there is no such run. Only one run at a time does so in one
+ * conversation.
+ */
+export function messageStatement(message: { run: string; role: 'USER' | 'ASSISTANT'; text: string }): Statement {
+  const { run, role, text } = message
+  return {
+    name: 'message',
+    text: `insert into message (id, run_id, conversation_id, role, text, position)
+      select $1, id, conversation_id, $3, $4, coalesce(
+        (select max(position) from message where message.conversation_id = run.conversation_id), 0) + 1
+      from run where id = $2`,
+    values: [role === 'ASSISTANT' ? answerIdOf(run) : newId('msg'), run, role, storable(text)],
+  }
 }

@@ -1,8 +1,9 @@
-import { sql, type Kysely } from 'kysely'
+import { queryTogether } from '@behalf/postgres'
+import type { Kysely } from 'kysely'
 import type { Database } from '../database.ts'
 import { runTask, maxJobAttempts, type RunJob } from '../queue/run-job.ts'
 import { queueSchema } from '../queue/queue-migration.ts'
-import { addMessage } from './end-run.ts'
+import { messageStatement } from './end-run.ts'
 import { newId } from './new-id.ts'
 
 /** A text that was sent, and what answers it. */
@@ -27,21 +28,34 @@ export interface NewRun {
 export async function storeNewRun(db: Kysely<Database>, added: NewRun): Promise<boolean> {
   const { run, title, text, idempotencyKey, backend, delegation, owner } = added
   const conversation = added.conversation ?? newId('cnv')
-  const payload = JSON.stringify({ run, ...owner })
+  const isNew = added.conversation === null
   // Whatever was stored meanwhile, by a repeat or by another text, is seen by the unique indexes.
-  const { rows } = await sql`
-    with begun as (
-      insert into conversation (id, title) select ${conversation}, ${title} where ${added.conversation === null}
-    ), added as (
-      insert into run (id, conversation_id, idempotency_key, backend_kind, backend_name)
-      values (${run}, ${conversation}, ${idempotencyKey}, ${backend.kind}, ${backend.name})
-      on conflict do nothing returning id
-    ), delegated as (
-      insert into run_delegation (run_id, handle) select id, ${delegation} from added
-    )
-    select ${sql.id(queueSchema, 'add_job')}(${runTask}, ${payload}::json, max_attempts => ${maxJobAttempts}::integer)
-    from added`.execute(db)
-  if (rows.length === 0) return false
-  await addMessage(db, { run, conversation, role: 'USER', text })
-  return true
+  const [rows = []] = await queryTogether(db, [
+    {
+      name: 'new_run',
+      text: `with begun as (
+          insert into conversation (id, title) select $1, $2 where $3::boolean
+        ), added as (
+          insert into run (id, conversation_id, idempotency_key, backend_kind, backend_name)
+          values ($4, $1, $5, $6, $7)
+          on conflict do nothing returning id
+        ), delegated as (
+          insert into run_delegation (run_id, handle) select id, $8 from added
+        )
+        select ${queueSchema}.add_job('${runTask}', $9::json, max_attempts => ${maxJobAttempts}) from added`,
+      values: [
+        conversation,
+        title,
+        isNew,
+        run,
+        idempotencyKey,
+        backend.kind,
+        backend.name,
+        delegation,
+        JSON.stringify({ run, ...owner }),
+      ],
+    },
+    messageStatement({ run, role: 'USER', text }),
+  ])
+  return rows.length > 0
 }

@@ -1,8 +1,9 @@
 import type { ToolOutcome } from '@behalf/identity'
-import type { Call, Step } from '@behalf/orchestration'
-import { sql, type Kysely } from 'kysely'
+import type { Call, CallStatus, Step } from '@behalf/orchestration'
+import type { Statement } from '@behalf/postgres'
+import type { Kysely } from 'kysely'
 import type { Database } from '../database.ts'
-import { addEvents } from './run-events.ts'
+import { eventStatement } from './run-events.ts'
 import { storable } from './storable.ts'
 
 /** The answers of the model so far, with their calls. */
@@ -49,57 +50,79 @@ function outcomeOf(call: {
 }
 
 /** @param start - the call that is about to be sent, which is stored as sent, then */
-export async function insertStep(
-  db: Kysely<Database>,
+export function stepStatements(
   run: string,
   { number, step, start }: { readonly number: number; readonly step: Step; readonly start: string | undefined },
-): Promise<void> {
+): Statement[] {
   const { text, reason, usage, calls } = step
-  await db
-    .insertInto('step')
-    .values({
-      run_id: run,
+  const added: Statement = {
+    name: 'step',
+    text: `insert into step (run_id, number, text, reason, reported, input_tokens, output_tokens, cached_input_tokens)
+      values ($1, $2, $3, $4, $5, $6, $7, $8)`,
+    values: [
+      run,
       number,
-      text: storable(text),
+      storable(text),
       reason,
-      reported: usage !== null,
-      input_tokens: usage?.inputTokens ?? null,
-      output_tokens: usage?.outputTokens ?? null,
-      cached_input_tokens: usage?.cachedInputTokens ?? null,
-    })
-    .execute()
-  if (calls.length === 0) return
+      usage !== null,
+      usage?.inputTokens ?? null,
+      usage?.outputTokens ?? null,
+      usage?.cachedInputTokens ?? null,
+    ],
+  }
+  if (calls.length === 0) return [added]
   const statusOf = ({ outcome }: Step['calls'][number]) => (outcome === null ? 'PROPOSED' : 'FAILED')
   const isStarted = ({ id }: Step['calls'][number]) => id === start
-  await db
-    .insertInto('tool_call')
-    .values(
-      calls.map((call, position) => ({
-        id: call.id,
-        run_id: run,
-        step: number,
-        position,
-        tool: storable(call.name),
-        arguments: JSON.stringify(call.arguments),
-        status: isStarted(call) ? 'RUNNING' : statusOf(call),
-        ...(isStarted(call) && { started_at: sql<Date>`now()` }),
-        ...(call.outcome === null ? {} : { ...outcomeColumns(call.outcome), finished_at: sql<Date>`now()` }),
-      })),
-    )
-    .execute()
-  await addEvents(db, run, [
-    ...calls.map((call) => ({ kind: 'TOOL_CALL', call: call.id, status: statusOf(call) }) as const),
-    ...calls.filter(isStarted).map(({ id }) => ({ kind: 'TOOL_CALL', call: id, status: 'RUNNING' }) as const),
-  ])
+  const errorOf = ({ outcome }: Step['calls'][number]) => (outcome?.ok === false ? outcome.error : null)
+  return [
+    added,
+    {
+      name: 'step_calls',
+      text: `insert into tool_call (id, run_id, step, position, tool, arguments, status, error_code, error_message, started_at,
+          finished_at)
+        select id, $1, $2, number - 1, tool, arguments, status, code, message,
+          case when status = 'RUNNING' then now() end, case when status = 'FAILED' then now() end
+        from unnest($3::text[], $4::text[], $5::json[], $6::text[], $7::text[], $8::text[])
+          with ordinality as call (id, tool, arguments, status, code, message, number)`,
+      values: [
+        run,
+        number,
+        calls.map(({ id }) => id),
+        calls.map(({ name }) => storable(name)),
+        calls.map((call) => JSON.stringify(call.arguments)),
+        calls.map((call) => (isStarted(call) ? 'RUNNING' : statusOf(call))),
+        calls.map((call) => errorOf(call)?.code ?? null),
+        calls.map((call) => errorOf(call)?.message ?? null),
+      ],
+    },
+    eventStatement(run, [
+      ...calls.map((call) => ({ kind: 'TOOL_CALL', call: call.id, status: statusOf(call) }) as const),
+      ...calls.filter(isStarted).map(({ id }) => ({ kind: 'TOOL_CALL', call: id, status: 'RUNNING' }) as const),
+    ]),
+  ]
 }
 
-export function outcomeColumns(outcome: ToolOutcome) {
-  return outcome.ok
-    ? {
-        result: JSON.stringify(outcome.result),
-        result_truncated: outcome.truncated,
-        error_code: null,
-        error_message: null,
-      }
-    : { result: null, result_truncated: false, error_code: outcome.error.code, error_message: outcome.error.message }
+/** A call that is about to be sent. */
+export const startStatement = (call: string): Statement => ({
+  name: 'call_start',
+  text: `update tool_call set status = 'RUNNING', started_at = coalesce(started_at, now()) where id = $1`,
+  values: [call],
+})
+
+/** What came of a call. */
+export function settleStatement(call: string, status: CallStatus, outcome: ToolOutcome): Statement {
+  const error = outcome.ok ? null : outcome.error
+  return {
+    name: 'call_settle',
+    text: `update tool_call set status = $2, result = $3, result_truncated = $4, error_code = $5, error_message = $6,
+      finished_at = now() where id = $1`,
+    values: [
+      call,
+      status,
+      outcome.ok ? JSON.stringify(outcome.result) : null,
+      outcome.ok && outcome.truncated,
+      error?.code ?? null,
+      error?.message ?? null,
+    ],
+  }
 }

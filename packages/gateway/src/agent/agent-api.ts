@@ -10,6 +10,7 @@ import {
   type OfferedTool,
   type Principal,
   type ToolDefinition,
+  type UsedDelegation,
   workloadTokenHeader,
 } from '@behalf/identity'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
@@ -55,6 +56,13 @@ interface Workload {
   readonly agents: readonly string[]
 }
 
+/** A request under a delegation, which was looked for together with the use of the workload's token. */
+interface Delegated<T> {
+  readonly workload: Workload
+  readonly asked: T
+  readonly found: UsedDelegation | null
+}
+
 /**
  * What an orchestrator may ask of the gateway, on the internal port: to make a delegation of a ticket (RFC 8693),
  * which tools a delegation may use, to run one, what became of approvals it waits for, and who its model server works for.
@@ -94,30 +102,62 @@ export function addAgentApi(
     )
   }
 
-  /** The body of a request whose workload token holds, and the workload. */
-  async function admit<T>(
+  /** The workload whose token holds. @param consume - true the first time the token is seen */
+  async function admitted(
     request: FastifyRequest,
-    schema: z.ZodType<T>,
-    parse: (body: Buffer) => unknown,
-    { workloads, agentsOf }: ServedGraph = graphs.current,
-  ): Promise<{ workload: Workload; asked: T }> {
+    { workloads, agentsOf }: ServedGraph,
+    consume: (token: { id: string; expiresAt: Date }, agents: readonly string[], body: Buffer) => Promise<boolean>,
+  ): Promise<{ workload: Workload; body: Buffer }> {
     const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
     const token = request.headers[workloadTokenHeader]
     const name = await orRefused(
       workloads.verify(
         typeof token === 'string' ? token : '',
         { method: request.method, path: request.url, body },
-        (tokenId, expiresAt) => authority.consume(tokenId, expiresAt),
+        (id, expiresAt, of) => consume({ id, expiresAt }, agentsOf(of), body),
       ),
     )
-    const asked = schema.safeParse(parse(body))
-    if (!asked.success) throw new AppError('BAD_REQUEST', undefined, { cause: asked.error })
-    return { workload: { name, agents: agentsOf(name) }, asked: asked.data }
+    return { workload: { name, agents: agentsOf(name) }, body }
+  }
+
+  /** The body of a request whose workload token holds, and the workload. */
+  async function admit<T>(
+    request: FastifyRequest,
+    schema: z.ZodType<T>,
+    parse: (body: Buffer) => unknown,
+  ): Promise<{ workload: Workload; asked: T }> {
+    const { workload, body } = await admitted(request, graphs.current, ({ id, expiresAt }) =>
+      authority.consume(id, expiresAt),
+    )
+    return { workload, asked: shaped(schema, parse(body)) }
+  }
+
+  /** The same of a request under a delegation. Nothing of a body is looked at before its token's signature holds for it. */
+  async function admitDelegated<T extends { readonly delegation: string }>(
+    request: FastifyRequest,
+    schema: z.ZodType<T>,
+    graph: ServedGraph = graphs.current,
+  ): Promise<Delegated<T>> {
+    let read: { asked: T; found: UsedDelegation | null } | null = null
+    const { workload, body } = await admitted(request, graph, async (token, agents, bytes) => {
+      const asked = readOrNull(schema, bytes)
+      // Of what cannot be read the token is used all the same.
+      if (asked === null) return authority.consume(token.id, token.expiresAt)
+      const used = await authority.consumeAndUse(token, asked.delegation, agents)
+      if (used === null) return false
+      read = { asked, found: used.delegation }
+      return true
+    })
+    // Whatever is wrong with it is said by whoever reads it again.
+    return { workload, ...(read ?? { asked: shaped(schema, parseJson(body)), found: null }) }
   }
 
   /** Whoever approves something grants their rights of that moment anew, also where what they granted before is over. */
-  async function useDelegation(handle: string, agents: readonly string[]): Promise<Delegation | null> {
-    const found = await authority.useDelegation(handle, agents)
+  async function renewed(
+    found: UsedDelegation | null,
+    handle: string,
+    agents: readonly string[],
+  ): Promise<Delegation | null> {
     if (found?.isRenewable === false) return found
     const proof = await approvals.renewable(handle, agents)
     const grant = proof && (await orRefused(openProof(proof)).catch(() => null))
@@ -128,12 +168,12 @@ export function addAgentApi(
 
   /** A delegation is used by the agent it was given to, and that agent only by the workload it runs on. */
   async function principalOf(
-    { delegation: handle, run }: { readonly delegation: string; readonly run: string },
-    { name: workload, agents }: Workload,
+    { workload: { name: workload, agents }, asked, found }: Delegated<z.output<typeof listRequest>>,
     txn: string,
     recorded: 'use' | 'refusal' = 'use',
   ): Promise<Principal> {
-    const delegation = await useDelegation(handle, agents)
+    const { delegation: handle, run } = asked
+    const delegation = await renewed(found, handle, agents)
     const note = (outcome: 'OK' | ErrorCode) => audit.delegationUsed(delegation, { txn, workload, outcome })
     return orNoted(note, async () => {
       if (delegation === null) throw new AppError('DELEGATION_REFUSED')
@@ -168,17 +208,16 @@ export function addAgentApi(
 
   app.post(agentApiPaths.listTools, async (request) => {
     using taken = graphs.take()
-    const { workload, asked } = await admit(request, listRequest, parseJson, taken.graph)
-    const principal = await principalOf(asked, workload, request.id)
+    const principal = await principalOf(await admitDelegated(request, listRequest, taken.graph), request.id)
     return { tools: taken.graph.registry.catalogue(principal, request.id).map(offer) }
   })
 
   app.post(agentApiPaths.callTool, async (request) => {
     using taken = graphs.take()
     const { registry, toolAudit } = taken.graph
-    const { workload, asked } = await admit(request, callRequest, parseJson, taken.graph)
-    const { delegation, run, ...call } = asked
-    const principal = await principalOf({ delegation, run }, workload, request.id)
+    const admission = await admitDelegated(request, callRequest, taken.graph)
+    const { delegation: _delegation, run: _run, ...call } = admission.asked
+    const principal = await principalOf(admission, request.id)
     const { id: txn } = request
     await orNoted(
       (code) => toolAudit.refused(principal, call, { txn, code }),
@@ -188,22 +227,22 @@ export function addAgentApi(
   })
 
   app.post(agentApiPaths.watchDelegation, async (request, reply) => {
-    const { workload, asked } = await admit(request, listRequest, parseJson)
-    const principal = await principalOf(asked, workload, request.id, 'refusal')
+    const principal = await principalOf(await admitDelegated(request, listRequest), request.id, 'refusal')
     const over = Promise.withResolvers<void>()
     const waited = AbortSignal.any([AbortSignal.timeout(longestWaitMs), goneSignal(reply.raw)])
     waited.addEventListener('abort', () => over.resolve())
-    const forget = watched.add(principal, over.reject)
-    await over.promise.finally(forget)
+    const watch = { principal, until: null, refuse: over.reject, close: () => {} }
+    watched.add(watch)
+    await over.promise.finally(() => watched.forget(watch))
     return { inForce: true }
   })
 
   if (model !== null) {
     app.post(agentApiPaths.modelContext, async (request) => {
-      const { workload, asked } = await admit(request, modelRequest, parseJson)
-      const principal = await principalOf(asked, workload, request.id)
+      const admission = await admitDelegated(request, modelRequest)
+      const principal = await principalOf(admission, request.id)
       const { signer, facts } = model
-      const { sha256 } = asked
+      const { sha256 } = admission.asked
       // No scopes: a model server has no fields. It may know for whom it answers, and can do nothing with that elsewhere.
       return {
         token: signer.sign(principal, {
@@ -223,6 +262,21 @@ export function addAgentApi(
     const waited = AbortSignal.any([closing.signal, AbortSignal.timeout(longestWaitMs), goneSignal(reply.raw)])
     return { resolutions: await approvals.resolved(asked.after, workload.agents, waited) }
   })
+}
+
+/** @throws {AppError} `BAD_REQUEST` */
+function shaped<T>(schema: z.ZodType<T>, given: unknown): T {
+  const asked = schema.safeParse(given)
+  if (!asked.success) throw new AppError('BAD_REQUEST', undefined, { cause: asked.error })
+  return asked.data
+}
+
+function readOrNull<T>(schema: z.ZodType<T>, body: Buffer): T | null {
+  try {
+    return shaped(schema, parseJson(body))
+  } catch {
+    return null
+  }
 }
 
 /** Writes down why it was refused, where it was. */

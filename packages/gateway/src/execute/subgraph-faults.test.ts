@@ -68,6 +68,10 @@ describe('a subgraph that fails', () => {
       json({ errors: [{ message: secret, extensions: { code: 'GRAPHQL_VALIDATION_FAILED' } }] }, 400),
     ],
     'is busy': ['UNAVAILABLE', json({ errors: [{ message: secret, extensions: { code: 'UNAVAILABLE' } }] }, 503)],
+    'cannot tell now whether it has seen a mutation': [
+      'UNAVAILABLE',
+      json({ errors: [{ message: secret, extensions: { code: 'CONTEXT_UNVERIFIABLE' } }] }, 401),
+    ],
     'does not know an outcome': [
       'OUTCOME_UNKNOWN',
       json({ errors: [{ message: secret, extensions: { code: 'OUTCOME_UNKNOWN' } }] }, 409),

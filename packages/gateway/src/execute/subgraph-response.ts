@@ -51,6 +51,9 @@ export function readSubgraphResponse(status: number, text: string): SubgraphResp
   const [first] = errors
   if (status !== 200) {
     const code = first?.extensions?.code
+    // Its database does not answer: nothing was done, and the next token may be accepted.
+    if (code === 'CONTEXT_UNVERIFIABLE')
+      throw new AppError('UNAVAILABLE', undefined, { cause: `answered ${status} ${code}` })
     throw new AppError(isAboutCaller(code) ? code : 'SUBGRAPH_INVALID_RESPONSE', undefined, {
       cause: `answered ${status} ${code ?? ''}`,
       ...(isAboutCaller(code) && { details: readErrorDetails(first?.extensions) }),

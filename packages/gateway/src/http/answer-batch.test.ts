@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import type { GatewayOptions } from '../create-gateway.ts'
+import type { GatewayOptions } from '../gateway-options.ts'
 import { rule } from '../fixtures/rule.ts'
 import { type Answer, startTestGateway, type TestGateway } from '../fixtures/test-gateway.ts'
 

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { AppError } from '@behalf/identity'
+import { endUnused } from '@behalf/process'
 import fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
@@ -87,8 +88,10 @@ export function createApp(options: {
     if (headers['content-encoding'] === undefined) done()
     else done(new AppError('UNSUPPORTED_MEDIA_TYPE', 'Send the body as it is, without "Content-Encoding".'))
   })
+  const endUnusedConnections = endUnused(app.server)
   app.addHook('preClose', async () => {
     closing = true
+    endUnusedConnections()
   })
   // A connection that was busy when the others were closed must not stay open, once it has its answer, for the next request.
   app.addHook('onSend', (_request, reply, payload, done) => {

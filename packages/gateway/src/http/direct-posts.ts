@@ -55,12 +55,14 @@ export function createDirectPosts(
       const { body, headers } = writeError(error, txn)
       return { status: error.status, headers: { 'content-type': json, ...headers }, text: JSON.stringify(body) }
     }
-    const overload = load.admit(response)
     let answered: ClientAnswer
     try {
+      load.arriving(request)
+      const body = await bodyOf(request)
+      const overload = load.admit(response)
       answered =
         overload === null
-          ? await answer(toClientRequest(request, txn, await bodyOf(request)), goneSignal(response))
+          ? await answer(toClientRequest(request, txn, body), goneSignal(response))
           : refusalOf(overload)
     } catch (error) {
       answered = refusalOf(noteRefusal(error, log.child({ txn })))

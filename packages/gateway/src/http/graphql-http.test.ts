@@ -214,6 +214,17 @@ describe('health', () => {
     await closed
   })
 
+  it('of a connection that was not asked anything does not keep a closing gateway', async () => {
+    const closing = await startTestGateway()
+    const { hostname, port } = new URL(closing.url)
+    const unused = connect(Number(port), hostname).on('error', () => undefined)
+    const ended = new Promise((resolve) => unused.once('close', resolve))
+    // Connections are accepted in turn.
+    expect((await closing.send('/healthz')).status).toBe(200)
+    await closing[Symbol.asyncDispose]()
+    await ended
+  })
+
   it('of a connection that stays open does not keep a closing gateway', async () => {
     const idle = await startTestGateway()
     const agent = new Agent({ keepAlive: true })

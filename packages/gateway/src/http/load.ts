@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { AppError } from '@behalf/identity'
 import type { FastifyBaseLogger } from 'fastify'
 import { gatewayMeter } from '../measure/meter.ts'
@@ -7,11 +7,16 @@ const loggedEveryMs = 1000
 
 /** How much there is to do at the same time. */
 export interface Load {
+  /**
+   * Has a request among those that are arriving until it is here, and before it is admitted: whoever sends slowly takes nobody's place.
+   * Of one too many, the one that has been arriving for longest is broken off.
+   */
+  arriving(request: IncomingMessage): void
   /** Lets a request in, until it has its answer: null. `UNAVAILABLE` for one too many. */
   admit(response: ServerResponse): AppError | null
 }
 
-/** @param most - requests under way at the same time. */
+/** @param most - requests under way at the same time, and besides, requests that are arriving. */
 export function createLoad({
   most,
   log,
@@ -41,7 +46,20 @@ export function createLoad({
     shed = 0
   }
 
+  const arriving = new Set<IncomingMessage>()
+
   return {
+    arriving(request) {
+      if (arriving.size >= most) {
+        const [oldest] = arriving
+        // Gone from here now, and not once it is closed: two may come before that.
+        if (oldest !== undefined) arriving.delete(oldest)
+        oldest?.destroy()
+      }
+      arriving.add(request)
+      const arrived = () => void arriving.delete(request)
+      request.once('end', arrived).once('close', arrived)
+    },
     admit(response) {
       if (running < most) {
         running++

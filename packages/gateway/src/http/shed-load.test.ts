@@ -1,8 +1,10 @@
-import type { ServerResponse } from 'node:http'
+import { once } from 'node:events'
+import { request as httpRequest, type ServerResponse } from 'node:http'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type McpGateway, startMcpGateway } from '../fixtures/mcp-gateway.ts'
 
 const most = 4
+const question = JSON.stringify({ query: '{ chatBackend }' })
 let gateway: McpGateway
 let held: ServerResponse[]
 beforeEach(async () => {
@@ -75,4 +77,41 @@ describe('[P15] more requests than can be answered', () => {
     expect(await Promise.all(running)).toEqual(Array.from({ length: most }, () => 'gone'))
     await expect.poll(async () => (await gateway.ask('{ chatBackend }')).status).toBe(200)
   })
+
+  for (const [how, headers] of [
+    ['of a length that is told', { 'content-length': String(Buffer.byteLength(question)) }],
+    ['in pieces', { 'transfer-encoding': 'chunked' }],
+  ] as const) {
+    it(`are not those whose senders are slow, ${how}: they keep nobody out`, async () => {
+      const slow: Awaited<ReturnType<typeof beginToSend>>[] = []
+      for (let count = 0; count < most; count++) slow.push(await beginToSend(headers))
+      expect((await gateway.ask('{ chatBackend }')).status).toBe(200)
+      // It was one too many: the one that had been arriving for longest is broken off. The others are answered when they are done.
+      const [first, ...others] = await Promise.all(slow.map((sending) => sending.finish()))
+      expect(first).toBe('broken off')
+      expect(others).toEqual(Array.from({ length: most - 1 }, () => 200))
+    })
+  }
 })
+
+/** Sends half of a question; `finish` sends the other half and gives the status of the answer. */
+async function beginToSend(headers: Record<string, string>) {
+  const request = httpRequest(new URL('/graphql', gateway.url), {
+    method: 'POST',
+    // So that it is known when the head is there.
+    headers: { 'content-type': 'application/json', expect: '100-continue', ...headers },
+  })
+  const answered = new Promise<number | 'broken off'>((resolve) => {
+    request.once('response', (response) => resolve(response.resume().statusCode ?? 0))
+    request.once('error', () => resolve('broken off'))
+  })
+  request.flushHeaders()
+  await once(request, 'continue')
+  request.write(question.slice(0, 10))
+  return {
+    finish() {
+      request.end(question.slice(10))
+      return answered
+    },
+  }
+}

@@ -6,14 +6,19 @@ import type { WriteError } from './refuse.ts'
 const always: ReadonlySet<string | undefined> = new Set(['/healthz', '/readyz', '/graphql/stream'])
 
 /**
- * Refuses what is more than can be answered soon: at once, before anything of it is read but its head. Whoever is let in
+ * Refuses what is more than can be answered soon: as soon as it is here, before anything of it is read. Whoever is let in
  * waits for so many others, and no more.
  */
 export function shedLoad(
   app: FastifyInstance,
   { load, writeError }: { readonly load: Load; readonly writeError: WriteError },
 ): void {
-  app.addHook('onRequest', (request, reply, done) => {
+  app.addHook('onRequest', ({ raw }, _reply, done) => {
+    load.arriving(raw)
+    done()
+  })
+  // Once its body is here.
+  app.addHook('preValidation', (request, reply, done) => {
     const { config, url } = request.routeOptions
     if (always.has(url)) return done()
     const refusal = load.admit(reply.raw)

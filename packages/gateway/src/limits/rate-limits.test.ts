@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { createWorkloadSigner, deriveWorkloadKey, workloadTokenHeader } from '@behalf/identity'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { startTestGateway, type TestGateway } from '../fixtures/test-gateway.ts'
-import type { GatewayLimits } from '../create-gateway.ts'
+import type { GatewayLimits } from '../gateway-options.ts'
 import { createMemoryLimiter } from '../fixtures/memory-authority.ts'
 import { createRateLimits } from './rate-limits.ts'
 

@@ -6,8 +6,10 @@ import type { Admit } from '../http/admission.ts'
 import type { FindDocument } from '../http/documents.ts'
 import { createStreamLimits, type StreamLimits } from '../limits/stream-limits.ts'
 import type { RevocationGuard } from '../revocation/revocation-guard.ts'
+import type { ClientStream } from './client-stream.ts'
+import { inSlices } from './in-slices.ts'
 import { createOpenStreams, type OpenStreams } from './open-streams.ts'
-import { addStreamRoute, defaultStreamTimes, type StreamTimes } from './stream-route.ts'
+import { addStreamRoute, createServeStream, defaultStreamTimes, type StreamTimes } from './stream-route.ts'
 
 /** Serves subscriptions on `app`. Close it before the app, which waits for what is open. */
 export function addStreams(
@@ -22,13 +24,21 @@ export function addStreams(
     readonly audit: RequestAudit
   },
 ): Pick<OpenStreams, 'count' | 'close'> {
-  const { limits, guard, revocations, ...route } = options
-  const open = createOpenStreams({ guard, revocations })
-  addStreamRoute(app, {
-    ...route,
-    open,
-    take: createStreamLimits(limits),
-    times: { ...defaultStreamTimes, ...limits },
-  })
-  return open
+  const { limits, guard, revocations, ...parts } = options
+  const clock = Date.now
+  const times = { ...defaultStreamTimes, ...limits }
+  const open = createOpenStreams<ClientStream>({ guard, revocations, clock })
+  const take = createStreamLimits(limits)
+  addStreamRoute(app, createServeStream({ ...parts, open, take, times, clock, log: app.log }))
+  // One timer for all of them.
+  const heart = setInterval(() => inSlices([...open], (stream) => stream.beat()), times.heartbeatMs).unref()
+  return {
+    get count() {
+      return open.count
+    },
+    close() {
+      clearInterval(heart)
+      open.close()
+    },
+  }
 }

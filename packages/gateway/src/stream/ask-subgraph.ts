@@ -1,27 +1,22 @@
 import { type ContextSigner, contextTokenHeader, disclose, type Graph } from '@behalf/identity'
-import type { ExecutionResult } from 'graphql'
-import { RequestRecord } from '../audit/request-record.ts'
 import type { PlannedSubscription } from '../execute/plan/planned-subscription.ts'
 import type { RequestContext } from '../execute/request-context.ts'
 import { traceHeaders } from '../tracing.ts'
-import type { SubgraphStreams } from './subgraph-streams.ts'
+import type { SubgraphListener, SubgraphStream, SubgraphStreams } from './subgraph-streams.ts'
 
-/** Events of a subscription as its caller is shown them. @throws {AppError} why there are no more */
+/** Has a subgraph tell its events to `listener`, as long as it is not left. */
 export type AskSubgraph = (
-  subscription: PlannedSubscription,
-  context: RequestContext & {
-    readonly signal: AbortSignal
+  subscription: Pick<PlannedSubscription, 'subgraph' | 'body'>,
+  context: Pick<RequestContext, 'principal' | 'txn' | 'trace' | 'record'> & {
     /** When the subgraph ends it by itself, in seconds since the epoch. */
     readonly until: number
   },
-) => AsyncGenerator<ExecutionResult>
+  listener: SubgraphListener,
+) => SubgraphStream
 
 const fixedHeaders = { 'content-type': 'application/json', accept: 'text/event-stream' }
 
-/**
- * Asks the subgraph that serves a subscription, with a context token made for exactly that request, and others for the
- * rest of each event, as for an operation: the next event is read when the last was taken.
- */
+/** Asks the subgraph that serves a subscription, with a context token made for exactly that request. */
 export function createAskSubgraph(options: {
   readonly graph: Graph
   readonly streamsOf: (subgraph: string) => SubgraphStreams
@@ -29,8 +24,7 @@ export function createAskSubgraph(options: {
 }): AskSubgraph {
   const { graph, streamsOf, signer } = options
 
-  return async function* ask({ subgraph: to, body: text, answer }, { until, ...context }) {
-    const { principal, txn, trace, record, signal } = context
+  return ({ subgraph: to, body: text }, { principal, txn, trace, record, until }, listener) => {
     const { facts, scopes } = graph.subgraphs[to] ?? { facts: [], scopes: [] }
     const declared = { facts, scopes }
     const body = Buffer.from(text)
@@ -45,8 +39,6 @@ export function createAskSubgraph(options: {
       errors: [],
       ms: 0,
     })
-    for await (const event of streamsOf(to).open({ body, headers, signal }))
-      // What a stream was allowed was written down when it began; what it goes on to ask is not kept for as long as it lasts.
-      yield await answer(event, { ...context, record: new RequestRecord(txn) })
+    return streamsOf(to).open({ body, headers }, listener)
   }
 }

@@ -1,15 +1,25 @@
-import type { Principal, Revocation, Revoked } from '@behalf/identity'
-import { beforeEach, describe, expect, it } from 'vitest'
+import { AppError, type Principal, type Revocation, type Revoked } from '@behalf/identity'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { anonymous, toPrincipal } from '../authenticate/principal.ts'
 import type { RevocationGuard } from '../revocation/revocation-guard.ts'
 import { createOpenStreams, type OpenStreams } from './open-streams.ts'
 
-const guard = { requireInForce: () => undefined, requireFresh: () => undefined } as unknown as RevocationGuard
+const guard = {
+  requireInForce: () => undefined,
+  requireFresh: () => {
+    if (isUnknown) throw new AppError('REVOCATIONS_UNKNOWN')
+  },
+} as unknown as RevocationGuard
+let isUnknown = false
+let now = 0
 let tell: (revocation: Revocation) => void
 let streams: OpenStreams
 beforeEach(() => {
+  isUnknown = false
+  now = Date.now()
   streams = createOpenStreams({
     guard,
+    clock: () => now,
     revocations: {
       age: () => 0,
       isRevoked: () => false,
@@ -20,6 +30,8 @@ beforeEach(() => {
     },
   })
 })
+
+afterEach(() => streams.close())
 
 const revoke = (revoked: Revoked) => tell({ sequence: 1, revoked, notBefore: new Date(), reason: 'USER' })
 const issuer = 'https://issuer.test'
@@ -36,7 +48,14 @@ const person = (name: string, more: Partial<Principal> = {}) =>
 /** A stream of `principal`, and what ended it. */
 function opened(principal: Principal) {
   const reasons: string[] = []
-  return { reasons, forget: streams.add(principal, ({ code }) => void reasons.push(code)) }
+  const stream = {
+    principal,
+    until: null,
+    refuse: ({ code }: AppError) => void reasons.push(code),
+    close: () => undefined,
+  }
+  streams.add(stream)
+  return { reasons, forget: () => streams.forget(stream) }
 }
 
 describe('[P11] a revocation', () => {
@@ -99,5 +118,50 @@ describe('[P11] a revocation', () => {
     })
     expect(ended.reasons).toEqual(['SESSION_ENDED'])
     expect(looked).toBeLessThan(10)
+  })
+})
+
+describe('many that end by one thing', () => {
+  const until = Math.floor(Date.now() / 1000) + 60
+  /** So many, and of each turn of the event loop in which some were closed: how many, and how many were refused by then. */
+  function openedMany(count: number) {
+    let turn = 0
+    const next = () => {
+      turn++
+      counting = setImmediate(next)
+    }
+    let counting = setImmediate(next)
+    const reasons: string[] = []
+    const turns = new Map<number, { closed: number; refused: number }>()
+    for (let index = 0; index < count; index++)
+      streams.add({
+        principal: person('ada'),
+        until,
+        refuse: ({ code }: AppError) => void reasons.push(code),
+        close() {
+          const { closed = 0 } = turns.get(turn) ?? {}
+          turns.set(turn, { closed: closed + 1, refused: reasons.length })
+        },
+      })
+    return { reasons, turns: () => [...turns.values()], stop: () => clearImmediate(counting) }
+  }
+
+  it.each<[string, string, () => void]>([
+    ['[P11] a revocation', 'SESSION_ENDED', () => revoke({ kind: 'subject', issuer: null, subject: 'usr_ada' })],
+    ['[P11] that nobody can tell who was ended', 'REVOCATIONS_UNKNOWN', () => void (isUnknown = true)],
+    ['the end of their tokens', 'STREAM_EXPIRED', () => void (now = until * 1000)],
+    ['the end of the gateway', 'UNAVAILABLE', () => streams.close()],
+  ])('%s: all are refused at once, and closed some at a time', async (_what, code, end) => {
+    const other = opened(toPrincipal(anonymous))
+    const many = openedMany(1000)
+    end()
+    const closed = () => many.turns().reduce((sum, each) => sum + each.closed, 0)
+    await expect.poll(closed).toBe(1000)
+    many.stop()
+    expect(many.reasons).toEqual(Array.from({ length: 1000 }, () => code))
+    expect(many.turns().every(({ refused }) => refused === 1000)).toBe(true)
+    // Others were let work between, as often.
+    expect(many.turns().length).toBeGreaterThan(20)
+    expect(other.reasons).toEqual(code === 'UNAVAILABLE' ? [code] : [])
   })
 })

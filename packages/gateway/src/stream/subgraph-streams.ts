@@ -1,7 +1,7 @@
 import { AppError, type ErrorCode } from '@behalf/identity'
-import { createParser, type EventSourceMessage } from 'eventsource-parser'
 import { type Dispatcher, errors, Pool } from 'undici'
 import { readSubgraphResponse, type SubgraphResponse } from '../execute/subgraph-response.ts'
+import { EventReader, type ReadEvents } from './event-reader.ts'
 
 export interface SubgraphStreamLimits {
   /** Milliseconds until a stream has begun. */
@@ -12,17 +12,30 @@ export interface SubgraphStreamLimits {
   readonly silence: number
 }
 
-export interface SubgraphStreams {
+/** Whoever hears the events of a subscription. */
+export interface SubgraphListener {
+  /** The next one is not read before this one is done with. */
+  hear(event: SubgraphResponse): Promise<void>
   /**
-   * Events of a subscription, as GraphQL over SSE has them. The next one is read when it is asked for.
+   * There are no more.
    *
-   * @throws {AppError} `SUBGRAPH_*`, or a code of the table with which the subgraph refused the subscription
+   * @param error - what `hear` threw, or an AppError: `SUBGRAPH_*`, or a code of the table with which the subgraph
+   *   refused the subscription; null where the subgraph said that it is over
    */
-  open(request: {
-    readonly body: Uint8Array
-    readonly headers: Record<string, string>
-    readonly signal: AbortSignal
-  }): AsyncGenerator<SubgraphResponse>
+  over(error: unknown): void
+}
+
+export interface SubgraphStream {
+  /** Breaks it off: nothing is heard of it any more. */
+  leave(): void
+}
+
+export interface SubgraphStreams {
+  /** Subscribes, as GraphQL over SSE has it. */
+  open(
+    request: { readonly body: Uint8Array; readonly headers: Record<string, string> },
+    listener: SubgraphListener,
+  ): SubgraphStream
   close(): Promise<void>
 }
 
@@ -31,53 +44,128 @@ export function createSubgraphStreams(url: string, limits: SubgraphStreamLimits)
   const { origin, pathname } = new URL(url)
   const pool = new Pool(origin, { headersTimeout: limits.timeout, bodyTimeout: limits.silence })
 
-  async function* open(request: Parameters<SubgraphStreams['open']>[0]): AsyncGenerator<SubgraphResponse> {
+  return {
+    open(request, listener) {
+      const stream = new Subscription(listener, limits.maxBytes)
+      pool.dispatch({ method: 'POST', path: pathname, ...request }, stream)
+      return stream
+    },
+    close: () => pool.destroy(),
+  }
+}
+
+/**
+ * By `dispatch`: of a `request`, its stream, its signal and the generators over it were most of what a silent stream
+ * held (docs/reference/performance-profile.md).
+ */
+class Subscription implements Dispatcher.DispatchHandler, SubgraphStream {
+  readonly #listener: SubgraphListener
+  readonly #maxBytes: number
+  #controller: Dispatcher.DispatchController | null = null
+  /** Of an answer that is no stream; null for a stream. */
+  #answer: Answer | null = null
+  readonly #events: EventReader
+  #isTelling = false
+  /** Why there is no more, once those are heard that came before. */
+  #broken: AppError | null = null
+  #isOver = false
+
+  constructor(listener: SubgraphListener, maxBytes: number) {
+    this.#listener = listener
+    this.#maxBytes = maxBytes
+    this.#events = new EventReader(maxBytes)
+  }
+
+  leave(): void {
+    this.#isOver = true
+    this.#controller?.abort(left)
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller
+    if (this.#isOver) controller.abort(left)
+  }
+
+  onResponseStart(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    { 'content-type': type }: Record<string, string | string[] | undefined>,
+  ): void {
+    // A copy of what was read, as bytes, for as long as it lasts.
+    controller.rawHeaders = null
+    if (status !== 200 || !String(type).startsWith('text/event-stream'))
+      this.#answer = { status, chunks: [], left: this.#maxBytes }
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#isOver) return
+    if (this.#answer === null) {
+      const read = this.#events.read(chunk)
+      if (read.events.length > 0 || read.fault) void this.#tell(read)
+      return
+    }
+    this.#answer.chunks.push(chunk)
+    this.#answer.left -= chunk.length
+    if (this.#answer.left < 0) this.#end(invalid(`over ${this.#maxBytes} bytes`))
+  }
+
+  onResponseEnd(): void {
+    if (this.#answer === null) this.#end(unavailable('the stream broke off'))
+    else void this.#hearAnswer(this.#answer)
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
+    if (this.#isOver) return
+    this.#broken = new AppError(codeOf(error), undefined, { cause: error })
+    if (!this.#isTelling) this.#end(this.#broken)
+  }
+
+  async #tell({ events, fault }: ReadEvents): Promise<void> {
+    this.#isTelling = true
+    this.#controller?.pause()
     try {
-      const response = await pool.request({ method: 'POST', path: pathname, ...request })
-      const { statusCode, headers, body } = response
-      if (statusCode === 200 && String(headers['content-type']).startsWith('text/event-stream')) yield* readEvents(body)
-      else yield readSubgraphResponse(statusCode, await readText(body, limits.maxBytes))
-    } catch (error) {
-      throw error instanceof AppError ? error : new AppError(codeOf(error), undefined, { cause: error })
-    }
-  }
-
-  async function* readEvents(body: Dispatcher.ResponseData['body']): AsyncGenerator<SubgraphResponse> {
-    const utf8 = new TextDecoder()
-    const arrived: EventSourceMessage[] = []
-    let fault: Error | undefined
-    const parser = createParser({
-      maxBufferSize: limits.maxBytes,
-      onEvent: (event) => void arrived.push(event),
-      onError: (error) => {
-        if (error.type === 'max-buffer-size-exceeded') fault = error
-      },
-    })
-    for await (const chunk of body) {
-      parser.feed(utf8.decode(chunk as Uint8Array, { stream: true }))
-      for (const { event, data } of arrived.splice(0)) {
-        if (event === 'complete') return
-        if (event === 'next') yield readSubgraphResponse(200, data)
+      for (const { event, data } of events) {
+        if (event === 'complete') return this.#end(null)
+        if (event === 'next') await this.#listener.hear(readSubgraphResponse(200, data))
+        if (this.#isOver) return
       }
-      if (fault) throw new AppError('SUBGRAPH_INVALID_RESPONSE', undefined, { cause: fault })
+      if (fault) throw invalid(fault)
+      if (this.#broken) throw this.#broken
+    } catch (error) {
+      return this.#end(error)
     }
-    throw new AppError('SUBGRAPH_UNAVAILABLE', undefined, { cause: 'the stream broke off' })
+    this.#isTelling = false
+    this.#controller?.resume()
   }
 
-  return { open, close: () => pool.destroy() }
+  async #hearAnswer({ status, chunks }: Answer): Promise<void> {
+    try {
+      await this.#listener.hear(readSubgraphResponse(status, Buffer.concat(chunks).toString()))
+      this.#end(null)
+    } catch (error) {
+      this.#end(error)
+    }
+  }
+
+  #end(error: unknown): void {
+    if (this.#isOver) return
+    this.leave()
+    this.#listener.over(error)
+  }
 }
 
-async function readText(body: Dispatcher.ResponseData['body'], maxBytes: number): Promise<string> {
-  const chunks: Buffer[] = []
-  let bytes = 0
-  for await (const chunk of body) {
-    bytes += (chunk as Buffer).length
-    if (bytes > maxBytes)
-      throw new AppError('SUBGRAPH_INVALID_RESPONSE', undefined, { cause: `over ${maxBytes} bytes` })
-    chunks.push(chunk as Buffer)
-  }
-  return Buffer.concat(chunks).toString()
+interface Answer {
+  readonly status: number
+  readonly chunks: Buffer[]
+  /** Bytes that it may still have. */
+  left: number
 }
+
+/** One for all: nobody is told of it. */
+const left = new errors.RequestAbortedError('left')
+
+const invalid = (cause: unknown) => new AppError('SUBGRAPH_INVALID_RESPONSE', undefined, { cause })
+const unavailable = (cause: unknown) => new AppError('SUBGRAPH_UNAVAILABLE', undefined, { cause })
 
 function codeOf(error: unknown): ErrorCode {
   if (error instanceof errors.HTTPParserError) return 'SUBGRAPH_INVALID_RESPONSE'
