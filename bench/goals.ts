@@ -63,7 +63,7 @@ function ofGateway(): Goal[] {
     {
       what: '`tools/call` over MCP, for the same over `/graphql`',
       aim: { least: 0.8 },
-      measured: of('behalf', 'fixed') / of('behalf', 'tool'),
+      measured: of('behalf', 'beside') / of('behalf', 'tool'),
     },
   ]
 }

@@ -27,6 +27,9 @@ export async function startOnFirstCore(
   return { url, child }
 }
 
+/** Whether a profile of it is asked for: `PROFILE` names those, with commas. */
+export const isProfiled = (contestant: string) => (process.env['PROFILE'] ?? '').split(',').includes(contestant)
+
 /** Seconds of CPU time of a process and the processes that it started (Linux, `scheduler/sched-stats`): nanoseconds each. */
 export function cpuOf(pid: number | undefined): number {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean)

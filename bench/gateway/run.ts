@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
-import { cpuOf, startOnFirstCore, youngGeneration } from '../processes.ts'
+import { cpuOf, isProfiled, startOnFirstCore, youngGeneration } from '../processes.ts'
 import type { Contest } from './contest.ts'
 import { composeGraph, expected, fields, selectionOf, tool, withLiteral } from './graph.ts'
 import { load } from './load.ts'
@@ -12,7 +12,19 @@ import { startSubgraphs } from './subgraphs.ts'
 
 export const contestants = ['behalf', 'behalf-open', 'stock', 'hive', 'hive-rust', 'bare'] as const
 export type Contestant = (typeof contestants)[number]
-export const workloads = ['fixed', 'users', 'distinct', 'literals', 'new', 'tool', 'alone'] as const
+export const workloads = [
+  'fixed',
+  'users',
+  'distinct',
+  'literals',
+  'new',
+  'alone',
+  'beside',
+  'tool',
+  'tool-before',
+] as const
+/** Of Behalf alone, and asked in turn with each other: calls of two revisions of MCP, and the same over GraphQL. */
+export const calls: ReadonlySet<Workload> = new Set<Workload>(['beside', 'tool', 'tool-before'])
 export type Workload = (typeof workloads)[number]
 
 export interface Sample {
@@ -92,8 +104,10 @@ export async function measureGateways(options: {
     distinct: (count) => request(`Of${count % 1000}`, tokens[0]),
     literals: (count) => request('Literals', tokens[0], { fields: withLiteral(String(count)), expected }),
     new: (count) => request('New', tokens[0], selectionOf(count)),
-    tool: () => toolCall(toolToken),
     alone: () => request('Fixed', tokens[0]),
+    beside: () => request('Fixed', tokens[0]),
+    tool: () => toolCall(toolToken),
+    'tool-before': () => toolCallOfBefore(toolToken),
   }
 
   const samples: Sample[] = []
@@ -101,13 +115,13 @@ export async function measureGateways(options: {
   // Nothing is kept there of what is asked.
   const asks = (contestant: Contestant) =>
     options.of.filter((workload) =>
-      workload === 'tool'
+      calls.has(workload)
         ? contestant === 'behalf'
         : contestant !== 'bare' || workload === 'fixed' || workload === 'alone',
     )
   const ask = ({ contestant, url }: Started, workload: Workload, most: { requests: number; seconds: number }) =>
     load({
-      url: workload === 'tool' ? url.replace('/graphql', '/mcp') : url,
+      url: workload.startsWith('tool') ? url.replace('/graphql', '/mcp') : url,
       connections: workload === 'alone' ? 1 : 64,
       next: () => ({
         ...next[workload](countOf(contestant, workload)),
@@ -117,11 +131,14 @@ export async function measureGateways(options: {
     })
   try {
     for (const contestant of options.only) started.push(await start(contestant, contest))
-    for (const workload of options.of) {
-      const those = started.filter(({ contestant }) => asks(contestant).includes(workload))
-      for (const one of those) await ask(one, workload, { ...most[workload], seconds: warmUp[workload] })
+    const groups = options.of.filter((workload) => !calls.has(workload)).map((workload) => [workload])
+    for (const group of [...groups, options.of.filter((workload) => calls.has(workload))]) {
+      const those = started.flatMap((one) =>
+        group.flatMap((workload) => (asks(one.contestant).includes(workload) ? [{ one, workload }] : [])),
+      )
+      for (const { one, workload } of those) await ask(one, workload, { ...most[workload], seconds: warmUp[workload] })
       for (let run = 0; run < options.runs; run++)
-        for (const one of run % 2 === 0 ? those : those.toReversed()) {
+        for (const { one, workload } of run % 2 === 0 ? those : those.toReversed()) {
           const { contestant, child } = one
           // Whoever waited for their turn has lost what is near.
           await ask(one, workload, { requests: 200, seconds: 2 })
@@ -148,7 +165,17 @@ export async function measureGateways(options: {
  * Seconds before anything is measured: what is not compiled yet is not, nor is a user or an operation that is seen for the
  * first time where they are said to be known.
  */
-const warmUp: Record<Workload, number> = { fixed: 8, users: 4, distinct: 4, literals: 3, new: 3, tool: 6, alone: 1 }
+const warmUp: Record<Workload, number> = {
+  fixed: 8,
+  users: 4,
+  distinct: 4,
+  literals: 3,
+  new: 3,
+  alone: 1,
+  beside: 6,
+  tool: 6,
+  'tool-before': 6,
+}
 
 /** How many requests are sent at most: of shapes there are only so many that are all new. */
 const most: Record<Workload, { readonly requests: number }> = {
@@ -157,8 +184,10 @@ const most: Record<Workload, { readonly requests: number }> = {
   distinct: { requests: Infinity },
   literals: { requests: 2500 },
   new: { requests: 2500 },
-  tool: { requests: Infinity },
   alone: { requests: Infinity },
+  beside: { requests: Infinity },
+  tool: { requests: Infinity },
+  'tool-before': { requests: Infinity },
 }
 
 const request = (name: string, token = '', asked = { fields, expected: expected as object }) => ({
@@ -190,6 +219,15 @@ const toolCall = (token: string): ReturnType<typeof request> => ({
   expected: `"structuredContent":${JSON.stringify(expected)}`,
 })
 
+const protocolBefore = '2025-11-25'
+
+const toolCallOfBefore = (token: string): ReturnType<typeof request> => ({
+  body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: tool.name, arguments: {} } }),
+  token,
+  headers: ['mcp-protocol-version', protocolBefore],
+  expected: `"structuredContent":${JSON.stringify(expected)}`,
+})
+
 interface Started {
   readonly contestant: Contestant
   readonly url: string
@@ -200,7 +238,7 @@ async function start(contestant: Contestant, contest: Contest): Promise<Started>
   const script = join(import.meta.dirname, 'contestants', `${contestant}.ts`)
   // As our own is started (docs/reference/config.md): what is good for one is for all.
   const env = { CONTEST: JSON.stringify(contest), NODE_OPTIONS: youngGeneration }
-  return { contestant, ...(await startOnFirstCore(script, env, process.env['PROFILE'] === contestant)) }
+  return { contestant, ...(await startOnFirstCore(script, env, isProfiled(contestant))) }
 }
 
 /** As `behalf compose` would write it. */

@@ -1,6 +1,6 @@
 import { middle } from '../middle.ts'
 import { type Circumstances, circumstances, type Section, when } from '../section.ts'
-import { type Contestant, contestants, measureGateways, type Sample, type Workload, workloads } from './run.ts'
+import { calls, type Contestant, contestants, measureGateways, type Sample, type Workload, workloads } from './run.ts'
 
 export interface GatewayResult extends Circumstances {
   readonly runs: number
@@ -37,14 +37,16 @@ const asked: Record<Workload, string> = {
   distinct: '1,000 operations',
   literals: 'every literal new',
   new: 'every operation new',
-  tool: 'the same as a tool, over MCP',
   alone: 'one connection',
+  beside: 'one query, one user, in turn with calls',
+  tool: 'the same as a tool, over MCP',
+  'tool-before': 'the same as a tool, over MCP of 2025-11-25',
 }
 
 function render(result: GatewayResult): string {
   const { runs, seconds, samples, load } = result
   const shown = workloads.filter(
-    (workload) => workload !== 'alone' && workload !== 'tool' && samples.some((each) => each.workload === workload),
+    (workload) => workload !== 'alone' && !calls.has(workload) && samples.some((each) => each.workload === workload),
   )
   const of = (contestant: Contestant, workload: Workload) =>
     samples.filter((each) => each.contestant === contestant && each.workload === workload)
@@ -71,11 +73,15 @@ function render(result: GatewayResult): string {
   const latencies = present
     .filter((name) => of(name, 'alone').length > 0)
     .map((name) => `| ${titles[name]} | ${middle(of(name, 'alone').map(({ p50 }) => p50)).toFixed(2)} |`)
+  const ofCalls = (workload: Workload) =>
+    `${cell('behalf', workload)}, which is ${(perCpu('behalf', workload) / perCpu('behalf', 'beside')).toFixed(2)} of the same over \`/graphql\``
   const tool =
-    of('behalf', 'tool').length > 0
-      ? `The same query as a tool that a client calls over MCP (\`tools/call\` of 2026-07-28, without arguments), its result validated, and sent as text
-and as structure: ${cell('behalf', 'tool')}, which is
-${(perCpu('behalf', 'tool') / perCpu('behalf', 'fixed')).toFixed(2)} of the same over \`/graphql\`.\n\n`
+    of('behalf', 'beside').length > 0 && of('behalf', 'tool').length > 0
+      ? `The same query as a tool that a client calls over MCP (\`tools/call\` without arguments), its result validated, and sent as text and as
+structure, in turn with the same query over \`/graphql\`, which was answered at ${cell('behalf', 'beside')}:
+
+- of 2026-07-28: ${ofCalls('tool')};
+- of 2025-11-25: ${ofCalls('tool-before')}.\n\n`
       : ''
   const wrong = samples.reduce((sum, each) => sum + each.wrong, 0)
   // Of the two cores that are used.

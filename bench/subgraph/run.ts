@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { contextTokenHeader, createContextSigner, deriveContextKeys } from '@behalf/identity'
 import { testPrincipal } from '@behalf/testing'
 import { load } from '../gateway/load.ts'
-import { cpuOf, startOnFirstCore } from '../processes.ts'
+import { cpuOf, isProfiled, startOnFirstCore } from '../processes.ts'
 import { body, expected, name, scopes } from './thing.ts'
 
 export const subgraphContestants = ['verifying', 'believing', 'trusting'] as const
@@ -16,8 +16,8 @@ export interface SubgraphSample {
   readonly wrong: number
 }
 
-/** Processes of each: what V8 makes of the same code is not the same in two of them. */
-export const processes = 3
+/** Processes of each: what V8 makes of the same code is not the same in two of them, by more than what is compared. */
+export const processes = 6
 /** Requests after which V8 compiles next to nothing any more: on another thread, but in the same time. */
 export const warmUp = 20_000
 
@@ -46,7 +46,7 @@ export async function measureSubgraphs(runs: number, requests: number): Promise<
     for (let each = 0; each < processes; each++)
       for (const contestant of subgraphContestants) {
         const script = join(import.meta.dirname, 'contestants', `${contestant}.ts`)
-        started.push({ contestant, ...(await startOnFirstCore(script, env, process.env['PROFILE'] === contestant)) })
+        started.push({ contestant, ...(await startOnFirstCore(script, env, isProfiled(contestant))) })
       }
     for (let run = -1; run < runs; run++)
       for (const { contestant, url, child } of run % 2 === 0 ? started : started.toReversed()) {
