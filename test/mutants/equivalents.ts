@@ -357,4 +357,18 @@ export const equivalents: readonly Equivalent[] = [
     replacement: 'false',
     reason: 'For the types: what is null cannot be opened, and renews nothing.',
   },
+  {
+    file: 'packages/gateway/src/limits/limit-operations.ts',
+    text: 'if (measures === undefined) known.set(operation, (measures = measureOperation(schema, document, operation)))',
+    original: 'measures === undefined',
+    replacement: 'true',
+    reason: 'Measures a known operation anew: the same measures, only slower.',
+  },
+  {
+    file: 'packages/gateway/src/limits/stream-limits.ts',
+    text: 'if (ofCaller.streams === 0) open.delete(key)',
+    original: 'ofCaller.streams === 0',
+    replacement: 'false',
+    reason: 'Keeps an entry of whoever has no stream open any more: the same count, and more memory.',
+  },
 ]

@@ -1,6 +1,13 @@
-import { getIntrospectionQuery } from 'graphql'
+import { HeaderMap } from '@apollo/server'
+import { AppError, type ErrorDetails } from '@behalf/identity'
+import { buildSchema, getIntrospectionQuery, type GraphQLError, type OperationDefinitionNode, parse } from 'graphql'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { RequestRecord } from '../audit/request-record.ts'
+import { anonymous } from '../authenticate/principal.ts'
+import type { RequestContext } from '../execute/request-context.ts'
 import { startTestGateway, type TestGateway } from '../fixtures/test-gateway.ts'
+import { limitOperations } from './limit-operations.ts'
+import { defaultOperationLimits } from './operation-limits.ts'
 
 let gateway: TestGateway
 beforeAll(async () => {
@@ -138,5 +145,69 @@ describe('by default', () => {
     expect(answer.body.data).toBeUndefined()
     expect(answer.text).toMatch(/OPERATION_TOO_COMPLEX|GRAPHQL_VALIDATION_FAILED/)
     expect(await plain.ask('{ chatBackend }')).toMatchObject({ status: 200 })
+  })
+})
+
+describe('[P15] what is looked at before an operation is planned', () => {
+  const schema = buildSchema(
+    'type Query { people(first: Int): [Person!]! } type Person { id: ID friends(first: Int): [Person!]! }',
+  )
+  const one = 'query ($n: Int) { people(first: $n) { id } }'
+  const nested = 'query ($n: Int) { people(first: $n) { friends(first: $n) { id } } }'
+
+  async function look(
+    n: number,
+    more: { readonly text?: string; readonly cost?: () => void; readonly isCounted?: true } = {},
+  ) {
+    const { text = one, cost = () => undefined, ...context } = more
+    const document = parse(text)
+    const operation = document.definitions[0] as OperationDefinitionNode
+    const taken: number[] = []
+    const rates = {
+      cost(_caller: unknown, points: number) {
+        taken.push(points)
+        cost()
+      },
+    }
+    const record = new RequestRecord('txn')
+    const contextValue = { principal: anonymous, address: null, record, ...context } as unknown as RequestContext
+    const limits = { ...defaultOperationLimits, cost: Number.MAX_VALUE }
+    const check = limitOperations({ limits, rates })
+    await check({ schema, document, operation, variables: { n }, contextValue })
+    return { taken, recorded: record.cost }
+  }
+
+  it('is what it costs, which is recorded as a number that JSON keeps', async () => {
+    const { taken, recorded } = await look(10)
+    expect(taken).toEqual([recorded])
+    expect(recorded).toBe(11)
+    const huge = await look(2 ** 31 - 1, { text: nested })
+    expect(huge.taken[0]).toBeGreaterThan(Number.MAX_SAFE_INTEGER)
+    expect(huge.recorded).toBe(Number.MAX_SAFE_INTEGER)
+  })
+
+  it('is counted once for a stream that goes on', async () => {
+    expect((await look(10)).taken).toEqual([11])
+    expect(await look(10, { isCounted: true })).toEqual({ taken: [], recorded: null })
+  })
+
+  it('is refused with when to come back, where that is known', async () => {
+    const refuse = (details: ErrorDetails) => () => {
+      throw new AppError('RATE_LIMITED', undefined, { details })
+    }
+    const http = (header?: string) => ({ status: 429, headers: new HeaderMap(header ? [['retry-after', header]] : []) })
+    await expect(look(1, { cost: refuse({ retryAfter: 7 }) })).rejects.toMatchObject({
+      extensions: { code: 'RATE_LIMITED', http: http('7') },
+    })
+    const error: unknown = await look(1, { cost: refuse({}) }).catch((thrown: unknown) => thrown)
+    expect((error as GraphQLError).extensions['http']).toEqual(http())
+  })
+
+  it('fails as it is where nobody refused', async () => {
+    const broken = new Error('the limiter is broken')
+    const cost = () => {
+      throw broken
+    }
+    await expect(look(1, { cost })).rejects.toBe(broken)
   })
 })

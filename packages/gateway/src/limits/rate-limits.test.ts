@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto'
+import { setImmediate } from 'node:timers/promises'
 import { createWorkloadSigner, deriveWorkloadKey, workloadTokenHeader } from '@behalf/identity'
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import { anonymous, toPrincipal } from '../authenticate/principal.ts'
 import { startTestGateway, type TestGateway } from '../fixtures/test-gateway.ts'
 import type { GatewayLimits } from '../gateway-options.ts'
 import { createMemoryLimiter } from '../fixtures/memory-authority.ts'
@@ -271,4 +273,53 @@ describe('[P15] an agent', () => {
     expect((await gateway.ask('{ chatBackend }', { token: ada })).status).toBe(429)
     expect(await call('chloe')).toMatchObject(ran)
   })
+})
+
+describe('[P15] a limiter that has to ask somebody', () => {
+  const limits = { ...none, user: { ...none.user, requests: 2 }, tenant: { ...none.tenant, requests: 3 } }
+  const principal = (subject: string) => toPrincipal({ ...anonymous, subject, tenant: 'acme' })
+  function slow() {
+    const limiter = createMemoryLimiter(Date.now)
+    const asked: string[] = []
+    const take = async (...[limit, key, points]: Parameters<typeof limiter.take>) => {
+      asked.push(`${limit.name} ${key}`)
+      await setImmediate()
+      return limiter.take(limit, key, points)
+    }
+    const rates = createRateLimits({ limiter: { take }, limits, maxCost: 1 })
+    return {
+      asked,
+      request: async (subject: string) => rates.request({ principal: principal(subject), address: null }),
+    }
+  }
+
+  it('is waited for, and refuses whom it would refuse at once', async () => {
+    const { request } = slow()
+    await request('usr_ada')
+    await request('usr_ada')
+    await expect(request('usr_ada')).rejects.toMatchObject({ code: 'RATE_LIMITED', message: /by this user/ })
+    await request('usr_ben')
+    await expect(request('usr_ben')).rejects.toMatchObject({ code: 'RATE_LIMITED', message: /by this tenant/ })
+  })
+
+  it('is not asked for a tenant by a user who is refused', async () => {
+    const { request, asked } = slow()
+    for (let each = 0; each < 3; each++) await request('usr_ada').catch(() => undefined)
+    expect(asked).toEqual([
+      'user.requests usr_ada',
+      'tenant.requests acme',
+      'user.requests usr_ada',
+      'tenant.requests acme',
+      'user.requests usr_ada',
+    ])
+  })
+})
+
+it('[P15] nobody, from an address that is not known, is counted with others like them', () => {
+  const limits = { ...none, anonymous: { ...none.anonymous, requests: 1 } }
+  const rates = createRateLimits({ limiter: createMemoryLimiter(Date.now), limits, maxCost: 1 })
+  const request = (address: string | null) => () => rates.request({ principal: anonymous, address })
+  expect(request(null)()).toBeUndefined()
+  expect(request('unknown')).toThrow(expect.objectContaining({ code: 'RATE_LIMITED' }))
+  expect(request('192.0.2.1')()).toBeUndefined()
 })

@@ -23,7 +23,7 @@ export type TakeStream = (caller: LimitedCaller) => () => void
 
 export function createStreamLimits(given: Partial<StreamLimits>): TakeStream {
   const limits = { ...defaultStreamLimits, ...given }
-  const open = new Map<string, number>()
+  const open = new Map<string, { streams: number }>()
   let all = 0
 
   return ({ principal: { tenant, subject }, address }) => {
@@ -31,15 +31,16 @@ export function createStreamLimits(given: Partial<StreamLimits>): TakeStream {
       tenant === null
         ? ([`address ${address}`, limits.anonymous, 'address'] as const)
         : ([`user ${subject}`, limits.user, 'user'] as const)
-    const count = open.get(key) ?? 0
-    if (count >= most) throw new AppError('RATE_LIMITED', `This ${whose} has ${most} streams open, which is the most.`)
+    const ofCaller = open.get(key) ?? { streams: 0 }
+    if (ofCaller.streams >= most)
+      throw new AppError('RATE_LIMITED', `This ${whose} has ${most} streams open, which is the most.`)
     if (all >= limits.all) throw new AppError('UNAVAILABLE', undefined, { cause: `${all} streams are open` })
-    open.set(key, count + 1)
+    open.set(key, ofCaller)
+    ofCaller.streams++
     all++
     return () => {
-      const left = (open.get(key) ?? 1) - 1
-      if (left === 0) open.delete(key)
-      else open.set(key, left)
+      ofCaller.streams--
+      if (ofCaller.streams === 0) open.delete(key)
       all--
     }
   }
