@@ -41,6 +41,20 @@ describe('a stream', () => {
     await silent()
   })
 
+  it('[P14] is one event of the audit, with what its subgraph was told', async () => {
+    const { authority, token } = await start()
+    await using _stream = await openStream(system, 'subscription { notice { id } }', { token: await token() })
+    await heard()
+    await expect.poll(() => authority.events).toHaveLength(1)
+    expect(authority.events).toMatchObject([
+      {
+        what: 'request',
+        outcome: 'OK',
+        detail: { operation: 'subscription', hops: [{ to: 'notices', operation: 'subscription', facts: {} }] },
+      },
+    ])
+  })
+
   it('is served to a GET, with its operation in the URL', async () => {
     const { url, notices } = await start()
     const path = new URL('/graphql/stream', url)
