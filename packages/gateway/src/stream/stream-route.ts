@@ -90,8 +90,8 @@ export function createServeStream(
     forgetHead(response)
     // The span is of the beginning: a stream may last for a day.
     await inSpan(`${method} ${path}`, span, () => stream.begin(asked, record))
-    ended(200)
-    await stream.listen(record)
+    // Which subgraph is told what is known once it is asked.
+    await stream.listen(record).finally(() => ended(200))
   }
 }
 
