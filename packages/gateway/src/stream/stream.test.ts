@@ -43,7 +43,8 @@ describe('a stream', () => {
 
   it('[P14] is one event of the audit, with what its subgraph was told', async () => {
     const { authority, token } = await start()
-    await using _stream = await openStream(system, 'subscription { notice { id } }', { token: await token() })
+    await using stream = await openStream(system, 'subscription { notice { id } }', { token: await token() })
+    expect(stream.status).toBe(200)
     await heard()
     await expect.poll(() => authority.events).toHaveLength(1)
     expect(authority.events).toMatchObject([
