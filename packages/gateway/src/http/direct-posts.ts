@@ -59,6 +59,7 @@ export function createDirectPosts(
     try {
       load.arriving(request)
       const body = await bodyOf(request)
+      load.arrived(request)
       const overload = load.admit(response)
       answered =
         overload === null

@@ -8,10 +8,12 @@ const loggedEveryMs = 1000
 /** How much there is to do at the same time. */
 export interface Load {
   /**
-   * Has a request among those that are arriving until it is here, and before it is admitted: whoever sends slowly takes nobody's place.
-   * Of one too many, the one that has been arriving for longest is broken off.
+   * Has a request among those that are arriving until it has `arrived`, and before it is admitted: whoever sends slowly takes
+   * nobody's place. Of one too many, the one that has been arriving for longest is broken off.
    */
   arriving(request: IncomingMessage): void
+  /** All of it that is read is here. */
+  arrived(request: IncomingMessage): void
   /** Lets a request in, until it has its answer: null. `UNAVAILABLE` for one too many. */
   admit(response: ServerResponse): AppError | null
 }
@@ -57,9 +59,9 @@ export function createLoad({
         oldest?.destroy()
       }
       arriving.add(request)
-      const arrived = () => void arriving.delete(request)
-      request.once('end', arrived).once('close', arrived)
+      request.once('close', () => arriving.delete(request))
     },
+    arrived: (request) => void arriving.delete(request),
     admit(response) {
       if (running < most) {
         running++

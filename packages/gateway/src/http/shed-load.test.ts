@@ -78,6 +78,14 @@ describe('[P15] more requests than can be answered', () => {
     await expect.poll(async () => (await gateway.ask('{ chatBackend }')).status).toBe(200)
   })
 
+  it('end nobody who waits for an answer to what has no body', async () => {
+    const running = Array.from({ length: most }, () => fetch(`${gateway.url}/graphql?query={whoami}`))
+    await areHeld(most)
+    expect((await gateway.ask('{ chatBackend }')).status).toBe(503)
+    release()
+    expect((await Promise.all(running)).map(({ status }) => status)).toEqual(Array.from({ length: most }, () => 200))
+  })
+
   for (const [how, headers] of [
     ['of a length that is told', { 'content-length': String(Buffer.byteLength(question)) }],
     ['in pieces', { 'transfer-encoding': 'chunked' }],

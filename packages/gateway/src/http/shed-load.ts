@@ -17,8 +17,9 @@ export function shedLoad(
     load.arriving(raw)
     done()
   })
-  // Once its body is here.
+  // Once its body is here, or will not be read.
   app.addHook('preValidation', (request, reply, done) => {
+    load.arrived(request.raw)
     const { config, url } = request.routeOptions
     if (always.has(url)) return done()
     const refusal = load.admit(reply.raw)
